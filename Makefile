@@ -1,0 +1,37 @@
+# Each target is a few commands that can be typed by hand.
+VENV ?= .venv
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN = $(VENV)/bin
+PYTEST_ARGS ?=
+
+.PHONY: setup setup-dev demo test lint bench
+
+setup: $(VENV)/.requirements  ## a virtual environment with what a user needs
+setup-dev: $(VENV)/.requirements-dev  ## and with what the tests need besides
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.requirements: requirements.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install -r requirements.txt
+	touch $@
+
+$(VENV)/.requirements-dev: requirements-dev.txt $(VENV)/.requirements
+	$(BIN)/python -m pip install -r requirements-dev.txt
+	touch $@
+
+demo: setup  ## about ten minutes of training on two cores
+	$(BIN)/python -m input_pipeline.openmoji --resolution=32
+	$(BIN)/python main.py --config=configs/stylegan.py:cpu --workdir=runs/demo --stop_after_minutes=10
+
+test: setup-dev
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: setup-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+bench: setup  ## every performance figure; see the top of each file for its options
+	$(BIN)/python -m benchmarks.input_pipeline
+	$(BIN)/python -m benchmarks.step_time

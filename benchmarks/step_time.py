@@ -1,0 +1,155 @@
+"""Time of a StyleGAN2 training iteration against the official PyTorch code, interleaved on this machine.
+
+    python -m benchmarks.step_time --reference=CHECKOUT --reference_python=PYTHON --resolution=32 --width=tiny
+
+CHECKOUT is a copy of stylegan2-ada-pytorch and PYTHON an interpreter with torch, numpy and requests. An iteration
+is a G and a D step plus its share of the lazy regularisers (path length every 4, R1 every 16), on the same network,
+batch and float32 images of `--channels`; augmentation and composite off on both sides unless `--ada` (then p = 0.3 on
+both). The two programs live side by side and take turns, one cycle of 16 iterations each; the figure is the median
+over cycles, the ratio the median of each turn's ours / better of theirs (NCHW, channels_last).
+"""
+
+import argparse
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).parent
+WIDTHS = {"tiny": (2048, 64), "small": (4096, 128)}  # channel_base, channel_max
+CYCLE = 16  # iterations: every lazy regulariser runs its share
+
+
+class Peer:
+    """A program that runs one cycle for every line it reads and answers its milliseconds an iteration."""
+
+    def __init__(self, name: str, command: list[str], cwd: str | None = None):
+        self.name, self.ms = name, []
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=cwd
+        )
+        self._answer()  # compiled and warm
+
+    def _answer(self) -> float:
+        for line in self._process.stdout:
+            if line.startswith("ms "):
+                return float(line.split()[1])
+        sys.exit(f"error: {self.name} ended with code {self._process.wait()}; its message is above")
+
+    def turn(self) -> float:
+        self._process.stdin.write("go\n")
+        self._process.stdin.flush()
+        self.ms.append(self._answer())
+        return self.ms[-1]
+
+    def close(self) -> None:
+        self._process.stdin.close()
+        self._process.wait()
+
+
+def serve(cycle, seconds) -> None:
+    """The other end of `Peer`, for a function that runs a cycle."""
+    cycle()
+    print("ms 0", flush=True)
+    for _ in sys.stdin:
+        start = seconds()
+        cycle()
+        print(f"ms {(seconds() - start) / CYCLE * 1e3:.1f}", flush=True)
+
+
+def ours(args: argparse.Namespace) -> None:
+    """Runs this project's step as a peer."""
+    import time
+
+    import jax
+    import numpy as np
+
+    from configs import default
+    from emoji_gan import config as config_lib
+    from emoji_gan import sharding
+    from emoji_gan.methods import gan
+
+    sharding.setup_host_devices(args.batch)
+    sharding.setup_compilation_cache()
+    config = default.get_config()
+    config.batch_size, config.data.resolution = args.batch, args.resolution
+    config.model.channel_base, config.model.channel_max = WIDTHS[args.width]
+    config.model.composite = bool(args.ada)
+    config.augment.target, config.augment.p_init = 0.0, 0.3
+    if not args.ada:
+        for k, v in config.augment.items():
+            if isinstance(v, float) and k not in ("target", "kimg", "p_init", "p_max"):
+                config.augment[k] = 0.0
+    mesh = sharding.make_mesh()
+    config = config_lib.resolve(config, mesh.size)
+    state = jax.device_put(gan.init(config, 0, 0), sharding.replicated(mesh))
+    step_fn = gan.make_train_step(config, 0, mesh)
+    pixels = np.random.default_rng(0).integers(
+        0, 256, (args.batch, args.resolution, args.resolution, 4), np.uint8
+    )
+    step = 0
+
+    def cycle():
+        nonlocal state, step
+        for _ in range(CYCLE):
+            batch = {
+                "image": pixels, "label": np.zeros(args.batch, np.int32),
+                "sample": np.arange(step * args.batch, (step + 1) * args.batch, dtype=np.uint32),
+            }  # fmt: skip
+            state, _ = step_fn(state, sharding.global_batch(mesh, batch), step)
+            step += 1
+        jax.block_until_ready(state)
+
+    serve(cycle, time.perf_counter)
+
+
+def main() -> None:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--reference", help="checkout of stylegan2-ada-pytorch; without it only ours is timed")
+    p.add_argument("--reference_python", default=sys.executable, help="interpreter with torch")
+    p.add_argument("--resolution", type=int, default=32)
+    p.add_argument("--width", choices=WIDTHS, default="tiny")
+    p.add_argument("--batch", type=int, default=32)
+    p.add_argument("--turns", type=int, default=5)
+    p.add_argument("--ada", action="store_true")
+    p.add_argument("--peer", action="store_true", help=argparse.SUPPRESS)
+    args = p.parse_args()
+    if args.peer:
+        ours(args)
+        return
+    same = [f"--{k}={getattr(args, k)}" for k in ("resolution", "width", "batch")]
+    same += ["--ada"] if args.ada else []
+    mine = Peer("ours", [sys.executable, "-m", "benchmarks.step_time", "--peer", *same])
+    theirs = []
+    if args.reference:
+        script = str(HERE / "step_time_reference.py")
+        base, top = WIDTHS[args.width]
+        theirs = [
+            Peer(
+                f"pytorch {layout}",
+                [
+                    args.reference_python, script, args.reference, layout, str(args.resolution),
+                    str(args.batch), str(base), str(top), str(int(args.ada)),
+                ],
+            )
+            for layout in ("nchw", "channels_last")
+        ]  # fmt: skip
+    ratios = []
+    for _ in range(args.turns):
+        t = mine.turn()
+        if theirs:
+            ratios.append(t / min(peer.turn() for peer in theirs))
+    for peer in [mine, *theirs]:
+        ms = statistics.median(peer.ms)
+        print(f"{peer.name:22s} {ms:8.0f} ms/iteration  {args.batch / ms * 1e3:7.1f} images/s  {peer.ms}")
+        peer.close()
+    summary = {"resolution": args.resolution, "width": args.width, "batch": args.batch, "ada": args.ada}
+    summary |= {peer.name: statistics.median(peer.ms) for peer in [mine, *theirs]}
+    if ratios:
+        summary["ratio"] = round(statistics.median(ratios), 3)
+    print(json.dumps(summary))
+
+
+if __name__ == "__main__":
+    main()

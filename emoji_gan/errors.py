@@ -1,0 +1,33 @@
+"""A user's mistake is one line and an exit code, never a traceback."""
+
+import sys
+from collections.abc import Callable
+
+# Exit codes of every program of the project.
+EXIT_OK = 0
+EXIT_USER_ERROR = 2
+EXIT_DIVERGED = 3
+EXIT_PREEMPTED = 75  # sysexits' EX_TEMPFAIL: the state is saved, run the same command again
+
+
+class UserError(Exception):
+    """What was wrong, where, and what to do, in one line."""
+
+    exit_code = EXIT_USER_ERROR
+
+
+class Diverged(UserError):
+    """Training met non-finite numbers again after rolling back."""
+
+    exit_code = EXIT_DIVERGED
+
+
+def run(main: Callable[[], int | None]) -> None:
+    """Calls `main` and exits with its code; prints a `UserError` or `DataError` as one line."""
+    from input_pipeline.errors import DataError
+
+    try:
+        sys.exit(main() or EXIT_OK)
+    except (UserError, DataError) as e:
+        print(f"error: {e}", file=sys.stderr)
+        sys.exit(getattr(e, "exit_code", EXIT_USER_ERROR))

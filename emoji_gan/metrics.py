@@ -1,0 +1,237 @@
+"""What a run writes down: TensorBoard, console and a JSONL file, progress, memory, norms.
+
+The clock is images shown: TensorBoard's step axis is step * batch_size, so that runs of different batch
+sizes lie on one another; 1,000 there are 1 kimg.
+"""
+
+import collections
+import contextlib
+import json
+import math
+import os
+import pathlib
+import resource
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import tensorflow as tf
+from absl import logging
+from clu import metric_writers
+
+from emoji_gan import workdir
+from emoji_gan.errors import UserError
+
+Scalars = dict[str, float]
+
+
+class Writer:
+    """Writes to TensorBoard events, the console and `metrics.jsonl` of a workdir; only on process 0.
+
+    A line of `metrics.jsonl` is one JSON object: "kimg", "step", then the values, null where not finite. Each
+    line is in the file before the call returns. Going on at step s drops what lies after s (and a line cut
+    off by a crash), so no point is there twice; TensorBoard does the same to its own points when it meets
+    earlier steps again.
+    """
+
+    def __init__(self, root: str | os.PathLike, config: ml_collections.ConfigDict, step: int):
+        """Opens the files.
+
+        Args:
+          root: the workdir, existing.
+          config: resolved; read are batch_size and log.jsonl.
+          step: where training starts or goes on.
+
+        Raises:
+          UserError: the files cannot be written; so do all the methods.
+        """
+        self._root, self._batch_size, self._jsonl = pathlib.Path(root), config.batch_size, None
+        self._writers = ()
+        if jax.process_index() != 0:
+            return
+        with self._one_line_errors():
+            self._writers = (
+                metric_writers.LoggingWriter(),
+                metric_writers.SummaryWriter(str(self._root)),
+            )
+            if config.log.jsonl:
+                self._jsonl = _open_jsonl(self._root / "metrics.jsonl", step)
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Writes numbers (Python's, numpy's or jax scalars) at a training step."""
+        values = {name: float(value) for name, value in jax.device_get(dict(values)).items()}
+        with self._one_line_errors():
+            if self._jsonl is not None:
+                finite = {name: value if math.isfinite(value) else None for name, value in values.items()}
+                kimg = step * self._batch_size / 1000
+                _append(self._jsonl, json.dumps({"kimg": kimg, "step": step} | finite))
+            for writer in self._writers:
+                writer.write_scalars(step * self._batch_size, values)
+
+    def images(self, step: int, pictures: Mapping[str, np.ndarray]) -> None:
+        """Writes pictures (uint8 [h w 3]) at a training step, to TensorBoard."""
+        with self._one_line_errors():
+            for writer in self._writers:
+                writer.write_images(step * self._batch_size, pictures)
+
+    def flush(self) -> None:
+        """Brings TensorBoard's file up to date."""
+        with self._one_line_errors():
+            for writer in self._writers:
+                writer.flush()
+
+    def close(self) -> None:
+        """Flushes and closes; the writer is of no use afterwards."""
+        with self._one_line_errors():
+            if self._jsonl is not None:
+                os.close(self._jsonl)
+            for writer in self._writers:
+                writer.close()
+
+    @contextlib.contextmanager
+    def _one_line_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, tf.errors.OpError) as e:
+            # TensorFlow's is "{{a node}} a path; the reason", then more lines.
+            reason = getattr(e, "strerror", None) or str(e).splitlines()[0].rpartition("; ")[2]
+            raise UserError(f"cannot write the curves in {self._root}: {reason}") from e
+
+
+def _open_jsonl(path: pathlib.Path, step: int) -> int:
+    if path.exists():
+        old = path.read_bytes()
+        kept = b"".join(line for line in old.splitlines(keepends=True) if _is_before(line, step))
+        if kept != old:
+            workdir.write_atomic(path, kept)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+
+
+def _is_before(line: bytes, step: int) -> bool:
+    try:
+        return line.endswith(b"\n") and json.loads(line)["step"] <= step
+    except (ValueError, KeyError, TypeError):  # half a line, from a crash
+        return False
+
+
+def _append(descriptor: int, line: str) -> None:
+    data = line.encode() + b"\n"
+    end = os.fstat(descriptor).st_size
+    try:
+        if os.write(descriptor, data) != len(data):
+            raise OSError(28, os.strerror(28))  # a disk that fills up writes what still fits
+    except OSError:
+        os.ftruncate(descriptor, end)
+        raise
+
+
+class Progress:
+    """Images/s, seconds per kimg and time left, as values and as one line on the console.
+
+    In the place of clu's ReportProgress, which counts steps/s on a timer of its own: here the figures are of
+    the same images, and at the same points, as the losses that they are written with.
+    """
+
+    def __init__(self, step: int, total_steps: int, batch_size: int):
+        """Starts the clock at `step`."""
+        self._total, self._batch_size = total_steps, batch_size
+        self._marks = collections.deque([(time.monotonic(), step, 0.0)], maxlen=20)
+        self._compiled = False
+
+    def scalars(self, step: int, wait_seconds: float) -> Scalars:
+        """Measures since the last call.
+
+        Args:
+          step: training steps done.
+          wait_seconds: waited for data so far, in all.
+
+        Returns:
+          progress/images_per_second, progress/seconds_per_kimg, progress/data_wait (share of the time, in
+          [0, 1]), progress/hours_left (by the rate of the last 20 calls, the first apart: it compiles).
+        """
+        now = (time.monotonic(), step, wait_seconds)
+        seconds, images, wait = self._since(self._marks[-1], now)
+        if self._compiled or len(self._marks) == 1:
+            self._marks.append(now)
+        else:  # the second call: forget the interval of the compilation
+            self._marks = collections.deque([self._marks[-1], now], maxlen=self._marks.maxlen)
+            self._compiled = True
+        recent_seconds, recent_images, _ = self._since(self._marks[0], now)
+        left = (self._total - step) * self._batch_size * recent_seconds / recent_images
+        kimg, total_kimg = step * self._batch_size / 1000, self._total * self._batch_size / 1000
+        logging.info(
+            "%.1f of %.1f kimg (%.1f %%): %.1f images/s, %.2f s/kimg, %.1f %% waiting for data, ETA %s",
+            kimg, total_kimg, 100 * step / self._total, images / seconds, 1000 * seconds / images,
+            100 * wait / seconds, _duration(left),
+        )  # fmt: skip
+        return {
+            "progress/images_per_second": images / seconds,
+            "progress/seconds_per_kimg": 1000 * seconds / images,
+            "progress/data_wait": wait / seconds,
+            "progress/hours_left": left / 3600,
+        }
+
+    def _since(self, old, now):
+        seconds, steps, wait = (b - a for a, b in zip(old, now, strict=True))
+        return max(seconds, 1e-9), max(steps, 1) * self._batch_size, wait
+
+
+def _duration(seconds: float) -> str:
+    minutes = math.ceil(seconds / 60)
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"
+
+
+def mean_of(history: Sequence[Mapping[str, jax.Array]]) -> Scalars:
+    """The scalars of several steps as one.
+
+    Args:
+      history: one mapping a step; a name need not be in all of them (lazy regularisers).
+
+    Returns:
+      For each name the mean of its finite values over the steps that have it (nan if there is none; a step
+      skipped for such a value is counted in bad_steps/). Of the counters, bad_steps/..., the last value.
+    """
+    values = collections.defaultdict(list)
+    for step in jax.device_get(list(history)):
+        for name, value in step.items():
+            values[name].append(float(value))
+    means = {}
+    for name, found in values.items():
+        if name.startswith("bad_steps/"):
+            means[name] = found[-1]
+        else:
+            finite = [value for value in found if math.isfinite(value)]
+            means[name] = sum(finite) / len(finite) if finite else math.nan
+    return means
+
+
+def tree_norm(tree) -> jax.Array:
+    """The Euclidean norm of all arrays of a pytree as one vector: f32 scalar, summed in float32."""
+    squares = [jnp.sum(jnp.square(leaf.astype(jnp.float32))) for leaf in jax.tree.leaves(tree)]
+    return jnp.sqrt(sum(squares, start=jnp.float32(0.0)))
+
+
+def host_memory_mib() -> float:
+    """The most memory this process has held so far (peak resident set), MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10  # bytes there, KiB elsewhere
+
+
+def device_memory_mib() -> float:
+    """The most memory held so far on the fullest local device, MiB; on CPU, the arrays held now."""
+    devices = jax.local_devices()
+    stats = [device.memory_stats() for device in devices]
+    if all(stats):
+        return max(s.get("peak_bytes_in_use", s.get("bytes_in_use", 0)) for s in stats) / 2**20
+    held = collections.Counter()
+    for array in jax.live_arrays():
+        for shard in array.addressable_shards:
+            held[shard.device] += shard.data.nbytes
+    return max(held.values(), default=0) / 2**20

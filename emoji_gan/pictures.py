@@ -1,0 +1,73 @@
+"""What a run shows besides its curves: sample grids, reals, augmented reals, and D on held-out emoji."""
+
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+from jax.sharding import Mesh
+
+from emoji_gan import images, metrics, sharding
+from emoji_gan.methods import gan
+from input_pipeline import pipeline
+
+TRUNCATIONS = (0.7, 1.0)
+_TINY_PX = 64  # smaller images are shown magnified
+
+
+class Pictures:
+    """Draws the same latents, reals and held-out emoji at every call."""
+
+    def __init__(
+        self, config: ml_collections.ConfigDict, num_classes: int, data: pipeline.EmojiData,
+        held_out: pipeline.EmojiData, root: pathlib.Path, mesh: Mesh,
+    ):  # fmt: skip
+        self._n, self._root, self._b = config.log.grid, root, config.batch_size
+        self._sample = gan.make_sample(config, num_classes)
+        self._summaries = gan.make_summaries(config, num_classes)
+        count = self._n**2
+        self._seeds = jnp.arange(count, dtype=jnp.uint32)
+        rows = np.random.default_rng(0).choice(len(data.images), min(count, len(data.images)), replace=False)
+        self._reals = data.images[np.sort(rows)]
+        labels = data.labels[np.resize(np.sort(rows), count)]
+        self._labels = jnp.asarray(labels, jnp.int32)
+        # Whole batches only: D's minibatch statistics see what they see in training.
+        first = next(
+            iter(pipeline.batches(held_out, seed=0, batch_size=self._b, start_sample=0))
+        )  # repeats emoji where there are fewer than a batch
+        self._held_out = sharding.global_batch(mesh, first)
+
+    def write_reals(self, writer: metrics.Writer, step: int) -> None:
+        """The reals that the grid of samples is to be compared with."""
+        writer.images(step, {"real": self._grid(self._reals)})
+        if jax.process_index() == 0:
+            images.save_png(self._root / "reals.png", self._grid(self._reals))
+
+    def write(self, writer: metrics.Writer, step: int, state: gan.State) -> None:
+        """EMA samples at both truncations, augmented held-out emoji, and alpha statistics of the samples."""
+        shown = {}
+        for psi in TRUNCATIONS:
+            x = self._sample(state.g_ema, state.buffers, self._seeds, self._labels, jnp.float32(psi))
+            shown[f"samples/psi_{psi:g}"] = self._grid(np.asarray(images.to_uint8(x)))
+        augmented = np.asarray(images.to_uint8(self._summaries(state, self._held_out)["augmented"]))
+        shown["augmented"] = self._grid(augmented[: self._n**2])
+        writer.images(step, shown)
+        alpha = {f"alpha/{k}": float(v) for k, v in images.alpha_statistics(x).items()}
+        real = images.alpha_statistics(images.to_model(jnp.asarray(self._reals)))
+        writer.scalars(step, alpha | {f"alpha_real/{k}": float(v) for k, v in real.items()})
+        if jax.process_index() == 0:
+            kimg = f"{step * self._b / 1000:08.1f}"
+            picture = shown[f"samples/psi_{TRUNCATIONS[0]:g}"]
+            images.save_png(self._root / "samples" / f"kimg{kimg}.png", picture)
+            images.save_png(self._root / "samples.png", picture)
+
+    def held_out_scalars(self, state: gan.State) -> metrics.Scalars:
+        """D's mean sign and logit on held-out emoji; far below those on training ones, D has memorised."""
+        found = self._summaries(state, self._held_out)
+        return {"signs/validation": float(found["signs"]), "logits/validation": float(found["logits"])}
+
+    def _grid(self, u8):
+        board = images.grid(u8, self._n, self._n)
+        magnify = max(1, _TINY_PX // u8.shape[1])
+        return board.repeat(magnify, 0).repeat(magnify, 1)

@@ -1,0 +1,90 @@
+"""The mesh, and how batches and state lie on it: rows of the global batch over `data`, the state replicated."""
+
+import collections
+import os
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+AXIS = "data"
+
+
+def setup_host_devices(batch_size: int | None) -> None:
+    """Splits the CPU backend into one device per core; to be called before any use of jax's backends.
+
+    One CPU device keeps 1.4-1.8 of two cores busy on these networks, two devices in data parallel keep both
+    (docs/results.md). Without effect on GPUs and TPUs, or where JAX_NUM_CPU_DEVICES is set. At least eight
+    samples stay on a device.
+
+    Args:
+      batch_size: of the config; None is taken as its smallest automatic value, 32.
+    """
+    if "JAX_NUM_CPU_DEVICES" in os.environ:
+        return
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    devices = 1
+    while 2 * devices <= cores and (batch_size or 32) % (16 * devices) == 0:
+        devices *= 2
+    jax.config.update("jax_num_cpu_devices", devices)
+
+
+def setup_compilation_cache() -> None:
+    """Keeps compiled programs between runs, unless JAX_COMPILATION_CACHE_DIR says where or is empty."""
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        root = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+        jax.config.update("jax_compilation_cache_dir", os.path.join(root, "emoji_gan", "xla"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
+
+
+def make_mesh(devices: list[jax.Device] | None = None) -> Mesh:
+    """All devices (or those given) in one axis.
+
+    Auto axes: under explicit ones every reshape of the batch would have to name its sharding.
+    """
+    devices = jax.devices() if devices is None else devices
+    return jax.make_mesh((len(devices),), (AXIS,), axis_types=(AxisType.Auto,), devices=devices)
+
+
+def replicated(mesh: Mesh) -> NamedSharding:
+    """The sharding of the state."""
+    return NamedSharding(mesh, P())
+
+
+def over_batch(mesh: Mesh) -> NamedSharding:
+    """The sharding of a batch: its rows over the devices."""
+    return NamedSharding(mesh, P(AXIS))
+
+
+def global_batch(mesh: Mesh, local: dict[str, np.ndarray]) -> dict[str, jax.Array]:
+    """This process's rows of a batch, as arrays of the global batch."""
+    sharding = over_batch(mesh)
+    return {k: jax.make_array_from_process_local_data(sharding, v) for k, v in local.items()}
+
+
+class Prefetch:
+    """Iterates over global batches, `depth` of them on the devices ahead of use.
+
+    Attributes:
+      wait_seconds: how long `next` has blocked on the input so far.
+    """
+
+    def __init__(self, mesh: Mesh, batches: Iterable[dict[str, np.ndarray]], depth: int = 2):
+        self._mesh, self._source = mesh, iter(batches)
+        self._queue: collections.deque[dict[str, Any]] = collections.deque()
+        self._depth = depth
+        self.wait_seconds = 0.0
+
+    def __iter__(self) -> Iterator[dict[str, jax.Array]]:
+        return self
+
+    def __next__(self) -> dict[str, jax.Array]:
+        start = time.perf_counter()
+        while len(self._queue) < self._depth:
+            self._queue.append(global_batch(self._mesh, next(self._source)))
+        self.wait_seconds += time.perf_counter() - start
+        return self._queue.popleft()

@@ -1,0 +1,175 @@
+"""Reads network weights in the layout of the official PyTorch code, without executing anything they contain.
+
+The networks of this project carry the official sub-module names; what differs is the order of axes.
+"""
+
+import io
+import pathlib
+import pickle
+import zipfile
+from typing import Any
+
+import jax
+import numpy as np
+from safetensors.numpy import load_file
+
+from emoji_gan.errors import UserError
+
+_MAX_BYTES = 4 << 30  # of one file, and of one tensor in it
+_STORAGES = {
+    "FloatStorage": np.float32, "HalfStorage": np.float16, "DoubleStorage": np.float64,
+    "LongStorage": np.int64, "IntStorage": np.int32, "BoolStorage": np.bool_, "ByteStorage": np.uint8,
+}  # fmt: skip
+_FIXED = (".resample_filter",)  # constants of the official code that the networks here have built in
+
+
+def read(path: str) -> dict[str, np.ndarray]:
+    """Returns the tensors of a .safetensors, .pth/.pt (zip format) or .npz file by name.
+
+    Raises:
+      UserError: an unreadable or damaged file, or a pickle that asks for anything but tensors.
+    """
+    p = pathlib.Path(path)
+    try:
+        if not p.is_file():
+            raise UserError(f"no weights at {path}: give the path of a .safetensors, .pth, .pt or .npz file")
+        if p.stat().st_size > _MAX_BYTES:
+            raise UserError(f"{path} is larger than {_MAX_BYTES >> 30} GiB: not a state dict of these networks")
+        if p.suffix == ".safetensors":
+            return dict(load_file(path))
+        if p.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as f:
+                return {k: f[k] for k in f.files}
+        if p.suffix in (".pth", ".pt"):
+            return _flatten(_read_pth(path))
+    except UserError:
+        raise
+    except Exception as e:  # any reader may fail in its own way on a damaged file
+        raise UserError(f"cannot read weights from {path}: {type(e).__name__}: {e}") from e
+    raise UserError(f"{path}: unknown kind of file; expected .safetensors, .pth, .pt or .npz")
+
+
+def _flatten(tree: Any, prefix: str = "") -> dict[str, np.ndarray]:
+    if isinstance(tree, np.ndarray):
+        return {prefix[:-1]: tree}
+    if not isinstance(tree, dict):
+        return {}  # step counters and the like
+    out = {}
+    for k, v in tree.items():
+        out.update(_flatten(v, f"{prefix}{k}."))
+    return out
+
+
+def _read_pth(path: str) -> Any:
+    with zipfile.ZipFile(path) as z:
+        names = {n.split("/", 1)[-1]: n for n in z.namelist()}
+        if "data.pkl" not in names:
+            raise UserError(f"{path} is not a zip-format PyTorch file; save it again with torch.save")
+
+        def storage(kind, key, size):
+            dtype = np.dtype(_STORAGES[kind])
+            info = z.getinfo(names[f"data/{key}"])
+            if info.file_size != size * dtype.itemsize or info.file_size > _MAX_BYTES:
+                raise UserError(f"{path}: storage {key} has {info.file_size} bytes where its header says otherwise")
+            return np.frombuffer(z.read(info), dtype)
+
+        return _TensorUnpickler(io.BytesIO(z.read(names["data.pkl"])), storage).load()
+
+
+def _rebuild(storage, offset, size, stride, *_):
+    if len(size) != len(stride) or any(s < 0 for s in (offset, *size, *stride)):
+        raise UserError("a tensor of the file has impossible sizes")
+    last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) if 0 not in size else 0
+    if last >= max(storage.size, 1):
+        raise UserError("a tensor of the file reaches beyond its storage")
+    view = np.lib.stride_tricks.as_strided(
+        storage[offset:], size, [s * storage.itemsize for s in stride], writeable=False
+    )
+    return np.array(view)
+
+
+class _TensorUnpickler(pickle.Unpickler):
+    """Knows ordered dicts, tensors and storages; everything else is refused before it is imported."""
+
+    def __init__(self, file, storage):
+        super().__init__(file)
+        self._storage = storage
+
+    def find_class(self, module, name):
+        if (module, name) == ("collections", "OrderedDict"):
+            return dict
+        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
+            return _rebuild
+        if (module, name) == ("torch._utils", "_rebuild_parameter"):
+            return lambda tensor, *_: tensor
+        if module == "torch" and name in _STORAGES:
+            return name
+        raise UserError(f"the file asks for {module}.{name}; only tensors are read, never code")
+
+    def persistent_load(self, pid):
+        _, kind, key, _, size = pid
+        return self._storage(kind, key, size)
+
+
+def to_official(name: str, value: np.ndarray) -> np.ndarray:
+    """One array of ours in the official axis order; the inverse of `from_official`."""
+    value = np.asarray(value)
+    if value.ndim == 4:
+        return value.transpose(3, 2, 0, 1)
+    if value.ndim == 3:
+        return value.transpose(2, 0, 1)
+    if name.endswith("fc.weight"):  # D's features leave 4x4 as h w c here, as c h w there
+        return value.reshape(4, 4, -1, value.shape[1]).transpose(3, 2, 0, 1).reshape(value.shape[1], -1)
+    return value.T if name.endswith("weight") else value
+
+
+def from_official(name: str, value: np.ndarray) -> np.ndarray:
+    """One official array (OIHW, `out in`, CHW) in our order (HWIO, `in out`, HWC)."""
+    if value.ndim == 4:
+        return value.transpose(2, 3, 1, 0)
+    if value.ndim == 3:
+        return value.transpose(1, 2, 0)
+    if name.endswith("fc.weight"):
+        return value.reshape(value.shape[0], -1, 4, 4).transpose(2, 3, 1, 0).reshape(-1, value.shape[0])
+    return value.T if name.endswith("weight") else value
+
+
+def _official_name(path) -> str:
+    name = ".".join(str(k.key) for k in path)
+    return "mapping.w_avg" if name == "w_avg" else name
+
+
+def to_tensors(tree: Any, prefix: str) -> dict[str, np.ndarray]:
+    """A network's pure state under official names and in official order."""
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {prefix + _official_name(p): to_official(_official_name(p), v) for p, v in leaves}
+
+
+def load_into(tree: Any, tensors: dict[str, np.ndarray], prefix: str) -> Any:
+    """Returns `tree` with every leaf taken from `tensors`, whose names begin with `prefix` ('G.' or 'D.').
+
+    Args:
+      tree: the pure state (parameters and buffers) of a network of this project; only its shapes are read.
+      tensors: official names to arrays, as `read` returns them.
+      prefix: which network of the file.
+
+    Raises:
+      UserError: a leaf that is missing or has another shape, or a tensor that no leaf takes.
+    """
+    used = set()
+
+    def take(path, leaf):
+        name = prefix + _official_name(path)
+        if name not in tensors:
+            raise UserError(f"the weights have no {name}: they are of another architecture than the config")
+        value = from_official(name, tensors[name])
+        if value.shape != leaf.shape:
+            raise UserError(f"{name} has shape {value.shape} in the weights, {leaf.shape} in the network")
+        used.add(name)
+        return np.asarray(value, leaf.dtype)
+
+    out = jax.tree_util.tree_map_with_path(take, tree)
+    left = [n for n in tensors if n.startswith(prefix) and n not in used and not n.endswith(_FIXED)]
+    if left:
+        raise UserError(f"no layer takes {left[0]} (and {len(left) - 1} more): the config's network is another")
+    return out

@@ -1,0 +1,237 @@
+"""The training loop, top to bottom: mesh, data, state, step, hooks."""
+
+import contextlib
+import dataclasses
+import json
+import math
+import pathlib
+import signal
+import time
+
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+from absl import logging
+from clu import parameter_overview
+
+from emoji_gan import checkpoint, metrics, pictures, sharding, workdir
+from emoji_gan import config as config_lib
+from emoji_gan.errors import EXIT_OK, EXIT_PREEMPTED, Diverged
+from emoji_gan.methods import gan
+from input_pipeline import pipeline
+
+_PROFILE_STEPS = range(20, 25)  # after compilation and the first lazy regularisers
+
+
+def train(
+    config: ml_collections.ConfigDict,
+    directory: str,
+    *,
+    stop_after_minutes: float | None = None,
+    allow_config_change: bool = False,
+    dry_run: bool = False,
+    profile: bool = False,
+) -> int:
+    """Trains until `config.total_kimg`, going on from the newest good checkpoint in `directory`.
+
+    Args:
+      config: an experiment; its auto fields are resolved here.
+      directory: the workdir: checkpoints, TensorBoard events, metrics.jsonl, samples, config.json.
+      stop_after_minutes: save and end after so long.
+      allow_config_change: go on from a checkpoint made with another config or data set.
+      dry_run: print what would run, and its cost; writes nothing.
+      profile: record a JAX profile of a few steps.
+
+    Returns:
+      The process's exit code: 0, or EXIT_PREEMPTED after SIGTERM or Ctrl-C.
+
+    Raises:
+      UserError: config, workdir or checkpoint cannot be used; Diverged: non-finite steps after a rollback.
+      DataError: the data cannot be used.
+    """
+    started = time.monotonic()
+
+    # ---- mesh ----------------------------------------------------------------------------------------------
+    mesh = sharding.make_mesh()
+    config = config_lib.resolve(config, mesh.size)
+    b = config.batch_size
+    logging.info("%d %s devices, batch %d", mesh.size, mesh.devices.flat[0].platform, b)
+
+    # ---- data ----------------------------------------------------------------------------------------------
+    data = pipeline.load(config.data, "train")
+    held_out = pipeline.load(config.data, "validation")
+    logging.info("%d emoji to train on, %d held out", len(data.images), len(held_out.images))
+
+    # ---- programs and the shapes of the state --------------------------------------------------------------
+    classes = len(data.label_names)
+    step_fn = gan.make_train_step(config, classes, mesh)
+    shapes = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding.replicated(mesh)),
+        jax.eval_shape(lambda: gan.init(config, classes, config.seed)),
+    )
+    description = config.to_dict() | {"label_names": list(data.label_names)}
+    print(json.dumps(description, indent=1))
+    logging.info("generator\n%s", parameter_overview.get_parameter_overview(shapes.g))
+    logging.info("discriminator\n%s", parameter_overview.get_parameter_overview(shapes.d))
+    if dry_run:
+        _print_cost(step_fn, shapes, data, config, mesh)
+        return EXIT_OK
+
+    with contextlib.ExitStack() as stack:
+        # ---- workdir and state -----------------------------------------------------------------------------
+        root = stack.enter_context(workdir.locked(directory))
+        checkpoints = checkpoint.Checkpointer(
+            root, config=description, data_hash=data.content_hash, keep=config.checkpoint.keep,
+            allow_config_change=allow_config_change,
+        )  # fmt: skip
+        stack.callback(checkpoints.close)
+        restored = checkpoints.restore(shapes)
+        state, first = restored or (jax.device_put(gan.init(config, classes, config.seed), sharding.replicated(mesh)), 0)
+        total = math.ceil(config.total_kimg * 1000 / b)
+        if first >= total:
+            print(f"{directory} is already trained to {first * b / 1000:.1f} kimg: nothing to do")
+            return EXIT_OK
+        logging.info("starting at %.1f of %.1f kimg", first * b / 1000, total * b / 1000)
+        workdir.write_atomic(root / "config.json", json.dumps(description, indent=1).encode())
+
+        # ---- hooks -----------------------------------------------------------------------------------------
+        writer = stack.enter_context(contextlib.closing(metrics.Writer(root, config, first)))
+        shown = pictures.Pictures(config, classes, data, held_out, root, mesh)
+        stop = stack.enter_context(_stop_on_signals())
+        if first == 0:
+            shown.write_reals(writer, first)
+            shown.write(writer, first, state)
+        last_save = time.monotonic()
+        history: list[metrics.Scalars] = []
+        rolled_back = False
+
+        # ---- loop ------------------------------------------------------------------------------------------
+        batches = sharding.Prefetch(
+            mesh,
+            pipeline.batches(
+                data, seed=config.seed, batch_size=b, start_sample=first * b,
+                process_index=jax.process_index(), process_count=jax.process_count(),
+            ),
+        )  # fmt: skip
+        progress = metrics.Progress(first, total, b)
+        for step in range(first, total):
+            with _profile_of(root, profile, step - first):
+                state, now = step_fn(state, next(batches), step)
+            history.append(now)
+            if len(history) > 1:  # let the host be one step ahead of the devices, and no more
+                jax.block_until_ready(history[-2])
+            done = step + 1
+
+            def due(every_kimg, done=done):
+                every = max(1, round(every_kimg * 1000 / b))
+                return done % every == 0 or done == total
+
+            if due(config.log.scalars_kimg):
+                scalars = metrics.mean_of(history)
+                history.clear()
+                scalars |= _schedules(config, state) | progress.scalars(done, batches.wait_seconds)
+                scalars |= shown.held_out_scalars(state)
+                writer.scalars(done, scalars)
+                if scalars["bad_steps/in_a_row"] >= config.optim.max_bad_steps:
+                    state = _roll_back(checkpoints, shapes, state, rolled_back, config, done)
+                    rolled_back = True
+            if due(config.log.images_kimg):
+                shown.write(writer, done, state)
+            minutes = (time.monotonic() - last_save) / 60
+            if due(config.checkpoint.every_kimg) or minutes >= config.checkpoint.every_minutes:
+                checkpoints.save(done, state)
+                last_save = time.monotonic()
+            out_of_time = stop_after_minutes and time.monotonic() - started >= stop_after_minutes * 60
+            if (stop.requested or out_of_time) and done < total:
+                break
+
+        # ---- end -------------------------------------------------------------------------------------------
+        checkpoints.save(done, state, wait=True)
+        shown.write(writer, done, state)
+        writer.flush()
+        _say_where(directory, root, done * b / 1000, total * b / 1000)
+        return EXIT_PREEMPTED if stop.requested and done < total else EXIT_OK
+
+
+@contextlib.contextmanager
+def _stop_on_signals():
+    """SIGTERM and Ctrl-C ask the loop to save and end; a second Ctrl-C ends it at once."""
+
+    class Stop:
+        requested = False
+
+    def handle(signum, frame):
+        del frame
+        if Stop.requested and signum == signal.SIGINT:
+            raise KeyboardInterrupt
+        Stop.requested = True
+        logging.warning("%s: saving after this step", signal.Signals(signum).name)
+
+    previous = {s: signal.signal(s, handle) for s in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield Stop
+    finally:
+        for s, handler in previous.items():
+            signal.signal(s, handler)
+
+
+@contextlib.contextmanager
+def _profile_of(root: pathlib.Path, wanted: bool, step: int):
+    if wanted and step == _PROFILE_STEPS.start:
+        jax.profiler.start_trace(str(root / "profile"))
+    yield
+    if wanted and step == _PROFILE_STEPS.stop - 1:
+        jax.profiler.stop_trace()
+        logging.info("profile of steps %s written to %s", _PROFILE_STEPS, root / "profile")
+
+
+def _roll_back(checkpoints, shapes, state, again: bool, config, step: int):
+    """The newest good checkpoint's state at the current step, with new randomness."""
+    what = (
+        f"{int(state.bad_in_a_row)} non-finite steps in a row at {step * config.batch_size / 1000:.1f} kimg "
+        f"({int(state.bad_total)} in all)"
+    )
+    restored = None if again else checkpoints.restore(shapes)
+    if restored is None:
+        why = "again after rolling back" if again else "before the first checkpoint"
+        raise Diverged(f"{what}, {why}: lower optim.*_lr or raise loss.r1_gamma; the checkpoints are intact")
+    old, from_step = restored
+    logging.warning("%s: rolling back to the state of step %d", what, from_step)
+    return dataclasses.replace(
+        old, step=jnp.full_like(old.step, step), rollbacks=state.rollbacks + 1, bad_total=state.bad_total
+    )
+
+
+def _schedules(config, state) -> metrics.Scalars:
+    """What the config or the controller sets, on the same axis as what follows from it."""
+    return {
+        "learning_rate/g": config.optim.g_lr,
+        "learning_rate/d": config.optim.d_lr,
+        "memory/host_mib": metrics.host_memory_mib(),
+        "memory/device_mib": metrics.device_memory_mib(),
+        "rollbacks": float(state.rollbacks),
+    }
+
+
+def _print_cost(step_fn, shapes, data, config, mesh) -> None:
+    """FLOPs and memory of the compiled programs of a step, per device."""
+    b, res = config.batch_size, config.data.resolution
+    rows = {"image": ((b, res, res, 4), np.uint8), "label": ((b,), np.int32), "sample": ((b,), np.uint32)}
+    batch = {
+        k: jax.ShapeDtypeStruct(shape, dtype, sharding=sharding.over_batch(mesh))
+        for k, (shape, dtype) in rows.items()
+    }
+    for name, program in step_fn.programs.items():
+        compiled = program.lower(shapes, batch).compile()
+        cost, memory = compiled.cost_analysis() or {}, compiled.memory_analysis()
+        mib = (memory.temp_size_in_bytes + memory.argument_size_in_bytes) / 2**20 if memory else math.nan
+        print(f"{name:12s} {cost.get('flops', math.nan) / 1e9:8.2f} GFLOP {mib:8.0f} MiB a device")
+
+
+def _say_where(directory: str, root: pathlib.Path, kimg: float, total_kimg: float) -> None:
+    print(f"trained to {kimg:.1f} of {total_kimg:.1f} kimg")
+    print(f"open    {root / 'samples.png'}")
+    print(f"curves  tensorboard --logdir={directory}")
+    print(f"sample  python -m emoji_gan.sample --workdir={directory} --seeds=0-63")

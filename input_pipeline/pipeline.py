@@ -1,0 +1,378 @@
+"""Batches of emoji as a pure function of (seed, sample number).
+
+`load` reads every source of a config into memory once; `batches` streams from there. No iterator has a
+state to save: the batch of any sample number can be made at once, in any layout of processes.
+"""
+
+import collections
+import contextlib
+import dataclasses
+import difflib
+import hashlib
+import os
+import pathlib
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from google.protobuf import json_format
+
+from input_pipeline import common_box, names, openmoji, sources
+from input_pipeline.errors import DataError
+
+with contextlib.suppress(RuntimeError):  # too late if TensorFlow already runs
+    tf.config.set_visible_devices([], "GPU")  # else it takes all of the GPU's memory
+
+SPLITS = ("train", "validation", "test")
+_CACHE_VERSION = 1  # of what a cached array holds; raise it when reading changes
+_CACHE_FROM_S = 1.0  # reading that takes less is not cached
+_SALT = 498247692  # the third number of the shuffle's seed
+
+Columns = dict[str, np.ndarray]  # of n rows each
+
+
+@dataclasses.dataclass(frozen=True)
+class EmojiData:
+    """The emoji that a config selects, sorted by (style, domain, codepoints)."""
+
+    images: np.ndarray  # n h w 4 uint8, straight alpha, RGB = 0 where alpha = 0
+    labels: np.ndarray  # n int32 class numbers; zeros when unconditional
+    label_names: tuple[str, ...]  # () when unconditional
+    columns: dict[str, np.ndarray]  # n: codepoints, name, group, subgroup, domain, style, cluster, tones, ...
+    content_hash: str  # SHA-256 of images, labels and code points
+
+
+def load(data_config, split: str = "train") -> EmojiData:
+    """Reads, filters and labels the emoji of all sources.
+
+    An emoji is in the same split in every style: the split of its cluster of near-duplicates in OpenMoji.
+
+    Args:
+      data_config: `config.data` of configs/default.py.
+      split: 'train', 'validation' or 'test'.
+
+    Returns:
+      The emoji of this split. The class numbers are the same in all splits.
+
+    Raises:
+      DataError: a source, value or filter that is wrong, a filter that leaves nothing, damaged files.
+    """
+    if split not in SPLITS:
+        raise DataError(f"split {split!r}: valid are {', '.join(SPLITS)}")
+    images, columns = _read_sources(data_config)
+    keep = _filter(data_config, columns)
+    names_of_labels = _label_names(data_config.label, columns, keep)
+    keep &= columns["split"] == split
+    if not keep.any():
+        raise DataError(
+            f"data: no emoji of the {split} split passes the filters; widen data.groups or the like"
+        )
+    rows = np.flatnonzero(keep)
+    rows = rows[np.lexsort([columns[c][rows] for c in ("codepoints", "domain", "style")])]
+    images = np.ascontiguousarray(images[rows])
+    columns = {name: values[rows] for name, values in columns.items()}
+    if names_of_labels:
+        labels = np.searchsorted(np.array(names_of_labels), columns[data_config.label]).astype(np.int32)
+    else:
+        labels = np.zeros(len(rows), np.int32)
+    content = hashlib.sha256(images.data)
+    content.update(labels.data)
+    content.update(" ".join(columns["codepoints"]).encode())
+    return EmojiData(images, labels, names_of_labels, columns, content.hexdigest())
+
+
+def batches(
+    data: EmojiData,
+    *,
+    seed: int,
+    batch_size: int,
+    start_sample: int = 0,
+    process_index: int = 0,
+    process_count: int = 1,
+) -> Iterator[dict[str, np.ndarray]]:
+    """Streams batches without end, from any sample on.
+
+    Sample q shows row permutation[q // n](q % n) of the n emoji; each epoch is a permutation of its own.
+    Row i of process p in the batch that starts at sample q is sample q + p * batch_size / process_count + i.
+
+    Args:
+      data: what `load` returned.
+      seed: of the order.
+      batch_size: of all processes together; divisible by `process_count`.
+      start_sample: number of the first sample; step * batch_size to resume at a step.
+      process_index: of this process.
+      process_count: number of processes.
+
+    Returns:
+      An iterator of {'image': uint8 b h w 4, 'label': int32 b, 'sample': uint32 b}, b =
+      batch_size / process_count; read-only arrays.
+
+    Raises:
+      DataError: sizes that do not fit.
+    """
+    if batch_size < 1 or batch_size % process_count:
+        raise DataError(f"batch_size={batch_size} is not divisible by the {process_count} processes")
+    if not 0 <= process_index < process_count:
+        raise DataError(f"process_index={process_index} is not below process_count={process_count}")
+    if start_sample < 0:
+        raise DataError(f"start_sample={start_sample} is negative")
+    rows = batch_size // process_count
+    count = len(data.images)
+    images, labels = tf.constant(data.images), tf.constant(data.labels)
+
+    def batch(first):
+        sample = first + tf.range(rows, dtype=tf.int64)
+        epoch = sample // count
+        key = tf.stack([tf.fill([rows], np.int64(_SALT)), tf.fill([rows], np.int64(seed)), epoch], axis=1)
+        row = tf.raw_ops.RandomIndexShuffle(
+            index=sample % count, seed=key, max_index=tf.constant(count - 1, tf.int64), rounds=4
+        )
+        return {
+            "image": tf.gather(images, row),
+            "label": tf.gather(labels, row),
+            "sample": tf.cast(sample, tf.uint32),
+        }
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.threading.private_threadpool_size = 1  # more than enough, and the cores belong to the training
+    first = start_sample + process_index * rows
+    dataset = tf.data.Dataset.range(first, np.iinfo(np.int64).max, batch_size).map(batch).prefetch(4)
+    return dataset.with_options(options).as_numpy_iterator()
+
+
+# Sources.
+
+
+def _read_sources(data_config) -> tuple[np.ndarray, Columns]:
+    """All emoji of all sources and splits, in the domains asked for."""
+    if isinstance(data_config.sources, str) or not data_config.sources:
+        raise DataError(f"data.sources={data_config.sources!r}: takes a tuple of 'openmoji' or STYLE=PATH")
+    paths: dict[str, str] = {}
+    for source in data_config.sources:
+        style, _, path = source.partition("=")
+        if not style or (not path and source != "openmoji"):
+            raise DataError(f"data.sources: {source!r} is neither 'openmoji' nor STYLE=PATH")
+        if style in paths:
+            raise DataError(f"data.sources: two sources are called {style!r}")
+        paths[style] = path
+    wanted = _values(data_config, "domains") or openmoji.DOMAINS
+    if unknown := set(wanted) - set(openmoji.DOMAINS):
+        raise DataError(f"data.domains: no {sorted(unknown)[0]!r}; valid are {', '.join(openmoji.DOMAINS)}")
+    has_openmoji, has_others = "openmoji" in paths and not paths["openmoji"], any(paths.values())
+    parts = []
+    if has_openmoji:
+        parts.append(_openmoji(data_config, data_config.resolution, wanted))
+    if has_others:
+        # OpenMoji draws every emoji: its clusters are those of all styles.
+        _, known = _openmoji(data_config, openmoji.RESOLUTIONS_PX[0], ("full",))
+        place = {c: i for i, c in enumerate(known["codepoints"])}
+    for style, path in paths.items():
+        if not path:
+            continue
+        images, columns = _other(data_config, style, path)
+        rows = [i for i, c in enumerate(columns["codepoints"]) if c in place]
+        if len(rows) < len(images):
+            print(
+                f"{style}: {len(images) - len(rows)} emoji left out, as OpenMoji lacks them", file=sys.stderr
+            )
+        at = np.array([place[columns["codepoints"][i]] for i in rows], int)
+        columns = {name: values[rows] for name, values in columns.items()}
+        parts.append((images[rows], columns | {name: known[name][at] for name in ("cluster", "split")}))
+    return (
+        np.concatenate([images for images, _ in parts]),
+        {name: np.concatenate([columns[name] for _, columns in parts]) for name in sorted(parts[0][1])},
+    )
+
+
+def _openmoji(data_config, size_px: int, domains: Sequence[str]) -> tuple[np.ndarray, Columns]:
+    """OpenMoji, of all splits."""
+    # The common box enlarges; 16 px has no set of its own.
+    least_px = 2 * size_px if data_config.common_box and size_px < max(openmoji.RESOLUTIONS_PX) else size_px
+    built_px = min((r for r in openmoji.RESOLUTIONS_PX if r >= least_px), default=size_px)
+    try:
+        builder = openmoji.build(data_config.dir, built_px, data_config.max_bad_share)
+        directory = pathlib.Path(builder.data_dir)
+        files = sorted(p for p in directory.iterdir() if p.is_file())
+        content = hashlib.sha256()
+        for file in files:
+            content.update(f"{file.name}\n{sources.content_hash(file)}\n".encode())
+        domains = sorted(domains)
+        key = f"{content.hexdigest()} {domains} {size_px} {data_config.common_box}"
+        return _cached(
+            _data_dir(data_config) / "arrays",
+            f"openmoji-{_size_name(data_config, size_px)}-{'-'.join(domains)}",
+            key,
+            lambda: _read_tfds(builder, size_px, domains, data_config.common_box),
+        )
+    # TFRecords carry checksums; TFDS reads its own JSON by protobuf.
+    except (tf.errors.OpError, json_format.ParseError, OSError, ValueError, KeyError, AssertionError) as e:
+        why = str(e).strip().splitlines()[0][:200] if str(e).strip() else type(e).__name__
+        directory = _data_dir(data_config) / "openmoji" / f"{built_px}px"
+        raise DataError(f"{directory} is damaged ({why}); delete that folder, it is built anew") from e
+
+
+def _read_tfds(builder, size_px: int, domains: Sequence[str], common: bool) -> tuple[np.ndarray, Columns]:
+    images: list[np.ndarray] = []
+    columns: dict[str, list] = collections.defaultdict(list)
+    for split in builder.info.splits:
+        records = builder.as_dataset(
+            split=split,
+            decoders={"image": tfds.decode.SkipDecoding()},
+            read_config=tfds.ReadConfig(try_autocache=False),
+        )
+        records = records.filter(lambda r: tf.reduce_any(r["domain"] == tf.constant(domains)))
+        records = records.map(
+            lambda r: r | {"image": tf.io.decode_png(r["image"], 4)}, num_parallel_calls=2, deterministic=True
+        )
+        for record in records.as_numpy_iterator():
+            images.append(record.pop("image"))
+            for name, value in record.items():
+                columns[name].append(_text(value))
+            columns["split"].append(split)
+    place = common_box.fit if common else common_box.resize
+    if common or images[0].shape[0] != size_px:
+        images = [place(image, size_px) for image in images]
+    return np.stack(images), {name: np.array(values) for name, values in columns.items()}
+
+
+def _text(value):
+    """Bytes and sequences of bytes to text, 'a|b' for a sequence; numbers stay."""
+    if isinstance(value, bytes):
+        return value.decode()
+    if isinstance(value, np.ndarray) and value.ndim:
+        return "|".join(v.decode() for v in value)
+    return value
+
+
+def _other(data_config, style: str, path: str) -> tuple[np.ndarray, Columns]:
+    """A source of the user's, of all splits, in all its domains."""
+    size_px, common = data_config.resolution, data_config.common_box
+    sources.refuse_proprietary(path, style)
+
+    def read() -> tuple[np.ndarray, Columns]:
+        records = sources.read(path, style, size_px, common, data_config.max_bad_share)
+        print(
+            f"{style}: {len(records.images):,} emoji from {path}; {len(records.skipped):,} files not read "
+            f"(why: python -m input_pipeline.sources {path} --list)",
+            file=sys.stderr,
+        )
+        return records.images, {k: v for k, v in records.columns.items() if k != "file"}
+
+    key = f"{sources.content_hash(path)} {style} {size_px} {common} {data_config.max_bad_share}"
+    name = re.sub(r"[^\w-]", "_", style)
+    return _cached(_data_dir(data_config) / "arrays", f"{name}-{_size_name(data_config, size_px)}", key, read)
+
+
+# Cache of decoded arrays.
+
+
+def _data_dir(data_config) -> pathlib.Path:
+    return pathlib.Path(data_config.dir or tfds.core.constants.DATA_DIR).expanduser()
+
+
+def _size_name(data_config, size_px: int) -> str:
+    return f"{size_px}px" + ("-box" if data_config.common_box else "")
+
+
+def _cached(directory: pathlib.Path, name: str, key: str, read: Callable) -> tuple[np.ndarray, Columns]:
+    """What `read` returns, kept in a file if it takes long; the file's own hash is verified."""
+    key = hashlib.sha256(f"{_CACHE_VERSION} {key}".encode()).hexdigest()
+    path = directory / f"{name}-{key[:12]}.npz"
+    if path.exists():
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {k: file[k] for k in file.files}
+            digest = str(arrays.pop("sha256"))
+            if digest != _digest(arrays, key):
+                raise ValueError("its hash is wrong")
+            return arrays.pop("images"), arrays
+        except Exception as e:  # a damaged zip fails in a dozen ways
+            print(f"{path}: a damaged cache ({e}); reading the data set again", file=sys.stderr)
+    began = time.monotonic()
+    images, columns = read()
+    if time.monotonic() - began < _CACHE_FROM_S:
+        return images, columns
+    arrays = columns | {"images": images}
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "wb") as f:
+            np.savez(f, sha256=np.array(_digest(arrays, key)), **arrays)
+        temporary.replace(path)
+        for other in directory.glob(f"{name}-{'[0-9a-f]' * 12}.npz"):
+            if other != path:
+                other.unlink(missing_ok=True)  # of an older state of the same source
+    except OSError as e:
+        temporary.unlink(missing_ok=True)
+        print(f"{path}: not cached ({e.strerror}); the next start reads everything again", file=sys.stderr)
+    return images, columns
+
+
+def _digest(arrays: dict[str, np.ndarray], key: str = "") -> str:
+    digest = hashlib.sha256(key.encode())
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+# Selection.
+
+
+def _values(data_config, field: str) -> tuple[str, ...]:
+    value = getattr(data_config, field)
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _filter(data_config, columns: Columns) -> np.ndarray:
+    """Which rows pass all filters, in bool."""
+    tones = data_config.tones
+    if tones not in ("none", "all", "only"):
+        raise DataError(f"data.tones={tones!r}: valid are none, all, only")
+    keep = np.ones(len(columns["codepoints"]), bool)
+    has_tone = columns["tones"] != ""
+    steps = [(f"data.tones={tones!r}", {"all": keep, "none": ~has_tone, "only": has_tone}[tones], None)]
+    for field, column in (
+        ("domains", "domain"),
+        ("styles", "style"),
+        ("groups", "group"),
+        ("subgroups", "subgroup"),
+        ("codepoints", "codepoints"),
+    ):
+        values = _values(data_config, field)
+        if not values:
+            continue
+        if field == "codepoints":
+            values = tuple(names.canonical(v) or v for v in values)
+        valid = sorted(set(columns[column].tolist()))
+        for value in values:
+            if field != "domains" and value not in valid:
+                near = difflib.get_close_matches(value, valid, 5, 0.4)
+                listed = (
+                    ", ".join(valid)
+                    if len(valid) <= 40
+                    else f"{len(valid)} of them, e.g. {', '.join(valid[:5])}"
+                )
+                hint = f"; did you mean {' or '.join(near)}?" if near else ""
+                raise DataError(f"data.{field}: no emoji has {column} {value!r}{hint} Valid are: {listed}")
+        steps.append((f"data.{field}={values!r}", np.isin(columns[column], values), column))
+    for what, passes, column in steps:
+        if not (keep & passes).any():
+            left = sorted(set(columns[column][keep].tolist())) if column else []
+            valid = f"; with the filters before it, valid are {', '.join(left[:40])}" if left else ""
+            raise DataError(
+                f"{what} leaves no emoji of the {keep.sum()} that the filters before it leave{valid}"
+            )
+        keep &= passes
+    return keep
+
+
+def _label_names(label: str, columns: Columns, keep: np.ndarray) -> tuple[str, ...]:
+    if label not in ("", "group", "subgroup", "style"):
+        raise DataError(f"data.label={label!r}: valid are '', group, subgroup, style")
+    return tuple(sorted(set(columns[label][keep].tolist()))) if label else ()

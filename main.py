@@ -1,0 +1,55 @@
+"""Trains a generator of emoji: `python main.py --config=configs/stylegan.py --workdir=runs/stylegan`."""
+
+import pathlib
+
+from absl import app, flags, logging
+from ml_collections import config_flags
+
+from emoji_gan import config as config_lib
+from emoji_gan import errors, sharding
+
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", "configs/stylegan.py", "Experiment, FILE.py or FILE.py:VARIANT."
+)
+_WORKDIR = flags.DEFINE_string("workdir", None, "Where the run lives; default: runs/ and the config's name.")
+_STOP_AFTER_MINUTES = flags.DEFINE_float(
+    "stop_after_minutes", None, "Save and end after so long; the same command goes on from there."
+)
+_ALLOW_CONFIG_CHANGE = flags.DEFINE_bool(
+    "allow_config_change", False, "Go on from a checkpoint of another config or data set."
+)
+_DRY_RUN = flags.DEFINE_bool(
+    "dry_run", False, "Print config, parameters, FLOPs and memory of the compiled step, and end."
+)
+_PROFILE = flags.DEFINE_bool("profile", False, "Record a profile of a few steps into the workdir.")
+
+
+def main(argv: list[str]) -> None:
+    """Reads the flags, sets the devices up, trains."""
+    del argv
+
+    def run() -> int:
+        sharding.setup_host_devices(_CONFIG.value.batch_size)
+        sharding.setup_compilation_cache()
+        from emoji_gan import train  # after the devices are set up: imports may touch the backend
+
+        return train.train(
+            _CONFIG.value,
+            _WORKDIR.value or _default_workdir(),
+            stop_after_minutes=_STOP_AFTER_MINUTES.value,
+            allow_config_change=_ALLOW_CONFIG_CHANGE.value,
+            dry_run=_DRY_RUN.value,
+            profile=_PROFILE.value,
+        )
+
+    errors.run(run)
+
+
+def _default_workdir() -> str:
+    path, _, variant = str(flags.FLAGS["config"].config_filename).partition(":")
+    return str(pathlib.Path("runs", pathlib.Path(path).stem + (f"-{variant}" if variant else "")))
+
+
+if __name__ == "__main__":
+    logging.set_verbosity(logging.INFO)
+    errors.run(lambda: app.run(main, flags_parser=config_lib.parse_flags))

@@ -1,0 +1,138 @@
+"""The training step: same on any number of devices, compiled once, safe against non-finite numbers."""
+
+import dataclasses
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from configs import default
+from emoji_gan import config as config_lib
+from emoji_gan import sharding
+from emoji_gan.methods import gan
+
+
+def tiny(**overrides):
+    c = default.get_config()
+    c.batch_size, c.data.resolution = 16, 16
+    c.model.channel_base, c.model.channel_max = 128, 8
+    c.model.z_dim = c.model.w_dim = 8
+    c.model.mbstd_group = 2
+    c.augment.p_init = 0.5
+    c.augment.kimg = 1.0
+    c.loss.r1_every, c.loss.pl_every = 2, 2
+    c.update_from_flattened_dict(overrides)
+    return c
+
+
+def run(config, devices, steps, classes=0, change=lambda state: state):
+    """The metrics of each step, the last state and the step function, on the first so many devices."""
+    mesh = sharding.make_mesh(jax.devices()[:devices])
+    config = config_lib.resolve(config, devices)
+    state = jax.device_put(gan.init(config, classes, 0), sharding.replicated(mesh))
+    state = jax.device_put(change(state), sharding.replicated(mesh))
+    step_fn = gan.make_train_step(config, classes, mesh)
+    rng = np.random.default_rng(0)
+    history = []
+    for step in range(steps):
+        b, res = config.batch_size, config.data.resolution
+        image = rng.integers(0, 256, (b, res, res, 4), np.uint8)
+        batch = {
+            "image": image,
+            "label": (np.arange(b) % max(1, classes)).astype(np.int32),
+            "sample": np.arange(step * b, (step + 1) * b, dtype=np.uint32),
+        }
+        state, metrics = step_fn(state, sharding.global_batch(mesh, batch), step)
+        history.append({k: float(v) for k, v in metrics.items()})
+    return history, state, step_fn
+
+
+@pytest.mark.slow
+def test_losses_do_not_depend_on_the_number_of_devices():
+    one, two, eight = (run(tiny(), n, 3)[0] for n in (1, 2, 8))
+    for other in (two, eight):
+        for step, (a, b) in enumerate(zip(one, other, strict=True)):
+            assert a.keys() == b.keys()
+            for name in a:
+                if name.startswith(("loss", "r1", "path_length", "logits", "ada")):
+                    assert b[name] == pytest.approx(a[name], rel=1e-5, abs=1e-6), (step, name)
+
+
+@pytest.mark.slow
+def test_compiles_once_and_learns_with_classes():
+    history, state, step_fn = run(tiny(), 2, 5, classes=3)
+    assert {name: p._cache_size() for name, p in step_fn.programs.items()} == {
+        "main": 1, "path_length": 1, "r1": 1,
+    }  # fmt: skip
+    assert int(state.step) == 5
+    assert all(np.isfinite(v) for m in history for v in m.values())
+    assert history[0]["update_norm/g"] > 0 and history[0]["update_norm/d"] > 0
+    assert "r1/penalty" in history[2] and "r1/penalty" not in history[1]
+
+
+def test_a_non_finite_step_is_skipped_and_counted():
+    def poison(state):
+        d = dict(state.d)
+        d["b4"] = d["b4"] | {"out": d["b4"]["out"] | {"bias": jnp.full((1,), jnp.nan)}}
+        return dataclasses.replace(state, d=d)
+
+    history, state, _ = run(tiny(**{"loss.pl_weight": 0.0}), 1, 2, change=poison)
+    assert history[-1]["bad_steps/in_a_row"] == 2 and int(state.step) == 2
+    start = gan.init(config_lib.resolve(tiny(), 1), 0, 0)
+    jax.tree.map(np.testing.assert_array_equal, state.g, start.g)
+    jax.tree.map(np.testing.assert_array_equal, state.g_ema, start.g_ema)
+    np.testing.assert_array_equal(state.d["b8"]["conv0"]["weight"], start.d["b8"]["conv0"]["weight"])
+
+
+def test_p_moves_by_the_images_seen_and_ema_ramps_up():
+    config = tiny(**{"loss.pl_weight": 0.0, "loss.r1_gamma": 0.0, "augment.every": 2})
+    history, state, _ = run(config, 1, 4)
+    p = [m["ada/p"] for m in history]
+    assert p[0] == 0.5
+    for before, after in ((p[0], p[1]), (p[2], p[3])):
+        assert abs(after - before) == pytest.approx(2 * 16 / 1000) or after == before  # sign may be 0
+    assert p[1] != p[0]
+    # 5 % of 64 images is far less than a batch of half-life: the average is all but the last parameters.
+    distance = jax.tree.map(lambda a, b: float(jnp.abs(a - b).max()), state.g_ema, state.g)
+    assert max(jax.tree.leaves(distance)) < 0.05
+
+
+def test_first_step_of_the_average_copies_the_parameters():
+    _, state, _ = run(tiny(**{"loss.pl_weight": 0.0, "loss.r1_gamma": 0.0}), 1, 1)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-7), state.g_ema, state.g)
+
+
+def test_lazy_regularisation_corrects_adam():
+    config = config_lib.resolve(tiny(**{"loss.r1_every": 16, "loss.pl_every": 4}), 1)
+    for optimizer, every in zip(gan._optimizers(config), (4, 16), strict=True):
+        state = optimizer.init({"w": jnp.zeros(())})
+        with jax.numpy_dtype_promotion("standard"):
+            updates, _ = optimizer.update({"w": jnp.ones(())}, state)
+        assert float(updates["w"]) == pytest.approx(-0.0025 * every / (every + 1), rel=1e-5)
+
+
+@pytest.mark.slow
+def test_no_convolution_leaves_the_fast_kernels():
+    """XLA CPU runs a convolution well only inside its YNN fusion; a few per mille of the time are not worth one."""
+    c = tiny(**{"data.resolution": 32, "model.channel_base": 512, "model.channel_max": 16})
+    mesh = sharding.make_mesh(jax.devices()[:2])
+    config = config_lib.resolve(c, 2)
+    state = jax.eval_shape(lambda: gan.init(config, 0, 0))
+    batch = {
+        "image": jax.ShapeDtypeStruct((16, 32, 32, 4), jnp.uint8),
+        "label": jax.ShapeDtypeStruct((16,), jnp.int32),
+        "sample": jax.ShapeDtypeStruct((16,), jnp.uint32),
+    }
+    for name, program in gan.make_train_step(config, 0, mesh).programs.items():
+        hlo = program.lower(state, batch).compile().as_text()
+        fast = set(re.findall(r"calls=%([\w.\-]+),?[^\n]*__ynn_fusion", hlo))
+        assert fast, "XLA no longer names its fast fusion __ynn_fusion: measure anew"
+        computation, slow = "", []
+        for line in hlo.splitlines():
+            if m := re.match(r"(?:ENTRY )?%([\w.\-]+) \(", line):
+                computation = m[1]
+            if " convolution(" in line and computation not in fast:
+                slow.append(line.strip()[:160])
+        assert not slow, (name, slow)
