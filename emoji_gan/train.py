@@ -73,8 +73,9 @@ def train(
     )
     description = config.to_dict() | {"label_names": list(data.label_names)}
     print(json.dumps(description, indent=1))
-    logging.info("generator\n%s", parameter_overview.get_parameter_overview(shapes.g))
-    logging.info("discriminator\n%s", parameter_overview.get_parameter_overview(shapes.d))
+    for name, params in (("generator", shapes.g), ("discriminator", shapes.d)):
+        table = parameter_overview.get_parameter_overview(params, include_stats=False)
+        print(f"{name}\n{table}", flush=True)
     if dry_run:
         _print_cost(step_fn, shapes, data, config, mesh)
         return EXIT_OK
