@@ -1,0 +1,1 @@
+"""Every performance figure, each a command."""

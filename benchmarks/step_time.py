@@ -2,11 +2,12 @@
 
     python -m benchmarks.step_time --reference=CHECKOUT --reference_python=PYTHON --resolution=32 --width=tiny
 
-CHECKOUT is a copy of stylegan2-ada-pytorch and PYTHON an interpreter with torch, numpy and requests. An iteration
-is a G and a D step plus its share of the lazy regularisers (path length every 4, R1 every 16), on the same network,
-batch and float32 images of `--channels`; augmentation and composite off on both sides unless `--ada` (then p = 0.3 on
-both). The two programs live side by side and take turns, one cycle of 16 iterations each; the figure is the median
-over cycles, the ratio the median of each turn's ours / better of theirs (NCHW, channels_last).
+CHECKOUT is a copy of stylegan2-ada-pytorch and PYTHON an interpreter with torch, numpy and requests.
+Without --reference only ours is timed. An iteration is a G and a D step plus its share of the lazy
+regularisers (path length every 4, R1 every 16), on the same network, batch and float32 images; augmentation
+and composite off on both sides unless `--ada` (then p = 0.3 on both). The two programs live side by side and
+take turns, one cycle of 16 iterations each; the figure is the median over cycles, the ratio the median of
+each turn's ours / better of theirs (NCHW, channels_last).
 """
 
 import argparse
@@ -38,12 +39,14 @@ class Peer:
         sys.exit(f"error: {self.name} ended with code {self._process.wait()}; its message is above")
 
     def turn(self) -> float:
+        """Runs a cycle; returns its ms an iteration."""
         self._process.stdin.write("go\n")
         self._process.stdin.flush()
         self.ms.append(self._answer())
         return self.ms[-1]
 
     def close(self) -> None:
+        """Ends the program."""
         self._process.stdin.close()
         self._process.wait()
 

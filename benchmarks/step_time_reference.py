@@ -1,7 +1,8 @@
 """The official PyTorch side of `benchmarks.step_time`: runs a cycle of 16 iterations for every line on stdin.
 
-Needs torch and a checkout of stylegan2-ada-pytorch; started by `benchmarks.step_time`, not by hand. The phases,
-their order and their optimisers follow the checkout's training loop; networks and losses are imported from it.
+Needs torch and a checkout of stylegan2-ada-pytorch; started by `benchmarks.step_time`, not by hand. The
+phases, their order and their optimisers follow the checkout's training loop; networks and losses are
+imported from it.
 """
 
 import sys
@@ -25,7 +26,9 @@ def main() -> None:
     g = Generator(
         512, 0, 512, resolution, image_channels, mapping_kwargs=dict(num_layers=2), synthesis_kwargs=widths
     ).train()
-    d = Discriminator(0, resolution, image_channels, epilogue_kwargs=dict(mbstd_group_size=4), **widths).train()
+    d = Discriminator(
+        0, resolution, image_channels, epilogue_kwargs=dict(mbstd_group_size=4), **widths
+    ).train()
     memory_format = torch.channels_last if layout == "channels_last" else torch.contiguous_format
     g, d = (m.requires_grad_(False).to(memory_format=memory_format) for m in (g, d))
     pipe = None

@@ -2,7 +2,7 @@
 
 Activations are `b h w c`, kernels `kh kw ci co`, all convolutions are correlations. GPUs and TPUs get plain
 `lax` convolutions. XLA's CPU backend reaches its fast kernels only for some shapes of the gradient, so there
-the gradients are spelled out (measured in docs/results.md, `python -m benchmarks.ops`); the rules call each other,
+the gradients are spelled out (`python -m benchmarks.ops`, docs/results.md); the rules call each other,
 so gradients of gradients (R1, path length) stay fast too.
 """
 
@@ -24,7 +24,7 @@ Padding = tuple[tuple[int, int], tuple[int, int]]
 
 @contextlib.contextmanager
 def forms(kind: str) -> Iterator[None]:
-    """Traces with `plain` or `cpu` forms instead of the backend's own, e.g. to compile for another backend."""
+    """Traces with `plain` or `cpu` forms instead of the backend's own, e.g. to compile for another."""
     previous, _FORMS[0] = _FORMS[0], kind
     try:
         yield
@@ -33,11 +33,11 @@ def forms(kind: str) -> Iterator[None]:
 
 
 def _cpu_forms() -> bool:
-    """Whether to spell gradients out for XLA CPU, where the plain ones of a training step cost 2-4 times as much."""
+    """Whether to spell gradients out for XLA CPU, where the plain ones make a step cost 2-4 times as much."""
     return (_FORMS[0] or ("cpu" if jax.default_backend() == "cpu" else "plain")) == "cpu"
 
 
-# ---- convolution ----------------------------------------------------------------------------------------------
+# ---- convolution -----------------------------------------------------------------------------------------
 
 
 def conv2d(x: jax.Array, w: jax.Array) -> jax.Array:
@@ -86,15 +86,15 @@ def _conv1x1(x, w):
     return _matmul_cpu(x.reshape(-1, x.shape[-1]), w).reshape(*x.shape[:-1], w.shape[1])
 
 
-# ---- the same with gradients that are fast on XLA CPU ------------------------------------------------------------
+# ---- the same with gradients that are fast on XLA CPU ----------------------------------------------------
 
 
 def _weight_gradient(x, g, pad: Padding, dilation=1):
     """d(sum of g * conv(x, w)) / dw for a conv of stride `dilation`, as convolutions over the batch axis.
 
     Explicit transposes, because XLA CPU canonicalises layouts in the entry computation only; the input padded
-    first, because a padded convolution whose kernel is larger than its input falls to a naive loop; a few samples
-    at a time, so that both operands stay in L2.
+    first, because a padded convolution whose kernel is larger than its input falls to a naive loop; a few
+    samples at a time, so that both operands stay in L2.
     """
     b = x.shape[0]
     rows = max(1, min(b, _CHUNK_BYTES // max(1, g.size // b * 4)))
@@ -181,9 +181,9 @@ def _matmul_cpu_bwd(residuals, g):
 _matmul_cpu.defvjp(lambda x, w: (_matmul_cpu(x, w), (x, w)), _matmul_cpu_bwd)
 
 
-# ---- resampling with the [1, 3, 3, 1] filter of StyleGAN2 (1912.04958) --------------------------------------------
-# Separable slices and sums everywhere: a depthwise convolution costs 20 times as much on CPU, and accelerators
-# fuse the sums.
+# ---- resampling with the [1, 3, 3, 1] filter of StyleGAN2 (1912.04958) ---------------------------------
+# Separable slices and sums everywhere: a depthwise convolution costs 20 times as much on CPU, and
+# accelerators fuse the sums.
 
 
 def _fir(x, pad: tuple[int, int], gain: float):
@@ -198,7 +198,7 @@ def _fir(x, pad: tuple[int, int], gain: float):
 
 
 def _fir_phases(even, odd, axis, gain):
-    """`_fir` with pad (1, 1) of a signal given as its n+1 even and n odd samples: its even and odd outputs."""
+    """`_fir` with pad (1, 1) of a signal given as n+1 even and n odd samples: its even and odd outputs."""
     n = odd.shape[axis]
     widths = [(0, 0)] * 4
     widths[axis] = (1, 1)
@@ -209,6 +209,9 @@ def _fir_phases(even, odd, axis, gain):
     return far * (o0 + e1) + near * (e0 + o1), far * (e0 + o2) + near * (o1 + e1)
 
 
+# The two are each other's transposes up to gain; XLA's own transposes of the slices cost two to four times
+# as much.
+@jax.custom_vjp
 def downsample2d(x: jax.Array) -> jax.Array:
     """Low-passes and halves `b h w c` (h, w even)."""
     for axis in (1, 2):
@@ -222,6 +225,7 @@ def downsample2d(x: jax.Array) -> jax.Array:
     return x
 
 
+@jax.custom_vjp
 def upsample2d(x: jax.Array) -> jax.Array:
     """Doubles `b h w c` by zero insertion and the low-pass, with gain 4."""
     for axis in (1, 2):
@@ -232,3 +236,7 @@ def upsample2d(x: jax.Array) -> jax.Array:
         both = jnp.stack([0.25 * before + 0.75 * x, 0.75 * x + 0.25 * after], axis + 1)
         x = both.reshape(*x.shape[:axis], 2 * n, *x.shape[axis + 1 :])
     return x
+
+
+downsample2d.defvjp(lambda x: (downsample2d(x), None), lambda _, g: (upsample2d(g) / 4,))
+upsample2d.defvjp(lambda x: (upsample2d(x), None), lambda _, g: (downsample2d(g) * 4,))

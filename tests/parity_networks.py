@@ -1,8 +1,10 @@
-"""How far the networks here are from the official ones on a fixture: `python -m tests.parity_networks FILE.npz`.
+"""How far the networks here are from the official ones on a fixture.
 
-A fixture holds an official state dict (`G.*`, `D.*`), inputs (`in.*`), outputs (`out.*`) and gradients (`grad.*`).
-Sizes and architecture are read from its tensors. Prints the largest deviation of each group relative to the
-group's largest value; exits 1 beyond 1e-4 for an output or 1e-3 for a gradient.
+    python -m tests.parity_networks FILE.npz
+
+A fixture holds an official state dict (`G.*`, `D.*`), inputs (`in.*`), outputs (`out.*`) and gradients
+(`grad.*`). Sizes and architecture are read from its tensors. Prints the largest deviation of each group
+relative to the group's largest value; exits 1 beyond 1e-4 for an output or 1e-3 for a gradient.
 """
 
 import re
@@ -61,7 +63,7 @@ def _nhwc(x):
 
 
 def _group_orders(batch):
-    """Candidate (group, order): official groups are strided (1912.04958's code), ours are consecutive runs."""
+    """Candidate (group, order): official groups are strided (1912.04958's code), ours consecutive runs."""
     for group in sorted((g for g in range(1, batch + 1) if batch % g == 0), key=lambda g: abs(g - 4)):
         yield group, np.arange(batch).reshape(group, -1).T.reshape(-1)
 

@@ -61,8 +61,8 @@ def test_losses_do_not_depend_on_the_number_of_devices():
 
 
 @pytest.mark.slow
-def test_compiles_once_and_learns_with_classes():
-    history, state, step_fn = run(tiny(), 2, 5, classes=3)
+def test_compiles_once_and_learns_with_classes_in_bfloat16():
+    history, state, step_fn = run(tiny(dtype="bfloat16"), 2, 5, classes=3)
     assert {name: p._cache_size() for name, p in step_fn.programs.items()} == {
         "main": 1, "path_length": 1, "r1": 1,
     }  # fmt: skip
@@ -72,13 +72,15 @@ def test_compiles_once_and_learns_with_classes():
     assert "r1/penalty" in history[2] and "r1/penalty" not in history[1]
 
 
+@pytest.mark.slow
 def test_a_non_finite_step_is_skipped_and_counted():
     def poison(state):
         d = dict(state.d)
         d["b4"] = d["b4"] | {"out": d["b4"]["out"] | {"bias": jnp.full((1,), jnp.nan)}}
         return dataclasses.replace(state, d=d)
 
-    history, state, _ = run(tiny(**{"loss.pl_weight": 0.0}), 1, 2, change=poison)
+    alone = {"loss.pl_weight": 0.0, "loss.r1_gamma": 0.0}  # R1 stays finite, and may go on
+    history, state, _ = run(tiny(**alone), 1, 2, change=poison)
     assert history[-1]["bad_steps/in_a_row"] == 2 and int(state.step) == 2
     start = gan.init(config_lib.resolve(tiny(), 1), 0, 0)
     jax.tree.map(np.testing.assert_array_equal, state.g, start.g)
@@ -86,6 +88,7 @@ def test_a_non_finite_step_is_skipped_and_counted():
     np.testing.assert_array_equal(state.d["b8"]["conv0"]["weight"], start.d["b8"]["conv0"]["weight"])
 
 
+@pytest.mark.slow
 def test_p_moves_by_the_images_seen_and_ema_ramps_up():
     config = tiny(**{"loss.pl_weight": 0.0, "loss.r1_gamma": 0.0, "augment.every": 2})
     history, state, _ = run(config, 1, 4)
@@ -99,6 +102,7 @@ def test_p_moves_by_the_images_seen_and_ema_ramps_up():
     assert max(jax.tree.leaves(distance)) < 0.05
 
 
+@pytest.mark.slow
 def test_first_step_of_the_average_copies_the_parameters():
     _, state, _ = run(tiny(**{"loss.pl_weight": 0.0, "loss.r1_gamma": 0.0}), 1, 1)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-7), state.g_ema, state.g)
@@ -115,7 +119,7 @@ def test_lazy_regularisation_corrects_adam():
 
 @pytest.mark.slow
 def test_no_convolution_leaves_the_fast_kernels():
-    """XLA CPU runs a convolution well only inside its YNN fusion; a few per mille of the time are not worth one."""
+    """XLA CPU runs a convolution well only inside its YNN fusion; a few per mille of the time may stray."""
     c = tiny(**{"data.resolution": 32, "model.channel_base": 512, "model.channel_max": 16})
     mesh = sharding.make_mesh(jax.devices()[:2])
     config = config_lib.resolve(c, 2)

@@ -73,8 +73,8 @@ def test_shapes_and_dtypes(architecture):
 
 def test_noise_belongs_to_the_sample_not_to_its_place():
     g = stylegan2.Generator(
-        np.random.default_rng(0), z_dim=4, w_dim=4, c_dim=0, resolution=16, image_channels=4, channel_base=128,
-        channel_max=8, mapping_layers=1, noise=True,
+        np.random.default_rng(0), z_dim=4, w_dim=4, c_dim=0, resolution=16, image_channels=4,
+        channel_base=128, channel_max=8, mapping_layers=1, noise=True,
     )  # fmt: skip
     for r in (4, 8, 16):
         getattr(g.synthesis, f"b{r}").conv1.noise_strength[...] = jnp.ones(())

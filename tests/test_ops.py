@@ -17,7 +17,7 @@ OPS = {
 
 
 def _through(op, x, w):
-    """Value, gradients and gradients of a penalty on the input gradient, of something not linear in x and w."""
+    """Value, gradients and gradients of a penalty on the input gradient, of a function not linear in x, w."""
 
     def f(x, w):
         return jnp.sum(jnp.sin(op(x, w)))
@@ -39,7 +39,7 @@ def test_cpu_forms_equal_plain_ones(name, size):
     results = []
     for kind in ("cpu", "plain"):
         with ops.forms(kind):
-            results.append(jax.jit(lambda x, w: _through(op, x, w))(x, w))  # noqa: B023
+            results.append(jax.jit(lambda x, w: _through(op, x, w))(x, w))
     for ours, plain in zip(*results, strict=True):
         np.testing.assert_allclose(ours, plain, rtol=1e-4, atol=1e-4 * float(jnp.abs(plain).max()))
 
@@ -63,3 +63,13 @@ def test_resampling_keeps_the_mean_inside():
     ones = jnp.ones((1, 16, 16, 2))
     np.testing.assert_allclose(ops.upsample2d(ones)[:, 2:-2, 2:-2], 1.0, atol=1e-6)
     np.testing.assert_allclose(ops.downsample2d(ones)[:, 1:-1, 1:-1], 1.0, atol=1e-6)
+
+
+@pytest.mark.parametrize("op", [ops.downsample2d, ops.upsample2d])
+def test_resampling_is_transposed_by_its_gradient(op):
+    x = jax.random.normal(jax.random.key(0), (2, 8, 8, 3))
+    y, pull = jax.vjp(op, x)
+    g = jax.random.normal(jax.random.key(1), y.shape)
+    np.testing.assert_allclose(jnp.vdot(y, g), jnp.vdot(x, pull(g)[0]), rtol=1e-4)
+    one = jnp.zeros_like(x).at[1, 3, 4, 2].set(1.0)
+    np.testing.assert_allclose(jnp.vdot(op(one), g), pull(g)[0][1, 3, 4, 2], rtol=1e-4)

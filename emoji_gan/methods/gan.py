@@ -1,9 +1,9 @@
 """StyleGAN2-ADA (1912.04958, 2006.06676) for premultiplied RGBA.
 
-The state is a pytree of arrays and every step a pure function of it, the batch and the seed: what is random in
-a step derives from (seed, rollbacks, sample number, purpose), never from a device or a position in a batch. Each
-step runs under `jax.shard_map` on its device's rows with one mean over the mesh, so that the fast convolutions
-of `ops` see local arrays; the program is the same on one CPU and on a pod.
+The state is a pytree of arrays and every step a pure function of it, the batch and the seed: what is random
+in a step derives from (seed, rollbacks, sample number, purpose), never from a device or a position in a
+batch. Each step runs under `jax.shard_map` on its device's rows with one mean over the mesh, so that the fast
+convolutions of `ops` see local arrays; the program is the same on one CPU and on a pod.
 """
 
 import dataclasses
@@ -77,6 +77,9 @@ def _graphs(config, num_classes):
 def _adam(config, lr, every):
     """Adam corrected for a regulariser that runs every so many steps (1912.04958, appendix B)."""
     o, c = config.optim, every / (every + 1) if every else 1.0
+    if o.beta1 == 0.0:  # the same update without a copy of the gradients in the state
+        rms = optax.scale_by_rms(o.beta2**c, eps=o.eps, eps_in_sqrt=False, bias_correction=True)
+        return optax.chain(rms, optax.scale(-lr * c))
     return optax.adam(lr * c, b1=o.beta1**c, b2=o.beta2**c, eps=o.eps)
 
 
@@ -87,7 +90,7 @@ def _optimizers(config):
 
 
 def init(config: ml_collections.ConfigDict, num_classes: int, seed: int) -> State:
-    """Returns the state before the first step, on the default device; `jax.eval_shape` of it gives its shapes.
+    """Returns the state before the first step, on the default device; `jax.eval_shape` of it gives shapes.
 
     Args:
       config: resolved.
@@ -227,7 +230,8 @@ def make_train_step(config: ml_collections.ConfigDict, num_classes: int, mesh: M
             "update_norm/g": g_update, "update_norm/d": d_update,
         }  # fmt: skip
         new = keep_if_finite(state, new, loss_g, loss_d, metrics["grad_norm/g"], metrics["grad_norm/d"])
-        return _move_p(new, config), metrics | {
+        new = _move_p(new, config)
+        return new, metrics | {
             "ada/p": new.ada_p,
             "bad_steps/in_a_row": new.bad_in_a_row.astype(jnp.float32),
             "bad_steps/total": new.bad_total.astype(jnp.float32),
@@ -264,9 +268,7 @@ def make_train_step(config: ml_collections.ConfigDict, num_classes: int, mesh: M
 
         def loss(d_params):
             d = nnx.merge(d_def, d_params)
-            shown = functools.partial(
-                d_input, keys=real_keys, background_keys=colour_keys, p=state.ada_p
-            )
+            shown = functools.partial(d_input, keys=real_keys, background_keys=colour_keys, p=state.ada_p)
             penalty = losses.r1(lambda x: d(shown(x), c), real).mean()
             return penalty * config.loss.r1_gamma / 2 * config.loss.r1_every, penalty
 
@@ -294,7 +296,11 @@ def make_train_step(config: ml_collections.ConfigDict, num_classes: int, mesh: M
             metrics |= more
         return state, metrics
 
-    train_step.programs = {"main": main, "path_length": path_length, "r1": r1}
+    train_step.programs = {"main": main}
+    if config.loss.pl_weight:
+        train_step.programs["path_length"] = path_length
+    if config.loss.r1_gamma:
+        train_step.programs["r1"] = r1
     return train_step
 
 
@@ -324,11 +330,16 @@ def _move_p(state: State, config) -> State:
 
 
 def _lazy(new: State, old: State) -> State:
-    """A regulariser neither ends a row of bad steps nor is a step of its own."""
-    return dataclasses.replace(new, bad_in_a_row=jnp.maximum(new.bad_in_a_row, old.bad_in_a_row))
+    """A regulariser does not end a row of bad steps, and a step that is bad twice counts once."""
+    counted = old.bad_in_a_row > 0
+    return dataclasses.replace(
+        new,
+        bad_in_a_row=jnp.where(counted, old.bad_in_a_row, new.bad_in_a_row),
+        bad_total=jnp.where(counted, old.bad_total, new.bad_total),
+    )
 
 
-# ---- using a trained state -------------------------------------------------------------------------------------
+# ---- using a trained state -------------------------------------------------------------------------------
 
 
 def make_sample(config: ml_collections.ConfigDict, num_classes: int) -> Callable[..., jax.Array]:

@@ -1,8 +1,8 @@
 """StyleGAN2 (1912.04958) as revised for ADA (2006.06676): mapping, synthesis and discriminator.
 
 Sub-modules carry the names of the official state dict, so that `emoji_gan.state_dict` maps one onto the other
-by transposition alone. Activations run in `dtype`; demodulation, the mapping, the skip images, the
-minibatch statistics and the logits stay in float32. Initial weights are drawn on the host: a hundred small draws by
+by transposition alone. Activations run in `dtype`; demodulation, the mapping, the skip images, the minibatch
+statistics and the logits stay in float32. Initial weights are drawn on the host: a hundred small draws by
 `jax.random` cost some ten seconds of compilation.
 """
 
@@ -37,7 +37,8 @@ def _add_bias(x, bias):
 
 
 def _lrelu(x, gain=_SQRT2):
-    return jnp.where(x >= 0, x, x * 0.2) * gain
+    # One product, whose derivative is the same product: half the passes of a choice between x and 0.2 x.
+    return x * jnp.where(x >= 0, gain, 0.2 * gain).astype(x.dtype)
 
 
 def _normalize_2nd_moment(x):
@@ -54,6 +55,7 @@ class Dense(nnx.Module):
         self.lr_multiplier = lr_multiplier
 
     def __call__(self, x):
+        """`b n_in` to `b n_out`."""
         return _add_bias(x @ (self.weight[...] * self.gain), self.bias[...] * self.lr_multiplier)
 
 
@@ -68,6 +70,7 @@ class Conv(nnx.Module):
         self.down, self.activate = down, activate
 
     def __call__(self, x, gain=1.0):
+        """`b h w n_in` to `b h w n_out`, half as high and wide with `down`."""
         # Linear in the weight: a gain of a layer without bias goes there, where it is cheap.
         w = self.weight[...] * (self.gain if self.activate else self.gain * gain)
         x = (ops.conv2d_down if self.down else ops.conv2d)(x, w.astype(x.dtype))
@@ -88,6 +91,7 @@ class Mapping(nnx.Module):
             setattr(self, f"fc{i}", Dense(rng, n_in, w_dim, lr_multiplier=0.01))
 
     def __call__(self, z, c):
+        """z `b z_dim` (unused where z_dim is 0), c `b c_dim` or None to w `b w_dim`."""
         parts = [_normalize_2nd_moment(z)] if self.z_dim else []
         if self.c_dim:
             parts.append(_normalize_2nd_moment(self.embed(c)))
@@ -110,6 +114,7 @@ class SynthesisLayer(nnx.Module):
             self.noise_strength = nnx.Param(jnp.zeros(()))
 
     def __call__(self, x, w, noise_keys):
+        """x `b h w n_in`, w `b w_dim`, per-sample keys or None to `b h w n_out`, twice as large with `up`."""
         style = self.affine(w)  # b ci
         weight = self.weight[...]
         # Scaling activations before and after equals scaling each sample's weights (1912.04958, eq. 1 and 3),
@@ -142,6 +147,7 @@ class ToRGB(nnx.Module):
         self.gain = 1.0 / math.sqrt(n_in)
 
     def __call__(self, x, w):
+        """x `b h w n_in`, w `b w_dim` to float32 `b h w image_channels`."""
         x = x * (self.affine(w) * self.gain)[:, None, None].astype(x.dtype)
         x = ops.conv2d(x, self.weight[...].astype(x.dtype))
         return _add_bias(x.astype(jnp.float32), self.bias[...])
@@ -160,6 +166,7 @@ class SynthesisBlock(nnx.Module):
         self.torgb = ToRGB(rng, n_out, image_channels, w_dim)
 
     def __call__(self, x, image, ws, noise_keys, dtype):
+        """Returns features and image at this resolution; None for both in the first block."""
         if x is None:
             const = self.const[...].astype(dtype)
             x = jnp.broadcast_to(const, (ws.shape[0], *const.shape))
@@ -184,6 +191,7 @@ class Synthesis(nnx.Module):
             n_in = n_out
 
     def __call__(self, ws, noise_keys=None, dtype=jnp.float32):
+        """Keys `b` draw each sample's noise; None: the constant noise."""
         x, image, i = None, None, 0
         for r in self.resolutions:
             # A block's ToRGB shares its w with the next block's first layer.
@@ -212,9 +220,7 @@ class Generator(nnx.Module):
         mapping_layers, noise,
     ):  # fmt: skip
         self.mapping = Mapping(rng, z_dim, c_dim, w_dim, mapping_layers)
-        self.synthesis = Synthesis(
-            rng, w_dim, resolution, image_channels, channel_base, channel_max, noise
-        )
+        self.synthesis = Synthesis(rng, w_dim, resolution, image_channels, channel_base, channel_max, noise)
         self.w_avg = Buffer(jnp.zeros((w_dim,)))
 
     def broadcast(self, w, truncation=1.0):
@@ -224,7 +230,7 @@ class Generator(nnx.Module):
         return jnp.broadcast_to(w[:, None], (w.shape[0], self.synthesis.num_ws, w.shape[1]))
 
     def __call__(self, z, c=None, noise_keys=None, truncation=1.0, dtype=jnp.float32):
-        """z `b z_dim`, c `b c_dim` one-hot or None, per-sample keys or None (the constant noise) to `b h w c`."""
+        """z `b z_dim`, c `b c_dim` one-hot or None, per-sample keys or None (constant noise) to `b h w c`."""
         return self.synthesis(self.broadcast(self.mapping(z, c), truncation), noise_keys, dtype)
 
 
@@ -241,6 +247,7 @@ class DiscriminatorBlock(nnx.Module):
             self.skip = Conv(rng, n, n_out, 1, down=True, activate=False)
 
     def __call__(self, x, image):
+        """Returns features and image at half the resolution; x is None in the first block."""
         if x is None or self.architecture == "skip":
             y = self.fromrgb(image)
             x = y if x is None else x + y
@@ -254,7 +261,7 @@ class DiscriminatorBlock(nnx.Module):
 def minibatch_stddev(x: jax.Array, group: int) -> jax.Array:
     """Appends to `b h w c` one map: the mean over features and pixels of the stddev over a group of samples.
 
-    Groups are runs of `group` consecutive samples, so that they are the same samples on any number of devices.
+    Groups are runs of `group` consecutive samples, so that they are the same on any number of devices.
     """
     b, h, w, c = x.shape
     y = x.reshape(b // group, group, h, w, c)
@@ -275,6 +282,7 @@ class DiscriminatorEpilogue(nnx.Module):
         self.architecture, self.mbstd_group = architecture, mbstd_group
 
     def __call__(self, x, image, cmap):
+        """x `b 4 4 n`, the image at 4 px (read by `skip` only), the class's vector `b cmap_dim` or None."""
         x = x.astype(jnp.float32)
         if self.architecture == "skip":
             x = x + self.fromrgb(image.astype(jnp.float32))
