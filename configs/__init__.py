@@ -1,0 +1,1 @@
+"""Experiments: each file returns a config by `get_config(variant)`; default.py has every field."""

@@ -35,7 +35,8 @@ def get_config() -> ml_collections.ConfigDict:
     c.model.z_dim = 512
     c.model.w_dim = 512
     c.model.mapping_layers = 2
-    c.model.channel_base = config_dict.placeholder(int)  # channels(res) = min(channel_base / res, channel_max); auto: 16384, or 32768 from 512 px
+    # Feature maps at a resolution: min(channel_base / resolution, channel_max).
+    c.model.channel_base = config_dict.placeholder(int)  # auto: 16384
     c.model.channel_max = 512
     c.model.noise = True  # per-pixel noise inputs of G
     c.model.d_architecture = "resnet"  # orig, skip or resnet
@@ -70,7 +71,7 @@ def get_config() -> ml_collections.ConfigDict:
     c.augment.every = 4  # steps between adjustments
     c.augment.p_init = 0.0
     c.augment.p_max = 0.8  # upstream has no bound and leaks
-    # Each transform is applied with p times its weight; 0: off. Those that change what an emoji means are off.
+    # Each transform is applied with p times its weight; 0: off, as are those that change an emoji's meaning.
     c.augment.flip = 0.0
     c.augment.rotate90 = 0.0
     c.augment.translate_int = 1.0
