@@ -10,7 +10,7 @@ setup: $(VENV)/.requirements  ## a virtual environment with what a user needs
 setup-dev: $(VENV)/.requirements-dev  ## and with what the tests need besides
 
 $(VENV)/bin/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and "error: Python 3.11 to 3.13 is needed: make PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.requirements: requirements.txt | $(VENV)/bin/python
@@ -21,9 +21,10 @@ $(VENV)/.requirements-dev: requirements-dev.txt $(VENV)/.requirements
 	$(BIN)/python -m pip install -r requirements-dev.txt
 	touch $@
 
-demo: setup  ## about ten minutes of training on two cores
+demo: setup  ## the data set, then ten minutes of training on two cores; again: ten more
 	$(BIN)/python -m input_pipeline.openmoji --resolution=32
 	$(BIN)/python main.py --config=configs/stylegan.py:cpu --workdir=runs/demo --stop_after_minutes=10
+	@echo "before  source $(BIN)/activate"
 
 test: setup-dev
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
@@ -32,6 +33,7 @@ lint: setup-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-bench: setup  ## every performance figure; see the top of each file for its options
+bench: setup  ## the performance figures that need no arguments; the top of each file has its options
 	$(BIN)/python -m benchmarks.input_pipeline
+	$(BIN)/python -m benchmarks.ops
 	$(BIN)/python -m benchmarks.step_time

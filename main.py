@@ -1,9 +1,6 @@
 """Trains a generator of emoji: `python main.py --config=configs/stylegan.py --workdir=runs/stylegan`."""
 
-import os
 import pathlib
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow only feeds the data here
 
 from absl import app, flags, logging
 from ml_collections import config_flags

@@ -21,7 +21,7 @@ class Pictures:
 
     def __init__(
         self, config: ml_collections.ConfigDict, num_classes: int, data: pipeline.EmojiData,
-        held_out: pipeline.EmojiData, root: pathlib.Path, mesh: Mesh,
+        held_out: pipeline.EmojiData | None, root: pathlib.Path, mesh: Mesh,
     ):  # fmt: skip
         self._n, self._root, self._b = config.log.grid, root, config.batch_size
         self._sample = gan.make_sample(config, num_classes)
@@ -32,11 +32,16 @@ class Pictures:
         self._reals = data.images[np.sort(rows)]
         labels = data.labels[np.resize(np.sort(rows), count)]
         self._labels = jnp.asarray(labels, jnp.int32)
-        # Whole batches only: D's minibatch statistics see what they see in training.
-        first = next(
-            iter(pipeline.batches(held_out, seed=0, batch_size=self._b, start_sample=0))
-        )  # repeats emoji where there are fewer than a batch
-        self._held_out = sharding.global_batch(mesh, first)
+
+        def first_batch(emoji):  # whole, repeating emoji if need be: D's statistics are as in training
+            batches = pipeline.batches(
+                emoji, seed=0, batch_size=self._b,
+                process_index=jax.process_index(), process_count=jax.process_count(),
+            )  # fmt: skip
+            return sharding.global_batch(mesh, next(iter(batches)))
+
+        self._real_batch = first_batch(data)
+        self._held_out = first_batch(held_out) if held_out else None
 
     def write_reals(self, writer: metrics.Writer, step: int) -> None:
         """The reals that the grid of samples is to be compared with."""
@@ -45,12 +50,12 @@ class Pictures:
             images.save_png(self._root / "reals.png", self._grid(self._reals))
 
     def write(self, writer: metrics.Writer, step: int, state: gan.State) -> None:
-        """EMA samples at both truncations, augmented held-out emoji, and alpha statistics of the samples."""
+        """EMA samples at both truncations, augmented reals, and alpha statistics at full variety."""
         shown = {}
         for psi in TRUNCATIONS:
             x = self._sample(state.g_ema, state.buffers, self._seeds, self._labels, jnp.float32(psi))
             shown[f"samples/psi_{psi:g}"] = self._grid(np.asarray(images.to_uint8(x)))
-        augmented = np.asarray(images.to_uint8(self._summaries(state, self._held_out)["augmented"]))
+        augmented = np.asarray(images.to_uint8(self._summaries(state, self._real_batch)["augmented"]))
         shown["augmented"] = self._grid(augmented[: self._n**2])
         writer.images(step, shown)
         alpha = {f"alpha/{k}": float(v) for k, v in images.alpha_statistics(x).items()}
@@ -64,6 +69,8 @@ class Pictures:
 
     def held_out_scalars(self, state: gan.State) -> metrics.Scalars:
         """D's mean sign and logit on held-out emoji; far below those on training ones, D has memorised."""
+        if self._held_out is None:
+            return {}
         found = self._summaries(state, self._held_out)
         return {"signs/validation": float(found["signs"]), "logits/validation": float(found["logits"])}
 

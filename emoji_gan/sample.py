@@ -1,4 +1,9 @@
-"""Draws emoji from a trained run: `python -m emoji_gan.sample --workdir=runs/demo --seeds=0-63 --truncation=0.7`."""
+"""Draws emoji from a trained run.
+
+    python -m emoji_gan.sample --workdir=runs/demo --seeds=0-63 --truncation=0.7
+
+writes a straight-alpha RGBA PNG a seed, and all of them on one grid.
+"""
 
 import argparse
 import hashlib
@@ -86,14 +91,16 @@ class Sampler:
             "config_sha256": self.config_hash,
             "checkpoint_sha256": self.checkpoint_hash,
             "data": ", ".join(sources),
-            "Copyright": "; ".join(_LICENCES.get(s, f"derived from {s}: see its art's licence") for s in sources),
+            "Copyright": "; ".join(
+                _LICENCES.get(s, f"derived from {s}: see its art's licence") for s in sources
+            ),
         }
         return text | ({"label": self.label_names[label]} if self.label_names else {})
 
 
 def main() -> int:
     """The command line."""
-    p = argparse.ArgumentParser(prog="python -m emoji_gan.sample", description=__doc__)
+    p = argparse.ArgumentParser(prog="python -m emoji_gan.sample", description=__doc__.partition("\n")[0])
     p.add_argument("--workdir", required=True, help="of the run")
     p.add_argument("--seeds", default="0-63", help="e.g. 0-63 or 1,5,10-20")
     p.add_argument("--truncation", type=float, default=0.7, help="psi: 0 the mean emoji, 1 the full variety")

@@ -1,4 +1,4 @@
-"""The mesh, and how batches and state lie on it: rows of the global batch over `data`, the state replicated."""
+"""The mesh, and how batches and state lie on it: a batch by rows over `data`, the state replicated."""
 
 import collections
 import os

@@ -4,8 +4,10 @@ The networks of this project carry the official sub-module names; what differs i
 """
 
 import io
+import math
 import pathlib
 import pickle
+import pickletools
 import zipfile
 from typing import Any
 
@@ -16,6 +18,7 @@ from safetensors.numpy import load_file
 from emoji_gan.errors import UserError
 
 _MAX_BYTES = 4 << 30  # of one file, and of one tensor in it
+_MAX_PICKLE_BYTES = 64 << 20
 _STORAGES = {
     "FloatStorage": np.float32, "HalfStorage": np.float16, "DoubleStorage": np.float64,
     "LongStorage": np.int64, "IntStorage": np.int32, "BoolStorage": np.bool_, "ByteStorage": np.uint8,
@@ -34,7 +37,9 @@ def read(path: str) -> dict[str, np.ndarray]:
         if not p.is_file():
             raise UserError(f"no weights at {path}: give the path of a .safetensors, .pth, .pt or .npz file")
         if p.stat().st_size > _MAX_BYTES:
-            raise UserError(f"{path} is larger than {_MAX_BYTES >> 30} GiB: not a state dict of these networks")
+            raise UserError(
+                f"{path} is larger than {_MAX_BYTES >> 30} GiB: not a state dict of these networks"
+            )
         if p.suffix == ".safetensors":
             return dict(load_file(path))
         if p.suffix == ".npz":
@@ -70,15 +75,26 @@ def _read_pth(path: str) -> Any:
             dtype = np.dtype(_STORAGES[kind])
             info = z.getinfo(names[f"data/{key}"])
             if info.file_size != size * dtype.itemsize or info.file_size > _MAX_BYTES:
-                raise UserError(f"{path}: storage {key} has {info.file_size} bytes where its header says otherwise")
+                raise UserError(
+                    f"{path}: storage {key} has {info.file_size} bytes where its header says otherwise"
+                )
             return np.frombuffer(z.read(info), dtype)
 
-        return _TensorUnpickler(io.BytesIO(z.read(names["data.pkl"])), storage).load()
+        pickled = z.getinfo(names["data.pkl"])
+        if pickled.file_size > _MAX_PICKLE_BYTES:
+            raise UserError(f"{path}: its table of tensors has {pickled.file_size} bytes: not a state dict")
+        data = z.read(pickled)
+        # Five bytes can ask for a memo of 2^32 places, and pickle would fill them with zeros.
+        if any("PUT" in op.name and int(arg) > len(data) for op, arg, _ in pickletools.genops(data)):
+            raise UserError(f"{path}: a damaged pickle")
+        return _TensorUnpickler(io.BytesIO(data), storage).load()
 
 
 def _rebuild(storage, offset, size, stride, *_):
     if len(size) != len(stride) or any(s < 0 for s in (offset, *size, *stride)):
         raise UserError("a tensor of the file has impossible sizes")
+    if math.prod(size) > storage.size:  # strides of 0 would make terabytes of a few bytes
+        raise UserError("a tensor of the file has more elements than its storage")
     last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) if 0 not in size else 0
     if last >= max(storage.size, 1):
         raise UserError("a tensor of the file reaches beyond its storage")
@@ -162,14 +178,16 @@ def load_into(tree: Any, tensors: dict[str, np.ndarray], prefix: str) -> Any:
         name = prefix + _official_name(path)
         if name not in tensors:
             raise UserError(f"the weights have no {name}: they are of another architecture than the config")
-        value = from_official(name, tensors[name])
-        if value.shape != leaf.shape:
-            raise UserError(f"{name} has shape {value.shape} in the weights, {leaf.shape} in the network")
+        value, wanted = tensors[name], to_official(name, np.zeros(leaf.shape)).shape
+        if value.shape != wanted:
+            raise UserError(f"{name} has shape {value.shape} in the weights, {wanted} in the network")
         used.add(name)
-        return np.asarray(value, leaf.dtype)
+        return np.asarray(from_official(name, value), leaf.dtype)
 
     out = jax.tree_util.tree_map_with_path(take, tree)
     left = [n for n in tensors if n.startswith(prefix) and n not in used and not n.endswith(_FIXED)]
     if left:
-        raise UserError(f"no layer takes {left[0]} (and {len(left) - 1} more): the config's network is another")
+        raise UserError(
+            f"no layer takes {left[0]} (and {len(left) - 1} more): the config's network is another"
+        )
     return out

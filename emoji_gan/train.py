@@ -8,7 +8,6 @@ import pathlib
 import signal
 import time
 
-
 import jax
 import jax.numpy as jnp
 import ml_collections
@@ -21,6 +20,7 @@ from emoji_gan import config as config_lib
 from emoji_gan.errors import EXIT_OK, EXIT_PREEMPTED, Diverged
 from emoji_gan.methods import gan
 from input_pipeline import pipeline
+from input_pipeline.errors import DataError
 
 _PROFILE_STEPS = range(20, 25)  # after compilation and the first lazy regularisers
 
@@ -38,7 +38,8 @@ def train(
 
     Args:
       config: an experiment; its auto fields are resolved here.
-      directory: the workdir: checkpoints, TensorBoard events, metrics.jsonl, samples, config.json.
+      directory: the workdir: checkpoints, TensorBoard events, metrics.jsonl, samples, config.json,
+        parameters.txt.
       stop_after_minutes: save and end after so long.
       allow_config_change: go on from a checkpoint made with another config or data set.
       dry_run: print what would run, and its cost; writes nothing.
@@ -61,8 +62,13 @@ def train(
 
     # ---- data ----------------------------------------------------------------------------------------------
     data = pipeline.load(config.data, "train")
-    held_out = pipeline.load(config.data, "validation")
-    logging.info("%d emoji to train on, %d held out", len(data.images), len(held_out.images))
+    try:
+        held_out = pipeline.load(config.data, "validation")
+    except DataError as e:  # a filter as narrow as a few code points
+        held_out = None
+        logging.warning("no held-out emoji, so no signs/validation: %s", e)
+    count = len(held_out.images) if held_out else 0
+    logging.info("%d emoji to train on, %d held out", len(data.images), count)
 
     # ---- programs and the shapes of the state --------------------------------------------------------------
     classes = len(data.label_names)
@@ -73,9 +79,11 @@ def train(
     )
     description = config.to_dict() | {"label_names": list(data.label_names)}
     print(json.dumps(description, indent=1))
-    for name, params in (("generator", shapes.g), ("discriminator", shapes.d)):
-        table = parameter_overview.get_parameter_overview(params, include_stats=False)
-        print(f"{name}\n{table}", flush=True)
+    overview = "\n".join(
+        f"{name}\n{parameter_overview.get_parameter_overview(params, include_stats=False)}"
+        for name, params in (("generator", shapes.g), ("discriminator", shapes.d))
+    )
+    print(overview, flush=True)
     if dry_run:
         _print_cost(step_fn, shapes, data, config, mesh)
         return EXIT_OK
@@ -88,14 +96,18 @@ def train(
             allow_config_change=allow_config_change,
         )  # fmt: skip
         stack.callback(checkpoints.close)
-        restored = checkpoints.restore(shapes)
-        state, first = restored or (jax.device_put(gan.init(config, classes, config.seed), sharding.replicated(mesh)), 0)
+        if restored := checkpoints.restore(shapes):
+            state, first = restored
+        else:
+            state = jax.device_put(gan.init(config, classes, config.seed), sharding.replicated(mesh))
+            first = 0
         total = math.ceil(config.total_kimg * 1000 / b)
         if first >= total:
             print(f"{directory} is already trained to {first * b / 1000:.1f} kimg: nothing to do")
             return EXIT_OK
         logging.info("starting at %.1f of %.1f kimg", first * b / 1000, total * b / 1000)
         workdir.write_atomic(root / "config.json", json.dumps(description, indent=1).encode())
+        workdir.write_atomic(root / "parameters.txt", overview.encode())
 
         # ---- hooks -----------------------------------------------------------------------------------------
         writer = stack.enter_context(contextlib.closing(metrics.Writer(root, config, first)))
@@ -141,7 +153,9 @@ def train(
             if due(config.log.images_kimg):
                 shown.write(writer, done, state)
             minutes = (time.monotonic() - last_save) / 60
-            if due(config.checkpoint.every_kimg) or minutes >= config.checkpoint.every_minutes:
+            to_save = due(config.checkpoint.every_kimg) or minutes >= config.checkpoint.every_minutes
+            # A rollback must not come back to where it was needed.
+            if to_save and not int(state.bad_in_a_row):
                 checkpoints.save(done, state)
                 last_save = time.monotonic()
             out_of_time = stop_after_minutes and time.monotonic() - started >= stop_after_minutes * 60
@@ -150,7 +164,8 @@ def train(
 
         # ---- end -------------------------------------------------------------------------------------------
         checkpoints.save(done, state, wait=True)
-        shown.write(writer, done, state)
+        if not due(config.log.images_kimg):
+            shown.write(writer, done, state)
         writer.flush()
         _say_where(directory, root, done * b / 1000, total * b / 1000)
         return EXIT_PREEMPTED if stop.requested and done < total else EXIT_OK

@@ -1,0 +1,7 @@
+"""From art to batches; knows nothing of networks."""
+
+import os
+
+# TensorFlow only feeds data here: no banner, and no kernels that announce themselves.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")

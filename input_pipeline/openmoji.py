@@ -29,7 +29,7 @@ import tensorflow_datasets as tfds
 from input_pipeline import names, near_duplicates, rasterise
 from input_pipeline.errors import DataError
 
-RESOLUTIONS_PX = (32, 64, 128)
+RESOLUTIONS_PX = (32, 64, 128, 256)
 DOMAINS = ("full", "line", "fill")
 
 _THUMB_PX = 32  # near-duplicates are found at one size, so that the splits are those of every resolution

@@ -106,7 +106,7 @@ def test_the_card_names_skipped_files_and_too_many_are_refused(tmp_path, monkeyp
 
 
 def test_clear_errors(few, tmp_path, monkeypatch):
-    with pytest.raises(DataError, match="no resolution of 48 px; choose one of 32, 64, 128"):
+    with pytest.raises(DataError, match="no resolution of 48 px; choose one of 32, 64, 128, 256"):
         openmoji.build(tmp_path, 48)
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match=r"cannot build openmoji in .*file/x: Not a directory"):
