@@ -1,0 +1,146 @@
+"""Runs of the real programs on the tiny experiment, for several test files."""
+
+import contextlib
+import io
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+import types
+from collections.abc import Callable, Iterator
+from unittest import mock
+
+from absl import flags
+from absl.testing import flagsaver
+
+ROOT = pathlib.Path(__file__).parents[1]
+CONFIG = "tests/tiny.py"
+BATCH = 32  # images, of CONFIG
+_FOREVER = "--config.total_kimg=100000.0"
+_TIMEOUT_S = 400  # of one run; the first compiles
+
+
+def in_process(*arguments: str) -> tuple[int, str, str]:
+    """What `python main.py ARGUMENTS` exits with and prints, without a new process; on the tests' devices."""
+    import main  # defines flags
+    from emoji_gan import config, errors
+
+    argv = ["main.py", *arguments]
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        flagsaver.flagsaver(),
+        mock.patch.object(sys, "argv", argv),
+        mock.patch.dict(os.environ, {"JAX_COMPILATION_CACHE_DIR": ""}),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        flags.FLAGS.unparse_flags()
+        try:
+            errors.run(lambda: main.main(config.parse_flags(argv)))
+        except SystemExit as e:
+            return e.code, out.getvalue(), err.getvalue()
+    raise AssertionError("main.py did not exit")
+
+
+def lines(workdir: pathlib.Path) -> list[dict]:
+    """The points of a run's metrics.jsonl that are whole."""
+    path = workdir / "metrics.jsonl"
+    text = path.read_text() if path.exists() else ""
+    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+
+
+def sealed(workdir: pathlib.Path) -> list[int]:
+    """Steps of the whole checkpoints."""
+    return sorted(
+        int(p.parent.name) for p in workdir.glob("checkpoints/*/seal.json") if p.parent.name.isdecimal()
+    )
+
+
+class Runs:
+    """Runs of main.py as processes of two devices each, with one compilation cache."""
+
+    def __init__(self, root: pathlib.Path):
+        self.root = root
+        self.env = os.environ | {
+            "JAX_NUM_CPU_DEVICES": "2",
+            "JAX_COMPILATION_CACHE_DIR": str(root / "xla"),
+            "PYTHONPATH": str(ROOT),
+        }
+
+    @contextlib.contextmanager
+    def started(
+        self, workdir: pathlib.Path, *arguments: str, log: str, **env: str
+    ) -> Iterator[subprocess.Popen]:
+        """main.py, killed on leaving; `<log>.out` and `<log>.err` in the root take what it prints."""
+        command = [sys.executable, "main.py", f"--config={CONFIG}", f"--workdir={workdir}", *arguments]
+        with open(self.root / f"{log}.out", "wb") as out, open(self.root / f"{log}.err", "wb") as err:
+            process = subprocess.Popen(command, cwd=ROOT, env=self.env | env, stdout=out, stderr=err)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    def train(self, workdir: pathlib.Path, *arguments: str, log: str, **env: str) -> types.SimpleNamespace:
+        """Runs main.py to its end: returncode, out, err."""
+        with self.started(workdir, *arguments, log=log, **env) as process:
+            code = process.wait(_TIMEOUT_S)
+        return types.SimpleNamespace(
+            returncode=code, out=self.read(f"{log}.out"), err=self.read(f"{log}.err")
+        )
+
+    def read(self, name: str) -> str:
+        """A file of the root."""
+        return (self.root / name).read_text()
+
+    def wait(self, process: subprocess.Popen, log: str, condition: Callable[[], bool]) -> None:
+        """Waits until something is so; fails if the process ends before."""
+        end = time.monotonic() + _TIMEOUT_S
+        while not condition():
+            assert process.poll() is None, (
+                f"ended with {process.returncode}: {self.read(f'{log}.err')[-2000:]}"
+            )
+            assert time.monotonic() < end, f"too slow: {self.read(f'{log}.err')[-2000:]}"
+            time.sleep(0.02)
+
+
+def until(steps: int) -> str:
+    """The flag that ends training at so many steps."""
+    return f"--config.total_kimg={(steps - 0.5) * BATCH / 1000}"
+
+
+def interrupted(runs: Runs) -> types.SimpleNamespace:
+    """One training in three processes, by SIGTERM, kill -9 and its end; a second job beside the first."""
+    found = types.SimpleNamespace(workdir=runs.root / "interrupted")
+    w = found.workdir
+    with runs.started(w, _FOREVER, log="term") as process:
+        runs.wait(process, "term", lambda: len(lines(w)) > 3)
+        found.second_job = in_process(f"--config={CONFIG}", f"--workdir={w}")
+        process.send_signal(signal.SIGTERM)
+        found.term_code = process.wait(_TIMEOUT_S)
+    found.term_step = sealed(w)[-1]
+    found.term_lines = lines(w)
+
+    def lost_something():
+        last = sealed(w)[-1]
+        return last > found.term_step and lines(w)[-1]["step"] > last
+
+    with runs.started(w, _FOREVER, log="kill") as process:
+        runs.wait(process, "kill", lost_something)
+        process.kill()
+    found.kill_lines = lines(w)
+    found.kill_step = sealed(w)[-1]
+    found.total = found.kill_step + 7  # steps
+    found.end = runs.train(w, until(found.total), log="end")
+    return found
+
+
+def whole(runs: Runs, steps: int) -> types.SimpleNamespace:
+    """The same training in one process, of so many steps."""
+    workdir = runs.root / "whole"
+    found = runs.train(workdir, until(steps), log="whole", JAX_LOG_COMPILES="1")
+    found.workdir = workdir
+    return found

@@ -1,0 +1,55 @@
+"""Devices and batches on them."""
+
+import os
+import time
+
+import jax
+import numpy as np
+import pytest
+
+from emoji_gan import sharding
+
+
+@pytest.mark.parametrize(
+    ("cores", "batch", "devices"),
+    [
+        (1, 32, 1),
+        (2, 32, 2),
+        (3, 32, 2),
+        (8, 32, 4),
+        (8, 64, 8),
+        (2, 16, 2),
+        (2, 24, 1),
+        (2, 8, 1),
+        (64, None, 4),
+    ],
+)
+def test_a_device_a_core_and_at_least_eight_samples(monkeypatch, cores, batch, devices):
+    chosen = {}
+    monkeypatch.delenv("JAX_NUM_CPU_DEVICES")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(cores)), raising=False)
+    monkeypatch.setattr(jax.config, "update", chosen.__setitem__)
+    sharding.setup_host_devices(batch)
+    assert chosen == {"jax_num_cpu_devices": devices}
+    monkeypatch.setenv("JAX_NUM_CPU_DEVICES", "3")
+    chosen.clear()
+    sharding.setup_host_devices(batch)
+    assert not chosen
+
+
+def test_prefetch_keeps_the_order_and_counts_the_wait():
+    def batches():
+        for i in range(5):
+            time.sleep(0.05)
+            yield {"sample": np.arange(8, dtype=np.uint32) + 8 * i}
+
+    ahead = sharding.Prefetch(sharding.make_mesh(), batches(), depth=2)
+    first = next(ahead)["sample"]
+    assert len(first.sharding.device_set) == 8
+    assert 0.1 <= ahead.wait_seconds < 1  # filled the queue
+    rows = [np.asarray(first), *(np.asarray(next(ahead)["sample"]) for _ in range(3))]
+    np.testing.assert_array_equal(np.concatenate(rows), np.arange(32))
+    assert 0.25 <= ahead.wait_seconds < 2
+    before = ahead.wait_seconds
+    time.sleep(0.1)  # computing is not waiting
+    assert ahead.wait_seconds == before
