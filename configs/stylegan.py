@@ -3,8 +3,8 @@
     python main.py --config=configs/stylegan.py --workdir=runs/stylegan
     python main.py --config=configs/stylegan.py:cpu --workdir=runs/demo     # a laptop, 32 px
 
-The full run wants an accelerator: 25,000 kimg of 46 M parameters. `:cpu` is about 80 images/s on two
-cores; shapes in OpenMoji's manner appear after some 100 kimg (docs/results.md).
+The full run wants an accelerator: 25,000 kimg of 46 M parameters. `:cpu` shows outlined yellow discs after
+some 30 kimg, ten minutes on two free cores (docs/results.md).
 """
 
 from configs import default
@@ -22,7 +22,7 @@ def get_config(variant: str = ""):
         c.model.channel_base, c.model.channel_max = 2048, 64
         c.model.z_dim = c.model.w_dim = 128
         c.model.noise = False  # emoji are flat: noise inputs only have to be unlearned
-        c.loss.r1_gamma = 1.0  # at 0.01 D wins within 10 kimg and G keeps one shape (docs/results.md)
+        c.loss.r1_gamma = 1.0  # at 0.01 D wins and G keeps one shape (docs/results.md)
         c.loss.pl_weight = 0.0
         c.loss.style_mixing = 0.0
         c.augment.brightness = c.augment.contrast = c.augment.saturation = 0.0  # the palette is the style

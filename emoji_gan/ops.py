@@ -136,9 +136,12 @@ def _down_cpu(x, w, gain):
 def _up_cpu(x, w, gain):
     """`_up_plain` by phases: a dense convolution for each parity of row and column, never a dilated one."""
     flipped = jnp.flip(w, (0, 1))  # taps of even outputs: x[i - 1], x[i]; of odd ones: x[i]
-    even_even = _conv_cpu(x, flipped[::2, ::2], ((1, 1), (1, 1)))  # b h+1 w+1 co
-    even_odd = _conv_cpu(x, flipped[::2, 1:2], ((1, 1), (0, 0)))
-    odd_even = _conv_cpu(x, flipped[1:2, ::2], ((0, 0), (1, 1)))
+    # Padded first, and kept from being folded back: a convolution whose output is larger than its input
+    # misses the fast kernels.
+    xp = lax.optimization_barrier(jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))))
+    even_even = _lax_conv(xp, flipped[::2, ::2], "VALID")  # b h+1 w+1 co
+    even_odd = _lax_conv(xp[:, :, 1:-1], flipped[::2, 1:2], "VALID")
+    odd_even = _lax_conv(xp[:, 1:-1], flipped[1:2, ::2], "VALID")
     odd_odd = _conv1x1(x, w[1, 1])
     rows = [_fir_phases(even_even, odd_even, 1, gain), _fir_phases(even_odd, odd_odd, 1, gain)]
     tops, bottoms = zip(*rows, strict=True)
