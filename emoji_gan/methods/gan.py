@@ -69,7 +69,7 @@ def make_networks(config: ml_collections.ConfigDict, num_classes: int, seed: int
 
 
 def _graphs(config, num_classes):
-    """The static halves of the networks, without computing a weight."""
+    """The static halves of the networks; their initial weights are drawn and dropped."""
     g, d = nnx.eval_shape(lambda: make_networks(config, num_classes, 0))
     return nnx.graphdef(g), nnx.graphdef(d)
 
