@@ -18,8 +18,8 @@ def setup_host_devices(batch_size: int | None) -> None:
     """Splits the CPU backend into one device per core; to be called before any use of jax's backends.
 
     One CPU device keeps 1.4-1.8 of two cores busy on these networks, two devices in data parallel keep both
-    (the same step: about 490 against 720 ms). Without effect on GPUs and TPUs, or where JAX_NUM_CPU_DEVICES is set. At least eight
-    samples stay on a device.
+    (about 490 against 720 ms a step). Without effect on GPUs and TPUs, or where JAX_NUM_CPU_DEVICES is set.
+    At least eight samples stay on a device.
 
     Args:
       batch_size: of the config; None is taken as its smallest automatic value, 32.
