@@ -29,6 +29,7 @@ def main(argv: list[str]) -> None:
     del argv
 
     def run() -> int:
+        sharding.setup_host_memory()
         sharding.setup_host_devices(_CONFIG.value.batch_size)
         sharding.setup_compilation_cache()
         from emoji_gan import train  # after the devices are set up: imports may touch the backend

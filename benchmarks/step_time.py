@@ -3,15 +3,18 @@
     python -m benchmarks.step_time --reference=CHECKOUT --reference_python=PYTHON --resolution=32 --width=tiny
 
 CHECKOUT is a copy of stylegan2-ada-pytorch and PYTHON an interpreter with torch, numpy and requests.
-Without --reference only ours is timed. An iteration is a G and a D step plus its share of the lazy
-regularisers (path length every 4, R1 every 16), on the same network, batch and float32 images; augmentation
-and composite off on both sides unless `--ada` (then p = 0.3 on both). The two programs live side by side and
-take turns, one cycle of 16 iterations each; the figure is the median over cycles, the ratio the median of
-each turn's ours / better of theirs (NCHW, channels_last).
+Without --reference only ours is timed; `--host` times it against itself on one CPU device and with freed
+memory given back to the system (`sharding.setup_host_memory`). An iteration is a G and a D step plus its
+share of the lazy regularisers (path length every 4, R1 every 16), on the same network, batch and float32
+images; augmentation and composite off on both sides unless `--ada` (then p = 0.3 on both). The programs live
+side by side and take turns, one cycle of 16 iterations each; the figure is the median over cycles, the ratio
+the median of each turn's ours / better of theirs (NCHW, channels_last). `ratio_kept` counts two more of
+theirs, which keep freed memory as ours does: PyTorch does not by itself.
 """
 
 import argparse
 import json
+import os
 import pathlib
 import statistics
 import subprocess
@@ -20,15 +23,17 @@ import sys
 HERE = pathlib.Path(__file__).parent
 WIDTHS = {"tiny": (2048, 64), "small": (4096, 128)}  # channel_base, channel_max
 CYCLE = 16  # iterations: every lazy regulariser runs its share
+# The same three settings as sharding.setup_host_memory, as glibc reads them at the start of a program.
+KEEP_FREED = {"MALLOC_TRIM_THRESHOLD_": str(2**62), "MALLOC_MMAP_MAX_": "0", "MALLOC_ARENA_MAX": "1"}
 
 
 class Peer:
     """A program that runs one cycle for every line it reads and answers its milliseconds an iteration."""
 
-    def __init__(self, name: str, command: list[str], cwd: str | None = None):
+    def __init__(self, name: str, command: list[str], env: dict[str, str] | None = None):
         self.name, self.ms = name, []
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=cwd
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | (env or {})
         )
         self._answer()  # compiled and warm
 
@@ -73,6 +78,8 @@ def ours(args: argparse.Namespace) -> None:
     from emoji_gan import sharding
     from emoji_gan.methods import gan
 
+    if not args.give_back:
+        sharding.setup_host_memory()
     sharding.setup_host_devices(args.batch)
     sharding.setup_compilation_cache()
     config = default.get_config()
@@ -116,41 +123,47 @@ def main() -> None:
     p.add_argument("--batch", type=int, default=32)
     p.add_argument("--turns", type=int, default=5)
     p.add_argument("--ada", action="store_true")
+    p.add_argument("--host", action="store_true", help="against itself in other settings of the host")
     p.add_argument("--peer", action="store_true", help=argparse.SUPPRESS)
+    p.add_argument("--give_back", action="store_true", help=argparse.SUPPRESS)
     args = p.parse_args()
     if args.peer:
         ours(args)
         return
     same = [f"--{k}={getattr(args, k)}" for k in ("resolution", "width", "batch")]
     same += ["--ada"] if args.ada else []
-    mine = Peer("ours", [sys.executable, "-m", "benchmarks.step_time", "--peer", *same])
-    theirs = []
+    command = [sys.executable, "-m", "benchmarks.step_time", "--peer", *same]
+    mine, others = Peer("ours", command), []
+    if args.host:
+        others.append(Peer("ours, one CPU device", command, {"JAX_NUM_CPU_DEVICES": "1"}))
+        others.append(Peer("ours, memory given back", [*command, "--give_back"]))
+    kept = {}  # of theirs, those that keep freed memory
+    theirs = {}
     if args.reference:
-        script = str(HERE / "step_time_reference.py")
+        script = [args.reference_python, str(HERE / "step_time_reference.py"), args.reference]
         base, top = WIDTHS[args.width]
-        theirs = [
-            Peer(
-                f"pytorch {layout}",
-                [
-                    args.reference_python, script, args.reference, layout, str(args.resolution),
-                    str(args.batch), str(base), str(top), str(int(args.ada)),
-                ],
-            )
-            for layout in ("nchw", "channels_last")
-        ]  # fmt: skip
-    ratios = []
+        sizes = [str(v) for v in (args.resolution, args.batch, base, top, int(args.ada))]
+        for layout in ("nchw", "channels_last"):
+            theirs[layout] = Peer(f"pytorch {layout}", [*script, layout, *sizes])
+            kept[layout] = Peer(f"pytorch {layout}, kept memory", [*script, layout, *sizes], KEEP_FREED)
+    peers = [mine, *others, *theirs.values(), *kept.values()]
+    ratios, ratios_kept = [], []
     for _ in range(args.turns):
-        t = mine.turn()
+        for peer in peers:
+            peer.turn()
         if theirs:
-            ratios.append(t / min(peer.turn() for peer in theirs))
-    for peer in [mine, *theirs]:
+            best = min(peer.ms[-1] for peer in theirs.values())
+            ratios.append(mine.ms[-1] / best)
+            ratios_kept.append(mine.ms[-1] / min(best, *(peer.ms[-1] for peer in kept.values())))
+    for peer in peers:
         ms = statistics.median(peer.ms)
-        print(f"{peer.name:22s} {ms:8.0f} ms/iteration  {args.batch / ms * 1e3:7.1f} images/s  {peer.ms}")
+        print(f"{peer.name:34s} {ms:8.0f} ms/iteration  {args.batch / ms * 1e3:7.1f} images/s  {peer.ms}")
         peer.close()
     summary = {"resolution": args.resolution, "width": args.width, "batch": args.batch, "ada": args.ada}
-    summary |= {peer.name: statistics.median(peer.ms) for peer in [mine, *theirs]}
+    summary |= {peer.name: statistics.median(peer.ms) for peer in peers}
     if ratios:
         summary["ratio"] = round(statistics.median(ratios), 3)
+        summary["ratio_kept"] = round(statistics.median(ratios_kept), 3)
     print(json.dumps(summary))
 
 

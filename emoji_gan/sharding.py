@@ -1,6 +1,7 @@
 """The mesh, and how batches and state lie on it: a batch by rows over `data`, the state replicated."""
 
 import collections
+import ctypes
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -18,8 +19,8 @@ def setup_host_devices(batch_size: int | None) -> None:
     """Splits the CPU backend into one device per core; to be called before any use of jax's backends.
 
     One CPU device keeps 1.4-1.8 of two cores busy on these networks, two devices in data parallel keep both
-    (about 490 against 720 ms a step). Without effect on GPUs and TPUs, or where JAX_NUM_CPU_DEVICES is set.
-    At least eight samples stay on a device.
+    (`python -m benchmarks.step_time --host`). Without effect on GPUs and TPUs, or where JAX_NUM_CPU_DEVICES
+    is set. At least eight samples stay on a device.
 
     Args:
       batch_size: of the config; None is taken as its smallest automatic value, 32.
@@ -31,6 +32,22 @@ def setup_host_devices(batch_size: int | None) -> None:
     while 2 * devices <= cores and (batch_size or 32) % (16 * devices) == 0:
         devices *= 2
     jax.config.update("jax_num_cpu_devices", devices)
+
+
+def setup_host_memory() -> None:
+    """Lets the C library keep memory that was freed; to be called before any thread is started.
+
+    XLA's CPU backend allocates the temporaries of a step anew each time. By default glibc gives such blocks
+    back at once, and the kernel clears their pages again in the next step: 190,000 page faults at 64 px and a
+    third of the step's time (`python -m benchmarks.step_time --host`). Now the process stays at its peak. One
+    arena, because the others are too small for such blocks. Without effect on other C libraries.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt:
+        trim_threshold, mmap_max, arena_max = -1, -4, -8  # malloc.h
+        mallopt(trim_threshold, -1)  # never give back
+        mallopt(mmap_max, 0)  # never map a block of its own
+        mallopt(arena_max, 1)
 
 
 def setup_compilation_cache() -> None:

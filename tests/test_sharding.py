@@ -1,6 +1,9 @@
 """Devices and batches on them."""
 
 import os
+import platform
+import subprocess
+import sys
 import time
 
 import jax
@@ -35,6 +38,27 @@ def test_a_device_a_core_and_at_least_eight_samples(monkeypatch, cores, batch, d
     chosen.clear()
     sharding.setup_host_devices(batch)
     assert not chosen
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no such setting")
+def test_freed_memory_is_kept():
+    program = """if True:
+        import resource, sys
+        import numpy as np
+        from emoji_gan import sharding
+        if sys.argv[1] == "keep":
+            sharding.setup_host_memory()
+        faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(3):  # the last one meets pages that were touched before
+            before = faults()
+            np.ones(2**24)
+        print(faults() - before)
+    """
+    kept, given_back = (
+        int(subprocess.run([sys.executable, "-c", program, how], capture_output=True, check=True).stdout)
+        for how in ("keep", "give back")
+    )
+    assert kept < 10 < given_back
 
 
 def test_prefetch_keeps_the_order_and_counts_the_wait():
