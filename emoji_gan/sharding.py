@@ -39,7 +39,7 @@ def setup_host_memory() -> None:
 
     XLA's CPU backend allocates the temporaries of a step anew each time. By default glibc gives such blocks
     back at once, and the kernel clears their pages again in the next step: 190,000 page faults at 64 px and a
-    third of the step's time (`python -m benchmarks.step_time --host`). Now the process stays at its peak. One
+    fifth of the step's time (`python -m benchmarks.step_time --host`). Now the process stays at its peak. One
     arena, because the others are too small for such blocks. Without effect on other C libraries.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
