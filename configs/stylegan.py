@@ -4,7 +4,7 @@
     python main.py --config=configs/stylegan.py:cpu --workdir=runs/demo     # a laptop, 32 px
 
 The full run wants an accelerator: 25,000 kimg of 46 M parameters. `:cpu` shows outlined yellow discs after
-some 30 kimg, ten minutes on two free cores (docs/results.md).
+some 30 kimg, ten minutes on two free cores, and faces after 100 to 200, about an hour (docs/results.md).
 """
 
 from configs import default
