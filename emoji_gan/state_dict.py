@@ -3,6 +3,7 @@
 The networks of this project carry the official sub-module names; what differs is the order of axes.
 """
 
+import collections
 import io
 import math
 import pathlib
@@ -113,7 +114,7 @@ class _TensorUnpickler(pickle.Unpickler):
 
     def find_class(self, module, name):
         if (module, name) == ("collections", "OrderedDict"):
-            return dict
+            return collections.OrderedDict  # a module's state dict has attributes, which dict has not
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
             return _rebuild
         if (module, name) == ("torch._utils", "_rebuild_parameter"):

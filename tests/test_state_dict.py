@@ -115,6 +115,7 @@ def assert_same(found, wanted=TENSORS):
 
 def test_pth(tmp_path, torch):
     tree = collections.OrderedDict((k, Tensor(v)) for k, v in TENSORS.items())
+    tree._metadata = collections.OrderedDict({"": {"version": 1}})  # as a module's state dict has
     assert_same(state_dict.read(save(tmp_path / "a.pth", tree)))
     # A training script's file: networks one level down, a step counter beside them, views of one storage.
     matrix = np.arange(12, dtype=np.float32).reshape(3, 4)
