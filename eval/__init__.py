@@ -1,0 +1,1 @@
+"""Judging generated emoji: `python -m eval --workdir=runs/...` (docs/eval.md)."""
