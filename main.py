@@ -34,6 +34,11 @@ def main(argv: list[str]) -> None:
         sharding.setup_compilation_cache()
         from emoji_gan import train  # after the devices are set up: imports may touch the backend
 
+        make_judge = None
+        if _CONFIG.value.eval.every_kimg:
+            from eval import in_training
+
+            make_judge = in_training.make
         return train.train(
             _CONFIG.value,
             _WORKDIR.value or _default_workdir(),
@@ -41,6 +46,7 @@ def main(argv: list[str]) -> None:
             allow_config_change=_ALLOW_CONFIG_CHANGE.value,
             dry_run=_DRY_RUN.value,
             profile=_PROFILE.value,
+            make_judge=make_judge,
         )
 
     errors.run(run)

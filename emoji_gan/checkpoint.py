@@ -39,6 +39,7 @@ State = TypeVar("State")  # a frozen dataclass of arrays, registered as a pytree
 _FREE_FIELDS = (
     "log.",  # what is shown
     "checkpoint.",  # what is kept
+    "eval.",  # what is judged
     "total_kimg",  # where it ends; no schedule depends on it
     "data.dir",  # where the data set lies; the data hash says what is in it
     "data.max_bad_share",  # decides whether a build is refused, not what is in it
@@ -306,6 +307,12 @@ def pin(workdir: str | os.PathLike, step: int) -> None:
 def unpin(workdir: str | os.PathLike, step: int) -> None:
     """Gives a step back to keep-N, which deletes it after the next save."""
     (_checkpoints(workdir) / "pins" / str(step)).unlink(missing_ok=True)
+
+
+def sealed_steps(workdir: str | os.PathLike) -> list[int]:
+    """The steps that a run has finished saving, oldest first; whether they are whole is found on loading."""
+    directory = _checkpoints(workdir)
+    return [step for step in _steps(directory) if (directory / str(step) / seal.NAME).exists()]
 
 
 def load_for_inference(

@@ -310,6 +310,8 @@ _RULES = {
     "log.scalars_kimg": _POSITIVE,
     "log.images_kimg": _POSITIVE,
     "log.grid": _at_least(1),
+    "eval.every_kimg": _at_least(0),
+    "eval.samples": _at_least(100),
     "checkpoint.every_kimg": _POSITIVE,
     "checkpoint.every_minutes": _POSITIVE,
     "checkpoint.keep": _at_least(1),

@@ -41,12 +41,16 @@ def to_uint8(x: jax.Array) -> jax.Array:
     Returns:
       uint8 [b h w 4], straight alpha, RGB = 0 where alpha rounds to 0.
     """
+    straight = jnp.round(to_straight(x))
+    return jnp.where(straight[..., 3:] > 0.0, straight, 0.0).astype(jnp.uint8)
+
+
+def to_straight(x: jax.Array) -> jax.Array:
+    """As `to_uint8` before rounding: f32 [b h w 4] in [0, 255]."""
     x = x.astype(jnp.float32)
     alpha = jnp.clip((x[..., 3:] + 1.0) / 2.0, 0.0, 1.0)
     rgb = jnp.clip((x[..., :3] + 1.0) / 2.0, 0.0, alpha)
-    alpha8 = jnp.round(alpha * 255.0)
-    rgb8 = jnp.where(alpha8 > 0.0, jnp.round(rgb / jnp.maximum(alpha, 1e-6) * 255.0), 0.0)
-    return jnp.concatenate([rgb8, alpha8], axis=-1).astype(jnp.uint8)
+    return jnp.concatenate([rgb / jnp.maximum(alpha, 1e-6), alpha], axis=-1) * 255.0
 
 
 def composite(x: jax.Array, background_rgb01: jax.Array) -> jax.Array:

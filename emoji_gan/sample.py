@@ -6,6 +6,7 @@ writes a straight-alpha RGBA PNG a seed, and all of them on one grid.
 """
 
 import argparse
+import functools
 import hashlib
 import json
 import math
@@ -62,23 +63,29 @@ class Sampler:
         self.step = int(state["step"])
         self._g_ema, self._buffers = state["g_ema"], state["buffers"]
         self._sample = gan.make_sample(self.config, len(self.label_names))
+        self._path_pairs = gan.make_path_pairs(self.config, len(self.label_names))
 
     def __call__(self, seeds: list[int], labels: list[int], truncation: float) -> np.ndarray:
         """Returns uint8 `n h w 4` straight-alpha RGBA, a seed and a class number each.
 
         An image depends on its seed, label and truncation only.
         """
-        out = []
-        for i in range(0, len(seeds), _BATCH):
-            part = slice(i, i + _BATCH)
-            n = len(seeds[part])
-            s, c = (np.resize(np.asarray(v[part]), _BATCH) for v in (seeds, labels))
-            x = self._sample(
-                self._g_ema, self._buffers, jnp.asarray(s, jnp.uint32), jnp.asarray(c, jnp.int32),
-                jnp.float32(truncation),
-            )  # fmt: skip
-            out.append(np.asarray(images.to_uint8(x))[:n])
-        return np.concatenate(out)
+        draw = functools.partial(self._sample, self._g_ema, self._buffers)
+        batches = _padded(seeds, labels)
+        return np.concatenate(
+            [np.asarray(images.to_uint8(draw(s, c, jnp.float32(truncation))))[:n] for s, c, n in batches]
+        )
+
+    def path_pairs(
+        self, seeds: list[int], labels: list[int], epsilon: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The ends of a step of `epsilon` in W from each seed: two float32 `n h w 4`, straight, [0, 255]."""
+        draw = functools.partial(self._path_pairs, self._g_ema, self._buffers)
+        ends = []
+        for s, c, n in _padded(seeds, labels):
+            ends.append([np.asarray(images.to_straight(x))[:n] for x in draw(s, c, jnp.float32(epsilon))])
+        first, second = zip(*ends, strict=True)
+        return np.concatenate(first), np.concatenate(second)
 
     def provenance(self, seed: int, label: int, truncation: float) -> dict[str, str]:
         """What a PNG says of itself: how to make it again, and under which licence it may be used."""
@@ -98,6 +105,13 @@ class Sampler:
         return text | ({"label": self.label_names[label]} if self.label_names else {})
 
 
+def _padded(seeds, labels):
+    """Batches of `_BATCH` seeds and labels, and how many of them count."""
+    for i in range(0, len(seeds), _BATCH):
+        s, c = (np.resize(np.asarray(v[i : i + _BATCH]), _BATCH) for v in (seeds, labels))
+        yield jnp.asarray(s, jnp.uint32), jnp.asarray(c, jnp.int32), len(seeds[i : i + _BATCH])
+
+
 def main() -> int:
     """The command line."""
     p = argparse.ArgumentParser(prog="python -m emoji_gan.sample", description=__doc__.partition("\n")[0])
@@ -108,6 +122,7 @@ def main() -> int:
     p.add_argument("--step", type=int, help="checkpoint; default: the newest good one")
     p.add_argument("--out", help="folder; default: WORKDIR/generated")
     a = p.parse_args()
+    sharding.setup_host_memory()
     sharding.setup_compilation_cache()
     seeds = parse_seeds(a.seeds)
     if not math.isfinite(a.truncation) or not 0 <= a.truncation <= 2:

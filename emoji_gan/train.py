@@ -7,6 +7,7 @@ import math
 import pathlib
 import signal
 import time
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -33,6 +34,7 @@ def train(
     allow_config_change: bool = False,
     dry_run: bool = False,
     profile: bool = False,
+    make_judge: Callable[..., Callable[[gan.State], metrics.Scalars]] | None = None,
 ) -> int:
     """Trains until `config.total_kimg`, going on from the newest good checkpoint in `directory`.
 
@@ -44,6 +46,7 @@ def train(
       allow_config_change: go on from a checkpoint made with another config or data set.
       dry_run: print what would run, and its cost; writes nothing.
       profile: record a JAX profile of a few steps.
+      make_judge: `make_judge(config, data)` gives the function that judges a state on `config.eval`.
 
     Returns:
       The process's exit code: 0, or EXIT_PREEMPTED after SIGTERM or Ctrl-C.
@@ -116,6 +119,7 @@ def train(
         if first == 0:
             shown.write_reals(writer, first)
             shown.write(writer, first, state)
+        judge = make_judge(config, data) if config.eval.every_kimg and make_judge else None
         last_save = time.monotonic()
         history: list[metrics.Scalars] = []
         rolled_back = False
@@ -152,6 +156,8 @@ def train(
                     rolled_back = True
             if due(config.log.images_kimg):
                 shown.write(writer, done, state)
+            if judge and due(config.eval.every_kimg):
+                writer.scalars(done, judge(state))
             minutes = (time.monotonic() - last_save) / 60
             to_save = due(config.checkpoint.every_kimg) or minutes >= config.checkpoint.every_minutes
             # A rollback must not come back to where it was needed.

@@ -352,14 +352,34 @@ def make_sample(config: ml_collections.ConfigDict, num_classes: int) -> Callable
 
     def sample(g_ema, buffers, seeds, labels, truncation):
         g = nnx.merge(g_def, g_ema, buffers)
-        keys = jax.vmap(jax.random.key)(seeds)
-        z = jax.vmap(lambda k: jax.random.normal(k, (config.model.z_dim,)))(keys)
-        c = jax.nn.one_hot(labels, num_classes) if num_classes else None
-        w = g.mapping(z, c)
+        w = _w_of(g, jax.vmap(jax.random.key)(seeds), labels, config, num_classes)
         w = _lerp(w, g.w_avg[...][None], 1 - truncation)
         return g.synthesis(g.broadcast(w))
 
     return jax.jit(sample)
+
+
+def make_path_pairs(config: ml_collections.ConfigDict, num_classes: int) -> Callable[..., Any]:
+    """Returns `pairs(g_ema, buffers, seeds, labels, epsilon) -> images, images`, jitted, as `make_sample`.
+
+    The ends of a small step: w of each seed, and `epsilon` of the way from there to another random w of the
+    same class (perceptual path length in W at the endpoints, 1912.04958 section 3.2).
+    """
+    g_def, _ = _graphs(config, num_classes)
+
+    def pairs(g_ema, buffers, seeds, labels, epsilon):
+        g = nnx.merge(g_def, g_ema, buffers)
+        keys = jax.vmap(jax.random.key)(seeds)
+        start = _w_of(g, keys, labels, config, num_classes)
+        end = _w_of(g, jax.vmap(jax.random.fold_in, (0, None))(keys, 1), labels, config, num_classes)
+        return tuple(g.synthesis(g.broadcast(w)) for w in (start, start + epsilon * (end - start)))
+
+    return jax.jit(pairs)
+
+
+def _w_of(g, keys, labels, config, num_classes):
+    z = jax.vmap(lambda k: jax.random.normal(k, (config.model.z_dim,)))(keys)
+    return g.mapping(z, jax.nn.one_hot(labels, num_classes) if num_classes else None)
 
 
 def make_summaries(config: ml_collections.ConfigDict, num_classes: int):

@@ -1,0 +1,68 @@
+"""A small evaluation inside the training loop, on `config.eval.every_kimg`."""
+
+import math
+import time
+from collections.abc import Callable
+
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+
+from emoji_gan import images
+from emoji_gan.methods import gan
+from eval import evaluate, generate, names, real_cache
+from eval.features import Extractor
+from eval.sets import SampleSet
+from input_pipeline import pipeline
+
+_METRICS = ("frechet", "precision_recall", "density_coverage")  # what a thousand images can tell
+_BATCH = 50
+
+
+def make(
+    config: ml_collections.ConfigDict, data: pipeline.EmojiData
+) -> Callable[[gan.State], dict[str, float]]:
+    """Returns `judge(state) -> scalars` for the loop, which waits for it.
+
+    Scalars are `eval/NAME` and `eval/seconds`, the time that training stood still. Figures of few images are
+    higher than those of `python -m eval`: they are for one run's curve.
+
+    Args:
+      config: resolved; read are `eval.samples` and what the sampler needs.
+      data: the training set.
+    """
+    extractor = Extractor("emoji-encoder")
+    found = real_cache.features_of(data.images, data.content_hash, extractor)
+    real = SampleSet(
+        data.images, found.features, found.logits, None, np.asarray(data.columns["cluster"]), None, None,
+        tuple(data.columns["codepoints"].tolist()),
+    )  # fmt: skip
+    count = -(-config.eval.samples // _BATCH) * _BATCH
+    labels = np.asarray(generate.labels_like(data.labels, count), np.int32)
+    sample = gan.make_sample(config, len(data.label_names))
+
+    def judge(state: gan.State) -> dict[str, float]:
+        start = time.perf_counter()
+        drawn = []
+        for i in range(0, count, _BATCH):
+            seeds = jnp.arange(i, i + _BATCH, dtype=jnp.uint32)
+            x = sample(
+                state.g_ema, state.buffers, seeds, jnp.asarray(labels[i : i + _BATCH]), jnp.float32(1.0)
+            )
+            drawn.append(np.asarray(images.to_uint8(x)))
+        pictures = np.concatenate(drawn)
+        of_fakes = extractor(pictures)
+        fake = SampleSet(
+            pictures, of_fakes.features, of_fakes.logits, None, None, None, None,
+            tuple(f"seed {i}" for i in range(count)),
+        )  # fmt: skip
+        metrics = {name: evaluate.METRICS[name] for name in _METRICS}
+        estimates, _, _, _ = evaluate.evaluate(real, fake, None, 0, metrics)
+        scalars = {
+            f"eval/{names.display_name(name, extractor.name)}": e.value
+            for name, e in estimates.items()
+            if math.isfinite(e.value)
+        }
+        return scalars | {"eval/seconds": time.perf_counter() - start}
+
+    return judge

@@ -1,0 +1,215 @@
+"""One evaluation from end to end: real images, generated ones, features, figures, report."""
+
+import dataclasses
+import datetime
+import hashlib
+import math
+import pathlib
+import platform
+import resource
+import sys
+import time
+from importlib import metadata
+
+import jax
+import ml_collections
+import numpy as np
+
+from emoji_gan.errors import UserError
+from emoji_gan.sample import Sampler
+from eval import evaluate, folder, generate, real_cache, report
+from eval.features import Extractor
+from eval.sets import SampleSet
+from input_pipeline import pipeline
+
+_FILTERS = (
+    "sources",
+    "domains",
+    "groups",
+    "subgroups",
+    "codepoints",
+    "styles",
+    "tones",
+    "common_box",
+    "resolution",
+)
+_PATHS = 2000  # pairs for the path length
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What is generated, and what it is compared with."""
+
+    n: int = 10_000  # images
+    truncation: float = 1.0  # psi
+    data: str = "train"  # split of the real images
+    seed: int = 0  # of resampling
+    html: bool = True
+    paths: int = _PATHS  # 0: no path length
+
+
+@dataclasses.dataclass(frozen=True)
+class Judgement:
+    """A report and where it lies; as a string: its table and that."""
+
+    report: report.Report
+    path: pathlib.Path  # of report.json
+
+    def __str__(self) -> str:
+        return f"{report.markdown(self.report)}\nin {self.path.parent}: report.json, report.md, report.html"
+
+
+def run(
+    workdir: str, extractor: Extractor, settings: Settings, *, step: int | None = None, out: str | None = None
+) -> Judgement:
+    """Judges a checkpoint of a run against its own data.
+
+    Args:
+      workdir: of the run.
+      extractor: see `eval.features`.
+      settings: how many images and so on.
+      step: the checkpoint's; None: the newest good one.
+      out: folder of the report; None: in the workdir, under the checkpoint's kimg.
+
+    Raises:
+      UserError: no good checkpoint, data that changed since the run, features that are not finite, an
+        unwritable folder. DataError: data that cannot be read.
+    """
+    clock = _Clock()
+    sampler = Sampler(workdir, step)
+    config = ml_collections.ConfigDict(sampler.config.to_dict())
+    data = pipeline.load(config.data, settings.data)
+    train = data if settings.data == "train" else pipeline.load(config.data, "train")
+    clock.lap("load")
+    labels = generate.labels_like(train.labels, settings.n)
+    pictures = generate.pictures(sampler, settings.n, labels, settings.truncation)
+    clock.lap("generate")
+    drawn = extractor(pictures)
+    clock.lap("features of generated")
+    pairs = None
+    if settings.paths:
+        first, second = generate.path_pairs(
+            sampler, settings.paths, generate.labels_like(train.labels, settings.paths)
+        )
+        pairs = (extractor(first).features, extractor(second).features)
+        clock.lap("path pairs")
+    conditional = len(train.label_names) > 1
+    fake = SampleSet(
+        pictures, drawn.features, drawn.logits, np.asarray(labels, np.int32) if conditional else None, None,
+        pairs, extractor, tuple(f"seed {i}" for i in range(settings.n)),
+    )  # fmt: skip
+    trained_on = _real(train, extractor, conditional)
+    real = trained_on if data is train else _real(data, extractor, conditional)
+    clock.lap("features of real")
+    kimg = sampler.step * config.batch_size / 1000
+    about_real = report.RealInfo(
+        f"{', '.join(s.partition('=')[0] for s in config.data.sources)} {settings.data}", len(real.images),
+        data.content_hash, {k: config.data[k] for k in _FILTERS},
+    )  # fmt: skip
+    about_fake = report.FakeInfo(
+        pathlib.Path(workdir).resolve().name, settings.n, str(workdir), sampler.step, kimg,
+        sampler.checkpoint_hash, f"0-{settings.n - 1}", settings.truncation, _hash(pictures),
+    )  # fmt: skip
+    more = {"config_sha256": sampler.config_hash} | dataclasses.asdict(settings)
+    made = _judged(real, fake, trained_on, extractor, settings.seed, clock, about_real, about_fake, more)
+    found, memorised = made
+    to = pathlib.Path(out or report.folder_of(workdir, found))
+    if jax.process_index() == 0:
+        report.save(found, to, real, fake, memorised, settings.html, trained_on)
+        report.write_tensorboard(found, workdir)
+    return Judgement(found, to / report.NAME)
+
+
+def folders(
+    real_dir: str, fake_dir: str, train_dir: str | None, extractor: Extractor, seed: int, out: str, html: bool
+) -> Judgement:
+    """Judges a folder of PNGs against another.
+
+    Raises:
+      UserError: a folder without PNGs or with several sizes, an unwritable `out`.
+    """
+    clock = _Clock()
+    sides = {}
+    for what, directory in (("real", real_dir), ("fake", fake_dir), ("train", train_dir)):
+        if directory is None:
+            continue
+        images, names, digest = folder.read(directory)
+        found = real_cache.features_of(images, digest, extractor)
+        side = SampleSet(images, found.features, found.logits, None, None, None, extractor, names)
+        sides[what] = (side, digest)
+        clock.lap(f"features of {what}")
+    (real, real_hash), (fake, fake_hash) = sides["real"], sides["fake"]
+    train = sides["train"][0] if train_dir else None
+    about_real = report.RealInfo(real_dir, len(real.images), real_hash, {})
+    about_fake = report.FakeInfo(fake_dir, len(fake.images), hash=fake_hash)
+    found, memorised = _judged(
+        real, fake, train, extractor, seed, clock, about_real, about_fake, {"seed": seed}
+    )
+    if jax.process_index() == 0:
+        report.save(found, out, real, fake, memorised, html, train)
+    return Judgement(found, pathlib.Path(out, report.NAME))
+
+
+def best_so_far(
+    workdir: str, extractor: Extractor, settings: Settings
+) -> tuple[tuple[float, int] | None, set[int]]:
+    """What an earlier watch found: the lowest distance with its step, and the steps that have a report."""
+    best, seen = None, set()
+    for path in sorted(pathlib.Path(workdir, "eval").glob(f"kimg*/*/{report.NAME}")):
+        try:
+            old = report.load(path)
+        except UserError as e:
+            print(f"{e}; passed over", file=sys.stderr)
+            continue
+        same = (old.extractor.weights_hash, old.fake.n, old.fake.truncation) == (
+            extractor.weights_hash, settings.n, settings.truncation
+        )  # fmt: skip
+        if not same or old.settings.get("data") != settings.data or "fd" not in old.metrics:
+            continue
+        seen.add(old.fake.step)
+        distance = old.metrics["fd"].value
+        if math.isfinite(distance) and (best is None or distance < best[0]):
+            best = (distance, old.fake.step)
+    return best, seen
+
+
+def _real(data: pipeline.EmojiData, extractor: Extractor, conditional: bool) -> SampleSet:
+    found = real_cache.features_of(data.images, data.content_hash, extractor)
+    return SampleSet(
+        data.images, found.features, found.logits, data.labels if conditional else None,
+        np.asarray(data.columns["cluster"]), None, extractor, tuple(data.columns["codepoints"].tolist()),
+    )  # fmt: skip
+
+
+def _judged(real, fake, train, extractor, seed, clock, about_real, about_fake, more):
+    metrics, missing, seconds, neighbours = evaluate.evaluate(real, fake, train, seed)
+    info = report.ExtractorInfo(
+        extractor.name, extractor.weights_hash, extractor.pipeline, extractor.background
+    )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    settings = more | {
+        "missing": missing,
+        "peak_host_mib": round(peak),
+        "devices": f"{jax.device_count()} {jax.devices()[0].device_kind}",
+        "python": platform.python_version(),
+        "packages": {name: metadata.version(name) for name in ("jax", "numpy", "scipy")},
+    }
+    timings = clock.laps | {f"metric {name}": s for name, s in seconds.items()}
+    made = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    found = report.Report(info, about_real, about_fake, settings, metrics, timings, made)
+    return found, neighbours
+
+
+def _hash(images: np.ndarray) -> str:
+    return hashlib.sha256(images.tobytes()).hexdigest()
+
+
+class _Clock:
+    """Seconds by stage."""
+
+    def __init__(self):
+        self.laps, self._last = {}, time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[name], self._last = now - self._last, now
