@@ -102,3 +102,13 @@ def get_config() -> ml_collections.ConfigDict:
     c.checkpoint.every_minutes = 10.0
     c.checkpoint.keep = 3
     return c
+
+
+def on_a_laptop(c: ml_collections.ConfigDict) -> None:
+    """What the `:cpu` variants share, in place: 32 px, one family of pictures, an hour or a few."""
+    c.total_kimg = 1000.0
+    c.data.resolution = 32
+    # One family of pictures: what a laptop can learn within an hour. () trains on everything.
+    c.data.groups = ("Smileys & Emotion",)
+    c.log.images_kimg = 5.0
+    c.checkpoint.every_minutes = 5.0

@@ -14,11 +14,8 @@ def get_config(variant: str = ""):
     """Returns the experiment; variants: '' and 'cpu'."""
     c = default.get_config()
     if variant == "cpu":
-        c.total_kimg = 1000.0
+        default.on_a_laptop(c)
         c.batch_size = 16  # learns about twice as much per image as 32 (docs/results.md)
-        c.data.resolution = 32
-        # One family of pictures: what a laptop can learn within an hour. () trains on everything.
-        c.data.groups = ("Smileys & Emotion",)
         c.model.channel_base, c.model.channel_max = 2048, 64
         c.model.z_dim = c.model.w_dim = 128
         c.model.noise = False  # emoji are flat: noise inputs only have to be unlearned
@@ -27,8 +24,6 @@ def get_config(variant: str = ""):
         c.loss.style_mixing = 0.0
         c.augment.brightness = c.augment.contrast = c.augment.saturation = 0.0  # the palette is the style
         c.augment.kimg = 100.0  # a short run: p must find its level within it
-        c.log.images_kimg = 5.0
-        c.checkpoint.every_minutes = 5.0
     elif variant:
         raise ValueError(f"variant {variant!r}: the variants are '' and 'cpu'")
     return c

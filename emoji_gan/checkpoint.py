@@ -40,6 +40,7 @@ _FREE_FIELDS = (
     "log.",  # what is shown
     "checkpoint.",  # what is kept
     "eval.",  # what is judged
+    "sample.",  # how it is drawn
     "total_kimg",  # where it ends; no schedule depends on it
     "data.dir",  # where the data set lies; the data hash says what is in it
     "data.max_bad_share",  # decides whether a build is refused, not what is in it

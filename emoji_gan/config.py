@@ -8,17 +8,16 @@ import difflib
 import importlib.util
 import inspect
 import json
-import math
 import pathlib
 import pkgutil
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from absl import flags
 from ml_collections import config_dict, config_flags
 
-import emoji_gan.methods
+from emoji_gan import methods, rules
 from emoji_gan.errors import UserError
 
 ABSENT = "absent"  # stands in `diff` for a field that one side lacks
@@ -75,9 +74,6 @@ def parse_flags(argv: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS
 def resolve(config: config_dict.ConfigDict, num_devices: int) -> config_dict.FrozenConfigDict:
     """Fills the auto (None) fields and checks every field.
 
-    The auto rules follow stylegan2-ada's `auto` preset (2006.06676, appendix C), with a batch of at least
-    32 and the mini-batch statistics' group taken from the config.
-
     Args:
       config: as `load` returns it.
       num_devices: of the whole job; the batch is split evenly over them.
@@ -90,20 +86,12 @@ def resolve(config: config_dict.ConfigDict, num_devices: int) -> config_dict.Fro
     """
     c = config.copy_and_resolve_references()
     c.unlock()
-    _check_fields(c)
-    resolution = c.data.resolution
-    # Each device computes its own minibatch statistics and its own share of the path-length batch.
-    per_device = math.lcm(max(c.model.mbstd_group, 1), c.loss.pl_batch_shrink if c.loss.pl_weight else 1)
-    if c.batch_size is None:
-        wanted = max(min(4096 // resolution, 64), 32)
-        c.batch_size = math.ceil(wanted / (num_devices * per_device)) * num_devices * per_device
-    _check_batch(c.batch_size, num_devices, c.model.mbstd_group, c.loss.pl_weight and c.loss.pl_batch_shrink)
-    if c.model.channel_base is None:
-        c.model.channel_base = 16384
-    if c.loss.r1_gamma is None:
-        c.loss.r1_gamma = 0.0002 * resolution**2 / c.batch_size
-    if c.ema.half_life_kimg is None:
-        c.ema.half_life_kimg = c.batch_size * 10 / 32
+    rules.check(c, _RULES, _AUTO)
+    if c.augment.p_init > c.augment.p_max:
+        raise UserError(
+            f"augment.p_init={c.augment.p_init} is above augment.p_max={c.augment.p_max}: lower it"
+        )
+    methods.load(c.method).resolve(c, num_devices)
     return config_dict.FrozenConfigDict(c)
 
 
@@ -218,43 +206,7 @@ def _check_key(key: str, fields: Mapping[str, type], path: str) -> None:
     raise UserError(f"unknown config key {key!r} in {path}; the nearest is {near[0]!r}")
 
 
-def _check_batch(batch: int, num_devices: int, group: int, shrink: float) -> None:
-    if batch < 1:
-        raise UserError(f"batch_size={batch}: must be at least 1")
-    unit = num_devices * math.lcm(group or 1, int(shrink) or 1)
-    nearest = max(round(batch / unit), 1) * unit
-    if batch % num_devices:
-        raise UserError(f"batch_size={batch} does not divide over {num_devices} devices; nearest: {nearest}")
-    local = batch // num_devices
-    if group and local % group:
-        raise UserError(
-            f"batch_size={batch} is {local} images on each of {num_devices} devices, not a multiple of "
-            f"model.mbstd_group={group}; nearest: {nearest}"
-        )
-    if shrink and local % shrink:
-        raise UserError(
-            f"batch_size={batch} is {local} images on each of {num_devices} devices, not a multiple of "
-            f"loss.pl_batch_shrink={shrink}; nearest: {nearest}"
-        )
-
-
-def _one_of(*choices: str) -> tuple[Callable[[Any], bool], str]:
-    return (lambda v: v in choices), f"one of {', '.join(map(repr, choices))}"
-
-
-def _at_least(low: float) -> tuple[Callable[[Any], bool], str]:
-    return (lambda v: v >= low and math.isfinite(v)), f"at least {low}"
-
-
-def _is_names(v: Any) -> bool:
-    return isinstance(v, tuple | list) and all(isinstance(x, str) for x in v)
-
-
-_POSITIVE = (lambda v: v > 0 and math.isfinite(v)), "above 0"
-_SHARE = (lambda v: 0 <= v <= 1), "in [0, 1]"
-_BELOW_ONE = (lambda v: 0 <= v < 1), "in [0, 1)"
-_NAMES = _is_names, "a tuple of quoted names, e.g. \"('a','b')\""
-_AUTO = frozenset(("batch_size", "model.channel_base", "loss.r1_gamma", "ema.half_life_kimg"))
+_AUTO = frozenset(("batch_size", "ema.half_life_kimg"))
 _DOMAINS = ("full", "line", "fill")
 _STRENGTHS = (
     *("flip", "rotate90", "translate_int", "scale", "rotate", "anisotropic", "translate_frac"),
@@ -263,77 +215,40 @@ _STRENGTHS = (
 
 # Field -> (what holds of a good value, in words). None passes for the auto fields.
 _RULES = {
-    "method": _one_of(*sorted(m.name for m in pkgutil.iter_modules(emoji_gan.methods.__path__))),
+    "method": rules.one_of(*sorted(m.name for m in pkgutil.iter_modules(methods.__path__))),
     "seed": ((lambda v: 0 <= v < 2**31), "in [0, 2^31)"),
     "total_kimg": ((lambda v: 0 < v < 2**32 / 1000), "in (0, 4294967): sample numbers have 32 bits"),
-    "batch_size": _at_least(1),
-    "dtype": _one_of("float32", "bfloat16"),
+    "batch_size": rules.at_least(1),
+    "dtype": rules.one_of("float32", "bfloat16"),
     "data.sources": (
-        (lambda v: _is_names(v) and v and all(s == "openmoji" or "=" in s.strip("=") for s in v)),
+        (lambda v: rules.is_names(v) and v and all(s == "openmoji" or "=" in s.strip("=") for s in v)),
         "a non-empty tuple of 'openmoji' or 'STYLE=PATH'",
     ),
     "data.resolution": ((lambda v: v in (16, 32, 64, 128, 256)), "a power of two from 16 to 256 px"),
-    "data.max_bad_share": _SHARE,
-    "data.label": _one_of("", "group", "subgroup", "style"),
+    "data.max_bad_share": rules.SHARE,
+    "data.label": rules.one_of("", "group", "subgroup", "style"),
     "data.domains": (
-        (lambda v: _is_names(v) and set(v) <= set(_DOMAINS)),
+        (lambda v: rules.is_names(v) and set(v) <= set(_DOMAINS)),
         f"a tuple of names out of {_DOMAINS}",
     ),
-    "data.tones": _one_of("none", "all", "only"),
-    **{f"data.{name}": _NAMES for name in ("groups", "subgroups", "codepoints", "styles")},
-    **{f"model.{name}": _at_least(1) for name in ("z_dim", "w_dim", "channel_base", "channel_max")},
-    "model.mapping_layers": _at_least(1),
-    "model.d_architecture": _one_of("orig", "skip", "resnet"),
-    "model.mbstd_group": _at_least(0),
-    "loss.r1_gamma": _at_least(0),
-    "loss.r1_every": _at_least(1),
-    "loss.pl_weight": _at_least(0),
-    "loss.pl_every": _at_least(1),
-    "loss.pl_decay": ((lambda v: 0 < v <= 1), "in (0, 1]"),
-    "loss.pl_batch_shrink": _at_least(1),
-    "loss.style_mixing": _SHARE,
-    "optim.g_lr": _POSITIVE,
-    "optim.d_lr": _POSITIVE,
-    "optim.beta1": _BELOW_ONE,
-    "optim.beta2": _BELOW_ONE,
-    "optim.eps": _POSITIVE,
-    "optim.max_bad_steps": _at_least(1),
-    "ema.half_life_kimg": _at_least(0),
-    "ema.rampup": _at_least(0),
-    "ema.w_decay": _BELOW_ONE,
-    "augment.target": _BELOW_ONE,
-    "augment.kimg": _POSITIVE,
-    "augment.every": _at_least(1),
-    "augment.p_init": _SHARE,
-    "augment.p_max": _SHARE,
-    **{f"augment.{name}": _at_least(0) for name in _STRENGTHS},
-    "log.scalars_kimg": _POSITIVE,
-    "log.images_kimg": _POSITIVE,
-    "log.grid": _at_least(1),
-    "eval.every_kimg": _at_least(0),
-    "eval.samples": _at_least(100),
-    "checkpoint.every_kimg": _POSITIVE,
-    "checkpoint.every_minutes": _POSITIVE,
-    "checkpoint.keep": _at_least(1),
+    "data.tones": rules.one_of("none", "all", "only"),
+    **{f"data.{name}": rules.NAMES for name in ("groups", "subgroups", "codepoints", "styles")},
+    "optim.eps": rules.POSITIVE,
+    "optim.max_bad_steps": rules.at_least(1),
+    "ema.half_life_kimg": rules.at_least(0),
+    "ema.rampup": rules.at_least(0),
+    "augment.target": rules.BELOW_ONE,
+    "augment.kimg": rules.POSITIVE,
+    "augment.every": rules.at_least(1),
+    "augment.p_init": rules.SHARE,
+    "augment.p_max": rules.SHARE,
+    **{f"augment.{name}": rules.at_least(0) for name in _STRENGTHS},
+    "log.scalars_kimg": rules.POSITIVE,
+    "log.images_kimg": rules.POSITIVE,
+    "log.grid": rules.at_least(1),
+    "eval.every_kimg": rules.at_least(0),
+    "eval.samples": rules.at_least(100),
+    "checkpoint.every_kimg": rules.POSITIVE,
+    "checkpoint.every_minutes": rules.POSITIVE,
+    "checkpoint.keep": rules.at_least(1),
 }
-
-
-def _check_fields(config: config_dict.ConfigDict) -> None:
-    for key, (good, wanted) in _RULES.items():
-        value: Any = config
-        for name in key.split("."):
-            if name not in value:
-                raise UserError(f"the config lacks {key}: start from configs.default.get_config()")
-            value = value[name]
-        if value is None and key in _AUTO:
-            continue
-        try:
-            ok = good(value)
-        except TypeError:
-            ok = False
-        if not ok:
-            raise UserError(f"{key}={value!r}: must be {wanted}")
-    if config.augment.p_init > config.augment.p_max:
-        raise UserError(
-            f"augment.p_init={config.augment.p_init} is above augment.p_max={config.augment.p_max}: lower it"
-        )

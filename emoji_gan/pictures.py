@@ -1,6 +1,7 @@
 """What a run shows besides its curves: sample grids, reals, augmented reals, and D on held-out emoji."""
 
 import pathlib
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -8,8 +9,7 @@ import ml_collections
 import numpy as np
 from jax.sharding import Mesh
 
-from emoji_gan import images, metrics, sharding
-from emoji_gan.methods import gan
+from emoji_gan import images, methods, metrics, sharding
 from input_pipeline import pipeline
 
 TRUNCATIONS = (0.7, 1.0)
@@ -24,8 +24,9 @@ class Pictures:
         held_out: pipeline.EmojiData | None, root: pathlib.Path, mesh: Mesh,
     ):  # fmt: skip
         self._n, self._root, self._b = config.log.grid, root, config.batch_size
-        self._sample = gan.make_sample(config, num_classes)
-        self._summaries = gan.make_summaries(config, num_classes)
+        method = methods.load(config.method)
+        self._sample, self._sampled = method.make_sample(config, num_classes), method.SAMPLED
+        self._summaries = method.make_summaries(config, num_classes)
         count = self._n**2
         self._seeds = jnp.arange(count, dtype=jnp.uint32)
         rows = np.random.default_rng(0).choice(len(data.images), min(count, len(data.images)), replace=False)
@@ -49,14 +50,15 @@ class Pictures:
         if jax.process_index() == 0:
             images.save_png(self._root / "reals.png", self._grid(self._reals))
 
-    def write(self, writer: metrics.Writer, step: int, state: gan.State) -> None:
+    def write(self, writer: metrics.Writer, step: int, state: Any) -> None:
         """EMA samples at both truncations, augmented reals, and alpha statistics at full variety."""
         shown = {}
         for psi in TRUNCATIONS:
-            x = self._sample(state.g_ema, state.buffers, self._seeds, self._labels, jnp.float32(psi))
+            fields = {f: getattr(state, f) for f in self._sampled}
+            x = self._sample(fields, self._seeds, self._labels, jnp.float32(psi), jnp.float32(0))
             shown[f"samples/psi_{psi:g}"] = self._grid(np.asarray(images.to_uint8(x)))
-        augmented = np.asarray(images.to_uint8(self._summaries(state, self._real_batch)["augmented"]))
-        shown["augmented"] = self._grid(augmented[: self._n**2])
+        for name, more in self._summaries(state, self._real_batch)["images"].items():
+            shown[name] = self._grid(np.asarray(images.to_uint8(more))[: self._n**2])
         writer.images(step, shown)
         alpha = {f"alpha/{k}": float(v) for k, v in images.alpha_statistics(x).items()}
         real = images.alpha_statistics(images.to_model(jnp.asarray(self._reals)))
@@ -67,12 +69,12 @@ class Pictures:
             images.save_png(self._root / "samples" / f"kimg{kimg}.png", picture)
             images.save_png(self._root / "samples.png", picture)
 
-    def held_out_scalars(self, state: gan.State) -> metrics.Scalars:
-        """D's mean sign and logit on held-out emoji; far below those on training ones, D has memorised."""
+    def held_out_scalars(self, state: Any) -> metrics.Scalars:
+        """What the method says of held-out emoji: far worse than of training ones, it has memorised these."""
         if self._held_out is None:
             return {}
-        found = self._summaries(state, self._held_out)
-        return {"signs/validation": float(found["signs"]), "logits/validation": float(found["logits"])}
+        found = self._summaries(state, self._held_out)["scalars"]
+        return {name: float(value) for name, value in found.items()}
 
     def _grid(self, u8):
         board = images.grid(u8, self._n, self._n)

@@ -6,7 +6,6 @@ writes a straight-alpha RGBA PNG a seed, and all of them on one grid.
 """
 
 import argparse
-import functools
 import hashlib
 import json
 import math
@@ -17,9 +16,8 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from emoji_gan import checkpoint, errors, images, sharding
+from emoji_gan import checkpoint, errors, images, methods, sharding
 from emoji_gan.errors import UserError
-from emoji_gan.methods import gan
 
 # Every batch has this many rows, the last one padded: a kernel may round differently at another size.
 _BATCH = 16
@@ -54,38 +52,45 @@ class Sampler:
     """
 
     def __init__(self, workdir: str, step: int | None = None):
-        config, state, self.checkpoint_hash = checkpoint.load_for_inference(
-            workdir, step, fields=("g_ema", "buffers", "step")
-        )
+        config, state, self.checkpoint_hash = checkpoint.load_for_inference(workdir, step, fields=("step",))
+        method = methods.load(config["method"])
+        _, self._fields, _ = checkpoint.load_for_inference(workdir, int(state["step"]), method.SAMPLED)
         self.label_names = config.pop("label_names")
         self.config = ml_collections.FrozenConfigDict(config)
         self.config_hash = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
         self.step = int(state["step"])
-        self._g_ema, self._buffers = state["g_ema"], state["buffers"]
-        self._sample = gan.make_sample(self.config, len(self.label_names))
-        self._path_pairs = gan.make_path_pairs(self.config, len(self.label_names))
+        self._sample = method.make_sample(self.config, len(self.label_names))
 
     def __call__(self, seeds: list[int], labels: list[int], truncation: float) -> np.ndarray:
         """Returns uint8 `n h w 4` straight-alpha RGBA, a seed and a class number each.
 
         An image depends on its seed, label and truncation only.
         """
-        draw = functools.partial(self._sample, self._g_ema, self._buffers)
-        batches = _padded(seeds, labels)
         return np.concatenate(
-            [np.asarray(images.to_uint8(draw(s, c, jnp.float32(truncation))))[:n] for s, c, n in batches]
+            [np.asarray(images.to_uint8(x))[:n] for x, n in self._drawn(seeds, labels, truncation, 0.0)]
         )
 
     def path_pairs(
         self, seeds: list[int], labels: list[int], epsilon: float
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The ends of a step of `epsilon` in W from each seed: two float32 `n h w 4`, straight, [0, 255]."""
-        draw = functools.partial(self._path_pairs, self._g_ema, self._buffers)
-        ends = []
-        for s, c, n in _padded(seeds, labels):
-            ends.append([np.asarray(images.to_straight(x))[:n] for x in draw(s, c, jnp.float32(epsilon))])
-        first, second = zip(*ends, strict=True)
-        return np.concatenate(first), np.concatenate(second)
+        """The ends of a small step in latent space from each seed: float32 `n h w 4`, straight, [0, 255]."""
+        first, second = (
+            np.concatenate(
+                [np.asarray(images.to_straight(x))[:n] for x, n in self._drawn(seeds, labels, 1.0, toward)]
+            )
+            for toward in (0.0, epsilon)
+        )
+        return first, second
+
+    def _drawn(self, seeds, labels, truncation, toward):
+        """Batches of `_BATCH` images, and how many of them count."""
+        for i in range(0, len(seeds), _BATCH):
+            s, c = (np.resize(np.asarray(v[i : i + _BATCH]), _BATCH) for v in (seeds, labels))
+            x = self._sample(
+                self._fields, jnp.asarray(s, jnp.uint32), jnp.asarray(c, jnp.int32), jnp.float32(truncation),
+                jnp.float32(toward),
+            )  # fmt: skip
+            yield x, len(seeds[i : i + _BATCH])
 
     def provenance(self, seed: int, label: int, truncation: float) -> dict[str, str]:
         """What a PNG says of itself: how to make it again, and under which licence it may be used."""
@@ -103,13 +108,6 @@ class Sampler:
             ),
         }
         return text | ({"label": self.label_names[label]} if self.label_names else {})
-
-
-def _padded(seeds, labels):
-    """Batches of `_BATCH` seeds and labels, and how many of them count."""
-    for i in range(0, len(seeds), _BATCH):
-        s, c = (np.resize(np.asarray(v[i : i + _BATCH]), _BATCH) for v in (seeds, labels))
-        yield jnp.asarray(s, jnp.uint32), jnp.asarray(c, jnp.int32), len(seeds[i : i + _BATCH])
 
 
 def main() -> int:

@@ -16,10 +16,9 @@ import numpy as np
 from absl import logging
 from clu import parameter_overview
 
-from emoji_gan import checkpoint, metrics, pictures, sharding, workdir
+from emoji_gan import checkpoint, methods, metrics, pictures, sharding, workdir
 from emoji_gan import config as config_lib
 from emoji_gan.errors import EXIT_OK, EXIT_PREEMPTED, Diverged
-from emoji_gan.methods import gan
 from input_pipeline import pipeline
 from input_pipeline.errors import DataError
 
@@ -34,7 +33,7 @@ def train(
     allow_config_change: bool = False,
     dry_run: bool = False,
     profile: bool = False,
-    make_judge: Callable[..., Callable[[gan.State], metrics.Scalars]] | None = None,
+    make_judge: Callable[..., Callable[..., metrics.Scalars]] | None = None,
 ) -> int:
     """Trains until `config.total_kimg`, going on from the newest good checkpoint in `directory`.
 
@@ -75,16 +74,17 @@ def train(
 
     # ---- programs and the shapes of the state --------------------------------------------------------------
     classes = len(data.label_names)
-    step_fn = gan.make_train_step(config, classes, mesh)
+    method = methods.load(config.method)
+    step_fn = method.make_train_step(config, classes, mesh)
     shapes = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding.replicated(mesh)),
-        jax.eval_shape(lambda: gan.init(config, classes, config.seed)),
+        jax.eval_shape(lambda: method.init(config, classes, config.seed)),
     )
     description = config.to_dict() | {"label_names": list(data.label_names)}
     print(json.dumps(description, indent=1))
     overview = "\n".join(
-        f"{name}\n{parameter_overview.get_parameter_overview(params, include_stats=False)}"
-        for name, params in (("generator", shapes.g), ("discriminator", shapes.d))
+        f"{name}\n{parameter_overview.get_parameter_overview(getattr(shapes, name), include_stats=False)}"
+        for name in method.NETWORKS
     )
     print(overview, flush=True)
     if dry_run:
@@ -102,7 +102,7 @@ def train(
         if restored := checkpoints.restore(shapes):
             state, first = restored
         else:
-            state = jax.device_put(gan.init(config, classes, config.seed), sharding.replicated(mesh))
+            state = jax.device_put(method.init(config, classes, config.seed), sharding.replicated(mesh))
             first = 0
         total = math.ceil(config.total_kimg * 1000 / b)
         if first >= total:
@@ -229,8 +229,6 @@ def _roll_back(checkpoints, shapes, state, again: bool, config, step: int):
 def _schedules(config, state) -> metrics.Scalars:
     """What the config or the controller sets, on the same axis as what follows from it."""
     return {
-        "learning_rate/g": config.optim.g_lr,
-        "learning_rate/d": config.optim.d_lr,
         "memory/host_mib": metrics.host_memory_mib(),
         "memory/device_mib": metrics.device_memory_mib(),
         "rollbacks": float(state.rollbacks),

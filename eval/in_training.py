@@ -8,8 +8,7 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from emoji_gan import images
-from emoji_gan.methods import gan
+from emoji_gan import images, methods
 from eval import evaluate, generate, names, real_cache
 from eval.features import Extractor
 from eval.sets import SampleSet
@@ -19,9 +18,7 @@ _METRICS = ("frechet", "precision_recall", "density_coverage")  # what a thousan
 _BATCH = 50
 
 
-def make(
-    config: ml_collections.ConfigDict, data: pipeline.EmojiData
-) -> Callable[[gan.State], dict[str, float]]:
+def make(config: ml_collections.ConfigDict, data: pipeline.EmojiData) -> Callable[..., dict[str, float]]:
     """Returns `judge(state) -> scalars` for the loop, which waits for it.
 
     Scalars are `eval/NAME` and `eval/seconds`, the time that training stood still. Figures of few images are
@@ -39,16 +36,16 @@ def make(
     )  # fmt: skip
     count = -(-config.eval.samples // _BATCH) * _BATCH
     labels = np.asarray(generate.labels_like(data.labels, count), np.int32)
-    sample = gan.make_sample(config, len(data.label_names))
+    method = methods.load(config.method)
+    sample = method.make_sample(config, len(data.label_names))
 
-    def judge(state: gan.State) -> dict[str, float]:
+    def judge(state) -> dict[str, float]:
         start = time.perf_counter()
-        drawn = []
+        drawn, fields = [], {f: getattr(state, f) for f in method.SAMPLED}
         for i in range(0, count, _BATCH):
             seeds = jnp.arange(i, i + _BATCH, dtype=jnp.uint32)
-            x = sample(
-                state.g_ema, state.buffers, seeds, jnp.asarray(labels[i : i + _BATCH]), jnp.float32(1.0)
-            )
+            chosen = jnp.asarray(labels[i : i + _BATCH])
+            x = sample(fields, seeds, chosen, jnp.float32(1), jnp.float32(0))
             drawn.append(np.asarray(images.to_uint8(x)))
         pictures = np.concatenate(drawn)
         of_fakes = extractor(pictures)
