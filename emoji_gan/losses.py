@@ -35,3 +35,25 @@ def path_lengths(images_of: Callable[[jax.Array], jax.Array], ws: jax.Array, noi
     """
     grads = jax.grad(lambda ws: jnp.sum(images_of(ws) * noise))(ws)
     return jnp.sqrt(jnp.mean(jnp.sum(jnp.square(grads), 2), 1))
+
+
+def g_relativistic(real: jax.Array, fake: jax.Array) -> jax.Array:
+    """-log sigmoid(D(G(z)) - D(x)) of paired logits `b` (1807.00734; 2501.05441, eq. 1)."""
+    return jax.nn.softplus(real - fake)
+
+
+def d_relativistic(real: jax.Array, fake: jax.Array) -> jax.Array:
+    """-log sigmoid(D(x) - D(G(z))) of paired logits `b` (1807.00734; 2501.05441, eq. 1)."""
+    return jax.nn.softplus(fake - real)
+
+
+def d_wasserstein(real: jax.Array, fake: jax.Array) -> jax.Array:
+    """D(G(z)) - D(x) of logits `b` (1701.07875)."""
+    return fake - real
+
+
+def one_lipschitz(logits_of: Callable[[jax.Array], jax.Array], images: jax.Array) -> jax.Array:
+    """(|grad_x D(x)| - 1)^2 `b` at images `b h w c` (1704.00028, eq. 3 without lambda)."""
+    grads = jax.grad(lambda x: logits_of(x).sum())(images)
+    # The root's derivative at 0 is infinite.
+    return jnp.square(jnp.sqrt(jnp.sum(jnp.square(grads), (1, 2, 3)) + 1e-12) - 1.0)

@@ -49,6 +49,20 @@ def conv2d(x: jax.Array, w: jax.Array) -> jax.Array:
     return _conv_cpu(x, w, pad) if _cpu_forms() else _lax_conv(x, w, pad)
 
 
+def conv2d_grouped(x: jax.Array, w: jax.Array, groups: int) -> jax.Array:
+    """As `conv2d` with `k k ci/groups co`, each run of output channels from its run of input channels."""
+    if groups == 1:
+        return conv2d(x, w)
+    if not _cpu_forms():
+        pad = ((w.shape[0] // 2, w.shape[0] // 2),) * 2
+        return lax.conv_general_dilated(
+            x, w, (1, 1), pad, dimension_numbers=_DIMS, feature_group_count=groups
+        )
+    # XLA CPU takes hundreds of times as long for the weight gradient of a grouped convolution.
+    parts = zip(jnp.split(x, groups, -1), jnp.split(w, groups, -1), strict=True)
+    return jnp.concatenate([conv2d(xi, wi) for xi, wi in parts], -1)
+
+
 def conv2d_up(x: jax.Array, w: jax.Array) -> jax.Array:
     """Doubles `b h w ci` by a stride-2 transposed `3 3 ci co` convolution and the low-pass: `b 2h 2w co`."""
     return _up_cpu(x, w, 2.0) if _cpu_forms() else _up_plain(x, w, 2.0)
@@ -59,6 +73,31 @@ def conv2d_down(x: jax.Array, w: jax.Array) -> jax.Array:
     if w.shape[0] == 1:
         return _conv1x1(downsample2d(x), w[0, 0])
     return _down_cpu(x, w, 1.0) if _cpu_forms() else _down_plain(x, w, 1.0)
+
+
+def conv4_down(x: jax.Array, w: jax.Array) -> jax.Array:
+    """Halves `b h w ci` by a stride-2 `4 4 ci co` convolution, zero padded by 1: `b h/2 w/2 co`."""
+    if not _cpu_forms():
+        return _lax_conv(x, w, ((1, 1), (1, 1)), stride=2)
+    # Each 2x2 square as channels: a dense convolution of 2x2 taps, whose gradients are dense too.
+    b, h, wide, c = x.shape
+    x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))).reshape(b, h // 2 + 1, 2, wide // 2 + 1, 2, c)
+    x = x.transpose(0, 1, 3, 2, 4, 5).reshape(b, h // 2 + 1, wide // 2 + 1, 4 * c)
+    w = w.reshape(2, 2, 2, 2, c, -1).transpose(0, 2, 1, 3, 4, 5).reshape(2, 2, 4 * c, -1)
+    return _conv_cpu(x, w, ((0, 0), (0, 0)))
+
+
+def conv4_up(x: jax.Array, w: jax.Array) -> jax.Array:
+    """Doubles `b h w ci` by a stride-2 transposed `4 4 ci co` convolution, cropped by 1: `b 2h 2w co`."""
+    if not _cpu_forms():
+        return _lax_conv(x, jnp.flip(w, (0, 1)), ((2, 2), (2, 2)), lhs_dilation=2)
+    # out[2p - 1 + a] = x[p - 1] w[2 + a] + x[p] w[a]: both parities a by one dense convolution of 2x2 taps.
+    b, h, wide, c = x.shape
+    n = w.shape[-1]
+    w = jnp.flip(w.reshape(2, 2, 2, 2, c, n), (0, 2)).transpose(0, 2, 4, 1, 3, 5).reshape(2, 2, c, 4 * n)
+    x = _conv_cpu(jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))), w, ((0, 0), (0, 0)))
+    x = x.reshape(b, h + 1, wide + 1, 2, 2, n).transpose(0, 1, 3, 2, 4, 5)
+    return x.reshape(b, 2 * h + 2, 2 * wide + 2, n)[:, 1:-1, 1:-1]
 
 
 def _up_plain(x, w, gain):

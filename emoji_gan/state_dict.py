@@ -10,6 +10,7 @@ import pathlib
 import pickle
 import pickletools
 import zipfile
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -24,7 +25,10 @@ _STORAGES = {
     "FloatStorage": np.float32, "HalfStorage": np.float16, "DoubleStorage": np.float64,
     "LongStorage": np.int64, "IntStorage": np.int32, "BoolStorage": np.bool_, "ByteStorage": np.uint8,
 }  # fmt: skip
-_FIXED = (".resample_filter",)  # constants of the official code that the networks here have built in
+_FIXED = (
+    ".resample_filter",
+    ".Resampler.Kernel",
+)  # constants of the official code that the networks here have built in
 
 
 def read(path: str) -> dict[str, np.ndarray]:
@@ -131,6 +135,8 @@ class _TensorUnpickler(pickle.Unpickler):
 def to_official(name: str, value: np.ndarray) -> np.ndarray:
     """One array of ours in the official axis order; the inverse of `from_official`."""
     value = np.asarray(value)
+    if name.endswith("Basis.weight"):  # a depthwise kernel
+        return value.transpose(2, 0, 1)[:, None]
     if value.ndim == 4:
         return value.transpose(3, 2, 0, 1)
     if value.ndim == 3:
@@ -142,6 +148,8 @@ def to_official(name: str, value: np.ndarray) -> np.ndarray:
 
 def from_official(name: str, value: np.ndarray) -> np.ndarray:
     """One official array (OIHW, `out in`, CHW) in our order (HWIO, `in out`, HWC)."""
+    if name.endswith("Basis.weight"):
+        return value[:, 0].transpose(1, 2, 0)
     if value.ndim == 4:
         return value.transpose(2, 3, 1, 0)
     if value.ndim == 3:
@@ -151,24 +159,35 @@ def from_official(name: str, value: np.ndarray) -> np.ndarray:
     return value.T if name.endswith("weight") else value
 
 
-def _official_name(path) -> str:
-    name = ".".join(str(k.key) for k in path)
+NameOf = Callable[[tuple], str]
+
+
+def stylegan2_name(path: tuple) -> str:
+    """The official name of a leaf: StyleGAN2's modules carry the official ones."""
+    name = ".".join(map(str, path))
     return "mapping.w_avg" if name == "w_avg" else name
 
 
-def to_tensors(tree: Any, prefix: str) -> dict[str, np.ndarray]:
+def _keys(path) -> tuple:
+    return tuple(k.key for k in path)
+
+
+def to_tensors(tree: Any, prefix: str, name_of: NameOf = stylegan2_name) -> dict[str, np.ndarray]:
     """A network's pure state under official names and in official order."""
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return {prefix + _official_name(p): to_official(_official_name(p), v) for p, v in leaves}
+    leaves = [(name_of(_keys(p)), v) for p, v in jax.tree_util.tree_leaves_with_path(tree)]
+    return {prefix + name: to_official(name, v) for name, v in leaves}
 
 
-def load_into(tree: Any, tensors: dict[str, np.ndarray], prefix: str) -> Any:
+def load_into(
+    tree: Any, tensors: dict[str, np.ndarray], prefix: str, name_of: NameOf = stylegan2_name
+) -> Any:
     """Returns `tree` with every leaf taken from `tensors`, whose names begin with `prefix` ('G.' or 'D.').
 
     Args:
       tree: the pure state (parameters and buffers) of a network of this project; only its shapes are read.
       tensors: official names to arrays, as `read` returns them.
       prefix: which network of the file.
+      name_of: the official name of a leaf's path.
 
     Raises:
       UserError: a leaf that is missing or has another shape, or a tensor that no leaf takes.
@@ -176,7 +195,7 @@ def load_into(tree: Any, tensors: dict[str, np.ndarray], prefix: str) -> Any:
     used = set()
 
     def take(path, leaf):
-        name = prefix + _official_name(path)
+        name = prefix + name_of(_keys(path))
         if name not in tensors:
             raise UserError(f"the weights have no {name}: they are of another architecture than the config")
         value, wanted = tensors[name], to_official(name, np.zeros(leaf.shape)).shape

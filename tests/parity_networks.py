@@ -18,6 +18,7 @@ from flax import nnx
 from emoji_gan import losses, state_dict
 from emoji_gan.errors import UserError
 from emoji_gan.networks import stylegan2
+from tests import parity_r3gan
 
 OUTPUT_LIMIT, GRADIENT_LIMIT = 1e-4, 1e-3
 
@@ -188,9 +189,11 @@ def main(argv: list[str]) -> int:
         print("usage: python -m tests.parity_networks FILE.npz", file=sys.stderr)
         return 2
     try:
-        found = deviations(state_dict.read(argv[1]))
+        tensors = state_dict.read(argv[1])
+        method = parity_r3gan if parity_r3gan.is_fixture(tensors) else sys.modules[__name__]
+        found = method.deviations(tensors)
     except (UserError, KeyError) as e:
-        print(f"error: {argv[1]}: {e} (is it a StyleGAN2 fixture?)", file=sys.stderr)
+        print(f"error: {argv[1]}: {e} (is it a fixture of StyleGAN2 or R3GAN?)", file=sys.stderr)
         return 2
     for group, value in found.items():
         mark = "" if value <= limit(group) else f"  BEYOND {limit(group):.0e}"

@@ -1,0 +1,46 @@
+"""R3GAN on OpenMoji, 64 px, RGBA.
+
+python main.py --config=configs/r3gan.py --workdir=runs/r3gan
+python main.py --config=configs/r3gan.py:cpu --workdir=runs/r3gan     # a laptop, 32 px
+"""
+
+import ml_collections
+
+from configs import default
+
+
+def get_config(variant: str = ""):
+    """Returns the experiment; variants: '' and 'cpu'."""
+    c = default.get_config()
+    c.method = "r3gan"
+    c.model = ml_collections.ConfigDict({
+        "z_dim": 64,
+        "width": 192,  # channels of every stage; published: 768
+        "groups": 24,  # of the 3x3 convolutions; published: 96
+        "blocks": 2,  # a stage
+        "expansion": 2,  # of the channels inside a block
+        "composite": True,  # D also sees the image over a random background
+    })  # fmt: skip
+    c.loss = ml_collections.ConfigDict({
+        "penalty_every": 1,  # steps between penalties; they are so many times as strong then
+    })  # fmt: skip
+    # From the first value to the last along a cosine; those published for FFHQ at 64 px.
+    c.schedule = ml_collections.ConfigDict({
+        "kimg": 20000.0,  # the burn-in
+        "lr": (2e-4, 5e-5),
+        "beta2": (0.9, 0.99),
+        "gamma": (2.0, 0.2),
+        "ema_kimg": (0.0, 500.0),  # half-life
+        "p": (0.0, 0.3),  # of augmentation
+    })  # fmt: skip
+    c.augment.target, c.ema.rampup = 0.0, 0.0  # the schedule leads both
+    if variant == "cpu":
+        default.on_a_laptop(c)
+        c.batch_size = 32
+        c.model.width, c.model.groups, c.model.blocks = 48, 6, 1
+        c.schedule.kimg = 200.0
+        c.schedule.gamma = (0.5, 0.05)
+        c.schedule.ema_kimg = (0.0, 10.0)
+    elif variant:
+        raise ValueError(f"variant {variant!r}: the variants are '' and 'cpu'")
+    return c

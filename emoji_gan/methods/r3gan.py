@@ -1,0 +1,190 @@
+"""R3GAN (2501.05441): the relativistic loss with R1 and R2 penalties, on plain residual networks.
+
+Schedules go along a cosine over `schedule.kimg`, the burn-in: learning rate, beta2, gamma, the average's
+half-life and the augmentation probability, each from its first value to its last.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+from flax import nnx
+from jax.sharding import Mesh
+
+from emoji_gan import adversarial, images, losses, rules, steps
+from emoji_gan.metrics import tree_norm
+from emoji_gan.networks import r3gan
+from emoji_gan.steps import Batch, Metrics
+
+NETWORKS, SAMPLED = ("g", "d"), ("g_ema",)
+State = adversarial.Base
+
+_PAIR = (
+    (lambda v: isinstance(v, tuple | list) and len(v) == 2 and all(x >= 0 for x in v)),
+    "two numbers, at least 0",
+)
+_RULES = {
+    **{f"model.{name}": rules.at_least(1) for name in ("z_dim", "width", "groups", "blocks", "expansion")},
+    "loss.penalty_every": rules.at_least(1),
+    "schedule.kimg": rules.POSITIVE,
+    **{f"schedule.{name}": _PAIR for name in ("lr", "beta2", "gamma", "ema_kimg", "p")},
+}
+
+
+def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
+    """Fills the auto fields, in place."""
+    rules.check(config, _RULES)
+    m = config.model
+    if m.width * m.expansion % m.groups:
+        raise rules.UserError(
+            f"model.groups={m.groups} does not divide the {m.width * m.expansion} channels inside a block"
+        )
+    if config.batch_size is None:
+        config.batch_size = -(-64 // num_devices) * num_devices
+    rules.check_batch(config.batch_size, num_devices)
+    config.ema.half_life_kimg = float(config.schedule.ema_kimg[1])
+
+
+def make_networks(config: ml_collections.ConfigDict, num_classes: int, seed: int):
+    """Builds generator and discriminator of a resolved config with initial weights from `seed`."""
+    m, rng = config.model, np.random.default_rng(seed)
+    stages = config.data.resolution.bit_length() - 2  # 4 px to the resolution
+    common = dict(
+        c_dim=num_classes, widths=[m.width] * stages, groups=[m.groups] * stages, count=m.blocks,
+        expansion=m.expansion,
+    )  # fmt: skip
+    g = r3gan.Generator(rng, z_dim=m.z_dim, image_channels=4, **common)
+    d = r3gan.Discriminator(rng, image_channels=7 if m.composite else 4, **common)
+    return g, d
+
+
+def _graphs(config, num_classes):
+    g, d = nnx.eval_shape(lambda: make_networks(config, num_classes, 0))
+    return nnx.graphdef(g), nnx.graphdef(d)
+
+
+def init(config: ml_collections.ConfigDict, num_classes: int, seed: int) -> State:
+    """The state before the first step, on the default device."""
+    g, d = (nnx.to_pure_dict(nnx.state(x)) for x in make_networks(config, num_classes, seed))
+    return State(
+        **adversarial.counters(config), g=g, d=d, g_ema=jax.tree.map(jnp.copy, g),
+        g_opt=jax.tree.map(jnp.zeros_like, g), d_opt=jax.tree.map(jnp.zeros_like, d),
+    )  # fmt: skip
+
+
+def schedules(config: ml_collections.ConfigDict, images_seen: jax.Array) -> dict[str, jax.Array]:
+    """lr, beta2, gamma, ema_kimg and p after so many images, along a cosine from first to last value."""
+    share = jnp.clip(images_seen / (config.schedule.kimg * 1000.0), 0.0, 1.0)
+    start = 0.5 * (1.0 + jnp.cos(jnp.pi * share))
+    pairs = {name: config.schedule[name] for name in ("lr", "beta2", "gamma", "ema_kimg", "p")}
+    return {name: last + start * (first - last) for name, (first, last) in pairs.items()}
+
+
+def _rms_step(params, squares, grads, lr, beta2, step):
+    """Adam with beta1 = 0 and a beta2 that moves: new parameters, squares, the update's norm (1412.6980)."""
+    squares = jax.tree.map(lambda s, g: steps.lerp(jnp.square(g), s, beta2), squares, grads)
+    correction = 1.0 - beta2 ** (step.astype(jnp.float32) + 1.0)
+    updates = jax.tree.map(lambda g, s: -lr * g / (jnp.sqrt(s / correction) + 1e-8), grads, squares)
+    return jax.tree.map(jnp.add, params, updates), squares, tree_norm(updates)
+
+
+def make_train_step(config: ml_collections.ConfigDict, num_classes: int, mesh: Mesh):
+    """Returns `train_step(state, batch, step) -> state, metrics` over the global batch of `mesh`.
+
+    The penalties run every `loss.penalty_every` steps, then so many times as strong.
+    """
+    dtype = jnp.dtype(config.dtype)
+    g_def, d_def = _graphs(config, num_classes)
+    every = config.loss.penalty_every
+
+    def step_of(penalised: bool) -> Callable:
+        def main(state: State, batch: Batch) -> tuple[State, Metrics]:
+            now = schedules(config, steps.images_seen(state, config))
+            state = dataclasses.replace(state, ada_p=now["p"])
+            c, real = steps.classes(batch["label"], num_classes), images.to_model(batch["image"])
+            g_keys, d_keys, real_keys, colour_keys, g_aug, d_aug, g_real_keys = (
+                steps.keys_of(config, state.rollbacks, batch["sample"], i) for i in range(7)
+            )
+
+            def generate(params, keys):
+                return nnx.merge(g_def, params)(steps.normal(keys, config.model.z_dim), c, dtype)
+
+            def logits(params, x, keys, dtype=dtype):
+                p = now["p"] if any(config.schedule.p) else None
+                x = adversarial.d_input(x, keys, colour_keys, p, config)
+                return nnx.merge(d_def, params)(x, c, dtype)
+
+            def g_loss(g_params):
+                fakes = logits(state.d, generate(g_params, g_keys), g_aug)
+                reals = logits(state.d, real, g_real_keys)  # pairs with the fakes
+                return losses.g_relativistic(reals, fakes).mean()
+
+            loss_g, grads_g = jax.value_and_grad(g_loss)(state.g)
+            fake = generate(state.g, d_keys)
+
+            def d_loss(d_params):
+                reals, fakes = logits(d_params, real, real_keys), logits(d_params, fake, d_aug)
+                loss = losses.d_relativistic(reals, fakes).mean()
+                total, r1, r2 = loss, jnp.zeros(()), jnp.zeros(())
+                if penalised:  # in float32: squares of gradients
+                    r1 = losses.r1(lambda x: logits(d_params, x, real_keys, jnp.float32), real).mean()
+                    r2 = losses.r1(lambda x: logits(d_params, x, d_aug, jnp.float32), fake).mean()
+                    total = loss + every * now["gamma"] / 2 * (r1 + r2)
+                return total, (loss, reals, fakes, r1, r2)
+
+            (_, (loss_d, reals, fakes, r1, r2)), grads_d = jax.value_and_grad(d_loss, has_aux=True)(state.d)
+            grads_g, grads_d = steps.mean((grads_g, grads_d))
+            metrics = {"loss/g": loss_g, "loss/d": loss_d} | adversarial.logit_metrics(reals, fakes)
+            if penalised:
+                metrics |= {"r1/penalty": r1, "r2/penalty": r2}
+            metrics = steps.mean(metrics)
+            g, g_opt, g_update = _rms_step(state.g, state.g_opt, grads_g, now["lr"], now["beta2"], state.step)
+            d, d_opt, d_update = _rms_step(state.d, state.d_opt, grads_d, now["lr"], now["beta2"], state.step)
+            seen = steps.images_seen(state, config)
+            new = dataclasses.replace(
+                state, step=state.step + 1, g=g, d=d, g_opt=g_opt, d_opt=d_opt,
+                g_ema=steps.ema(state.g_ema, g, seen, config, now["ema_kimg"]),
+            )  # fmt: skip
+            metrics |= {
+                "grad_norm/g": tree_norm(grads_g), "grad_norm/d": tree_norm(grads_d),
+                "update_norm/g": g_update, "update_norm/d": d_update,
+                "learning_rate/g": now["lr"], "learning_rate/d": now["lr"], "ada/p": now["p"],
+                "schedule/gamma": now["gamma"], "schedule/beta2": now["beta2"],
+            }  # fmt: skip
+            new = steps.keep_if_finite(
+                state, new, loss_g, metrics["loss/d"], metrics["grad_norm/g"], metrics["grad_norm/d"]
+            )
+            return new, metrics | steps.bad_steps(new)
+
+        return steps.compiled(main, mesh)
+
+    programs = {"penalised": step_of(True)} | ({"main": step_of(False)} if every > 1 else {})
+
+    def train_step(state: State, batch: Batch, step: int) -> tuple[State, Metrics]:
+        return programs["penalised" if step % every == 0 else "main"](state, batch)
+
+    train_step.programs = programs
+    return train_step
+
+
+def make_sample(config: ml_collections.ConfigDict, num_classes: int) -> Callable[..., jax.Array]:
+    """Returns `sample(fields, seeds, labels, truncation, toward) -> images`, jitted; truncation scales z."""
+    g_def, _ = _graphs(config, num_classes)
+
+    def sample(fields: dict[str, Any], seeds, labels, truncation, toward):
+        z = steps.latents(seeds, (config.model.z_dim,), truncation, toward)
+        return nnx.merge(g_def, fields["g_ema"])(z, steps.classes(labels, num_classes))
+
+    return jax.jit(sample)
+
+
+def make_summaries(config: ml_collections.ConfigDict, num_classes: int):
+    """See `adversarial.make_summaries`."""
+    _, d_def = _graphs(config, num_classes)
+    return adversarial.make_summaries(
+        config, lambda state, x, c: nnx.merge(d_def, state.d)(x, c), num_classes
+    )
