@@ -23,6 +23,8 @@ _LIMITS = {"mean sign, -1 to 1": (-1.05, 1.05), "probability": (0.0, None), "sha
 # title, unit, {label: name in metrics.jsonl}[, the same of the real emoji]
 _TRAINING = (
     ("Loss", "nats", {"G": "loss/g", "D": "loss/d"}),
+    ("Velocity", "square error", {"training": "loss/v", "validation": "loss/validation"}),
+    ("Wasserstein distance", "critic's units", {"distance": "wasserstein/distance"}),
     (
         "Sign of D's logits", "mean sign, -1 to 1",
         {"real": "signs/real", "validation": "signs/validation", "generated": "signs/fake"},

@@ -1,0 +1,30 @@
+"""DCGAN on OpenMoji, 64 px, RGBA.
+
+python main.py --config=configs/dcgan.py --workdir=runs/dcgan
+python main.py --config=configs/dcgan.py:cpu --workdir=runs/dcgan     # a laptop, 32 px
+"""
+
+import ml_collections
+
+from configs import default
+
+
+def get_config(variant: str = ""):
+    """Returns the experiment; variants: '' and 'cpu'."""
+    c = default.get_config()
+    c.method = "dcgan"
+    c.model = ml_collections.ConfigDict({
+        "z_dim": 100,
+        "width": 64,  # channels at half the resolution, twice as many at a quarter, ...
+        "composite": True,  # D also sees the image over a random background
+    })  # fmt: skip
+    c.loss = ml_collections.ConfigDict()
+    c.optim.g_lr = c.optim.d_lr = 0.0002
+    c.optim.beta1, c.optim.beta2 = 0.5, 0.999
+    c.augment.target = 0.0  # off, as published
+    if variant == "cpu":
+        default.on_a_laptop(c)
+        c.batch_size, c.model.width = 32, 32
+    elif variant:
+        raise ValueError(f"variant {variant!r}: the variants are '' and 'cpu'")
+    return c

@@ -1,0 +1,45 @@
+"""Flow matching on OpenMoji, 64 px, RGBA.
+
+python main.py --config=configs/flow.py --workdir=runs/flow
+python main.py --config=configs/flow.py:cpu --workdir=runs/flow     # a laptop, 32 px
+"""
+
+import ml_collections
+
+from configs import default
+
+
+def get_config(variant: str = ""):
+    """Returns the experiment; variants: '' and 'cpu'."""
+    c = default.get_config()
+    c.method = "flow"
+    c.model = ml_collections.ConfigDict({
+        "width": 64,  # channels at the resolution
+        "multipliers": (1, 2, 3, 4),  # of them at the resolution, half of it, ...
+        "blocks": 2,  # on every map
+        "heads": 4,  # of the attention, on the smallest map
+    })  # fmt: skip
+    c.loss = ml_collections.ConfigDict({
+        "drop_class": 0.1,  # share of images whose class is not told
+    })  # fmt: skip
+    c.optim = ml_collections.ConfigDict({
+        "lr": 0.0003,
+        "warmup_kimg": 10.0,
+        "beta1": 0.9,
+        "beta2": 0.99,
+        "eps": 1e-8,
+        "max_bad_steps": 10,  # non-finite steps in a row before rolling back; once more: stop
+    })  # fmt: skip
+    c.sample = ml_collections.ConfigDict({
+        "steps": 20,
+        "solver": "heun",  # euler or heun, which asks the network twice a step
+        "guidance": 1.0,  # by the class; 1: none
+    })  # fmt: skip
+    if variant == "cpu":
+        default.on_a_laptop(c)
+        c.batch_size = 32
+        c.model.width, c.model.multipliers, c.model.blocks = 32, (1, 2, 2), 1
+        c.optim.lr, c.optim.warmup_kimg = 0.001, 2.0
+    elif variant:
+        raise ValueError(f"variant {variant!r}: the variants are '' and 'cpu'")
+    return c

@@ -1,0 +1,34 @@
+"""WGAN-GP on OpenMoji, 64 px, RGBA.
+
+python main.py --config=configs/wgan_gp.py --workdir=runs/wgan_gp
+python main.py --config=configs/wgan_gp.py:cpu --workdir=runs/wgan_gp     # a laptop, 32 px
+"""
+
+import ml_collections
+
+from configs import default
+
+
+def get_config(variant: str = ""):
+    """Returns the experiment; variants: '' and 'cpu'."""
+    c = default.get_config()
+    c.method = "wgan_gp"
+    c.model = ml_collections.ConfigDict({
+        "z_dim": 128,
+        "width": 64,  # channels at half the resolution, twice as many at a quarter, ...
+        "composite": True,  # the critic also sees the image over a random background
+    })  # fmt: skip
+    c.loss = ml_collections.ConfigDict({
+        "critic_steps": 5,  # of the critic for each of G; a step of the run is one of the critic
+        "penalty": 10.0,  # lambda
+    })  # fmt: skip
+    c.optim.g_lr = c.optim.d_lr = 0.0001
+    c.optim.beta1, c.optim.beta2 = 0.0, 0.9
+    c.augment.target = 0.0  # off: the sign of a critic has no meaning
+    if variant == "cpu":
+        default.on_a_laptop(c)
+        c.batch_size, c.model.width = 32, 32
+        c.loss.critic_steps = 2
+    elif variant:
+        raise ValueError(f"variant {variant!r}: the variants are '' and 'cpu'")
+    return c

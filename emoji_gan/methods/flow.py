@@ -1,0 +1,187 @@
+"""Flow matching (2210.02747, 2209.03003): a network learns the straight way from noise to emoji.
+
+At x_t = (1 - t) noise + t image it predicts image - noise; `sample` goes from t = 0 to 1 in
+`sample.steps` steps. No discriminator, no augmentation.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+from flax import nnx
+from jax.sharding import Mesh
+
+from emoji_gan import images, rules, steps
+from emoji_gan.metrics import tree_norm
+from emoji_gan.networks import unet
+from emoji_gan.steps import Batch, Metrics
+
+NETWORKS, SAMPLED = ("v",), ("v_ema",)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class State:
+    """All that training carries from one step to the next."""
+
+    step: jax.Array  # i32
+    v: Any  # parameters of the velocity
+    v_ema: Any  # moving average of v
+    opt: Any
+    bad_in_a_row: jax.Array  # i32, non-finite steps skipped since the last finite one
+    bad_total: jax.Array  # i32
+    rollbacks: jax.Array  # i32; part of the seed, so that a step run again draws anew
+
+
+_RULES = {
+    **{f"model.{name}": rules.at_least(1) for name in ("width", "blocks", "heads")},
+    "model.multipliers": (lambda v: len(v) and all(m >= 1 for m in v), "a tuple of numbers, at least 1"),
+    "loss.drop_class": rules.SHARE,
+    "optim.lr": rules.POSITIVE,
+    "optim.warmup_kimg": rules.at_least(0),
+    "sample.steps": rules.at_least(1),
+    "sample.solver": rules.one_of("euler", "heun"),
+    "sample.guidance": rules.at_least(0),
+}
+
+
+def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
+    """Fills the auto fields, in place."""
+    rules.check(config, _RULES)
+    halvings = len(config.model.multipliers) - 1
+    if config.data.resolution >> halvings < 2:
+        raise rules.UserError(
+            f"model.multipliers: {halvings} halvings are too many for {config.data.resolution} px"
+        )
+    if config.sample.guidance != 1 and not config.data.label:
+        raise rules.UserError("sample.guidance: there is nothing to guide by without data.label; set it to 1")
+    if config.batch_size is None:
+        config.batch_size = -(-64 // num_devices) * num_devices
+    rules.check_batch(config.batch_size, num_devices)
+    if config.ema.half_life_kimg is None:
+        config.ema.half_life_kimg = config.batch_size * 10 / 32
+
+
+def make_network(config: ml_collections.ConfigDict, num_classes: int, seed: int) -> unet.UNet:
+    """Builds the network of a resolved config with initial weights from `seed`."""
+    m = config.model
+    return unet.UNet(
+        np.random.default_rng(seed), c_dim=num_classes, widths=[m.width * k for k in m.multipliers],
+        blocks=m.blocks, heads=m.heads,
+    )  # fmt: skip
+
+
+def _graph(config, num_classes):
+    return nnx.graphdef(nnx.eval_shape(lambda: make_network(config, num_classes, 0)))
+
+
+def init(config: ml_collections.ConfigDict, num_classes: int, seed: int) -> State:
+    """The state before the first step, on the default device."""
+    v = nnx.to_pure_dict(nnx.state(make_network(config, num_classes, seed)))
+    counts = {k: jnp.zeros((), jnp.int32) for k in ("step", "bad_in_a_row", "bad_total", "rollbacks")}
+    opt = _optimizer(config).init(v)
+    return State(v=v, v_ema=jax.tree.map(jnp.copy, v), opt=opt, **counts)
+
+
+def _optimizer(config):
+    o = config.optim
+    return steps.adam(1.0, o.beta1, o.beta2, o.eps)  # scaled by the warm-up afterwards
+
+
+def make_train_step(config: ml_collections.ConfigDict, num_classes: int, mesh: Mesh):
+    """Returns `train_step(state, batch, step) -> state, metrics` over the global batch of `mesh`."""
+    dtype, graph, optimizer = jnp.dtype(config.dtype), _graph(config, num_classes), _optimizer(config)
+
+    def main(state: State, batch: Batch) -> tuple[State, Metrics]:
+        noise_keys, t_keys, drop_keys = (
+            steps.keys_of(config, state.rollbacks, batch["sample"], i) for i in range(3)
+        )
+        real = images.to_model(batch["image"])
+        label = None
+        if num_classes:  # now and then none is given, so that samples can be guided (2207.12598)
+            dropped = jax.vmap(jax.random.uniform)(drop_keys) < config.loss.drop_class
+            label = jnp.where(dropped, num_classes, batch["label"])
+
+        def loss(params):
+            return velocity_loss(graph, params, real, label, noise_keys, t_keys, dtype).mean()
+
+        value, grads = steps.mean(jax.value_and_grad(loss)(state.v))
+        seen, norm = steps.images_seen(state, config), tree_norm(grads)
+        grads = jax.tree.map(lambda g: g / jnp.maximum(1.0, norm), grads)  # long ones are cut to 1
+        rate = config.optim.lr * jnp.minimum(1.0, (seen + 1.0) / max(1.0, 1000.0 * config.optim.warmup_kimg))
+        unit, opt, _ = steps.apply(jax.tree.map(jnp.zeros_like, state.v), optimizer, state.opt, grads)
+        v = jax.tree.map(lambda p, u: p + rate * u, state.v, unit)
+        new = dataclasses.replace(
+            state, step=state.step + 1, v=v, opt=opt, v_ema=steps.ema(state.v_ema, v, seen, config)
+        )
+        new = steps.keep_if_finite(state, new, value, norm)
+        return new, {
+            "loss/v": value, "grad_norm/v": norm, "learning_rate/v": rate,
+        } | steps.bad_steps(new)  # fmt: skip
+
+    main = steps.compiled(main, mesh)
+
+    def train_step(state: State, batch: Batch, step: int) -> tuple[State, Metrics]:
+        del step
+        return main(state, batch)
+
+    train_step.programs = {"main": main}
+    return train_step
+
+
+def velocity_loss(graph, params, real, label, noise_keys, t_keys, dtype) -> jax.Array:
+    """Mean square `b` of what the velocity at a random place of the way is off (2210.02747, equation 23)."""
+    noise = steps.normal(noise_keys, *real.shape[1:])
+    t = jax.nn.sigmoid(steps.normal(t_keys))  # more often midway (2403.03206, section 3.1)
+    share = t[:, None, None, None]
+    v = nnx.merge(graph, params)((1 - share) * noise + share * real, t, label, dtype)
+    return jnp.mean(jnp.square(v - (real - noise)), (1, 2, 3))
+
+
+def make_sample(config: ml_collections.ConfigDict, num_classes: int) -> Callable[..., jax.Array]:
+    """Returns `sample(fields, seeds, labels, truncation, toward)`, jitted; truncation scales the noise."""
+    graph, res, count = _graph(config, num_classes), config.data.resolution, config.sample.steps
+    guidance = config.sample.guidance
+
+    def sample(fields: dict[str, Any], seeds, labels, truncation, toward):
+        network = nnx.merge(graph, fields["v_ema"])
+
+        def velocity(x, t):
+            t = jnp.full(len(x), t, jnp.float32)
+            if not num_classes:
+                return network(x, t, None)
+            given = network(x, t, labels)
+            if guidance == 1:
+                return given
+            without = network(x, t, jnp.full_like(labels, num_classes))
+            return without + guidance * (given - without)
+
+        def euler(x, i):
+            t = i.astype(jnp.float32) / count
+            v = velocity(x, t)
+            if config.sample.solver == "heun":  # the mean of both ends' (2206.00364, algorithm 1)
+                v = 0.5 * (v + velocity(x + v / count, t + 1.0 / count))
+            return x + v / count, None
+
+        x = steps.latents(seeds, (res, res, 4), truncation, toward)
+        return jax.lax.scan(euler, x, jnp.arange(count))[0]
+
+    return jax.jit(sample)
+
+
+def make_summaries(config: ml_collections.ConfigDict, num_classes: int):
+    """The loss of held-out emoji: above that of training ones, these are being memorised."""
+    graph = _graph(config, num_classes)
+
+    @jax.jit
+    def summaries(state: State, batch: Batch):
+        keys = [steps.keys_of(config, jnp.int32(0), batch["sample"], i) for i in range(2)]
+        label = batch["label"] if num_classes else None
+        loss = velocity_loss(graph, state.v_ema, images.to_model(batch["image"]), label, *keys, jnp.float32)
+        return {"scalars": {"loss/validation": loss.mean()}, "images": {}}
+
+    return summaries

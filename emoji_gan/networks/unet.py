@@ -1,0 +1,159 @@
+"""A small U-Net for flows and diffusion (2006.11239): residual blocks, attention on the smallest map.
+
+Each block is scaled and shifted by the time and the class (2105.05233, section 3.3).
+"""
+
+import math
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from emoji_gan import ops
+
+_GROUP = 16  # channels that are normalised together
+
+
+def _normal(rng: np.random.Generator, *shape: int, fan_in: int) -> nnx.Param:
+    return nnx.Param(jnp.asarray(rng.standard_normal(shape, np.float32) / np.float32(math.sqrt(fan_in))))
+
+
+def _add(x, bias):
+    return x + jnp.expand_dims(bias.astype(x.dtype), range(x.ndim - 1))
+
+
+class Dense(nnx.Module):
+    """Fully connected layer."""
+
+    def __init__(self, rng, n_in: int, n_out: int, *, zero: bool = False):
+        self.weight = nnx.Param(jnp.zeros((n_in, n_out))) if zero else _normal(rng, n_in, n_out, fan_in=n_in)
+        self.bias = nnx.Param(jnp.zeros(n_out))
+
+    def __call__(self, x):
+        """`... n_in` to `... n_out`."""
+        return _add(x @ self.weight[...].astype(x.dtype), self.bias[...])
+
+
+class Conv(nnx.Module):
+    """Convolution with bias."""
+
+    def __init__(self, rng, n_in: int, n_out: int, k: int = 3, *, zero: bool = False):
+        shape = (k, k, n_in, n_out)
+        self.weight = nnx.Param(jnp.zeros(shape)) if zero else _normal(rng, *shape, fan_in=k * k * n_in)
+        self.bias = nnx.Param(jnp.zeros(n_out))
+
+    def __call__(self, x):
+        """`b h w n_in` to `b h w n_out`."""
+        return _add(ops.conv2d(x, self.weight[...].astype(x.dtype)), self.bias[...])
+
+
+def _normalise(x):
+    """Of groups of channels, in float32 (1803.08494)."""
+    b, h, w, c = x.shape
+    groups = max(1, c // _GROUP)
+    y = x.astype(jnp.float32).reshape(b, h * w, groups, c // groups)
+    mean = y.mean((1, 3), keepdims=True)
+    variance = jnp.square(y - mean).mean((1, 3), keepdims=True)
+    return ((y - mean) * jax.lax.rsqrt(variance + 1e-5)).reshape(x.shape).astype(x.dtype)
+
+
+class Block(nnx.Module):
+    """Residual block; what the condition scales is 0 at the start."""
+
+    def __init__(self, rng, n_in: int, n_out: int, n_condition: int):
+        self.conv0, self.conv1 = Conv(rng, n_in, n_out), Conv(rng, n_out, n_out, zero=True)
+        self.condition = Dense(rng, n_condition, n_in + 2 * n_out, zero=True)
+        if n_in != n_out:
+            self.change = Conv(rng, n_in, n_out, 1)
+        self.n_in, self.n_out = n_in, n_out
+
+    def __call__(self, x, condition):
+        """x `b h w n_in`, condition `b n` to `b h w n_out`."""
+        c = jnp.expand_dims(self.condition(condition).astype(x.dtype), (1, 2))
+        first, scale, shift = jnp.split(c, [self.n_in, self.n_in + self.n_out], -1)
+        y = self.conv0(jax.nn.silu(_normalise(x) * (1 + first)))
+        y = self.conv1(jax.nn.silu(_normalise(y) * (1 + scale) + shift))
+        return y + (self.change(x) if self.n_in != self.n_out else x)
+
+
+class Attention(nnx.Module):
+    """Residual self-attention over the places of a map."""
+
+    def __init__(self, rng, n: int, heads: int):
+        self.qkv, self.out, self.heads = Dense(rng, n, 3 * n), Dense(rng, n, n, zero=True), heads
+
+    def __call__(self, x):
+        """`b h w n` to the same."""
+        b, h, w, n = x.shape
+        qkv = self.qkv(_normalise(x)).reshape(b, h * w, 3, self.heads, n // self.heads)
+        y = jax.nn.dot_product_attention(qkv[:, :, 0], qkv[:, :, 1], qkv[:, :, 2])
+        return x + self.out(y.reshape(b, h, w, n))
+
+
+def _halve(x):
+    b, h, w, c = x.shape
+    return x.reshape(b, h // 2, 2, w // 2, 2, c).mean((2, 4))
+
+
+class UNet(nnx.Module):
+    """Noisy images, times and classes to a field of the images' shape.
+
+    Args:
+      rng: of the initial weights.
+      c_dim: classes, to which one more says that none is given.
+      widths: channels at the resolution, half of it, ...
+      blocks: residual blocks on every map on the way down; one more on the way up.
+      heads: of the attention.
+      image_channels: of the images.
+    """
+
+    def __init__(
+        self, rng, *, c_dim: int, widths: Sequence[int], blocks: int, heads: int, image_channels: int = 4
+    ):
+        n = 4 * widths[0]
+        self.time0, self.time1 = Dense(rng, widths[0], n), Dense(rng, n, n)
+        if c_dim:
+            self.classes = nnx.Param(jnp.asarray(rng.standard_normal((c_dim + 1, n), np.float32)))
+        self.enter = Conv(rng, image_channels, widths[0])
+        kept, last = [widths[0]], widths[0]
+        down, up = [], []
+        for width in widths:
+            for _ in range(blocks):
+                down.append(Block(rng, last, width, n))
+                kept.append(last := width)
+        self.middle0, self.attention = Block(rng, last, last, n), Attention(rng, last, heads)
+        self.middle1 = Block(rng, last, last, n)
+        for width in reversed(widths):
+            for _ in range(blocks + (width == widths[0] and len(kept) == blocks + 1)):
+                up.append(Block(rng, last + kept.pop(), width, n))
+                last = width
+        self.down, self.up = nnx.List(down), nnx.List(up)
+        self.leave = Conv(rng, last, image_channels, zero=True)
+        self.levels, self.blocks, self.width = len(widths), blocks, widths[0]
+
+    def __call__(self, x, t, label, dtype=jnp.float32):
+        """x f32 `b h w c`, t f32 `b` in [0, 1], label i32 `b` or None to f32 `b h w c`."""
+        # Sines of geometrically spaced frequencies (1706.03762, section 3.5).
+        frequency = jnp.exp(
+            -math.log(1000.0) * jnp.arange(self.width // 2, dtype=jnp.float32) / (self.width // 2)
+        )
+        angle = 1000.0 * t[:, None] * frequency[None]
+        condition = jax.nn.silu(self.time0(jnp.concatenate([jnp.sin(angle), jnp.cos(angle)], 1)))
+        condition = self.time1(condition)
+        if label is not None:
+            condition = condition + self.classes[...][label]
+        condition = jax.nn.silu(condition)
+        x = self.enter(x.astype(dtype))
+        kept = [x]
+        for i, block in enumerate(self.down):
+            x = block(_halve(x) if i and i % self.blocks == 0 else x, condition)
+            kept.append(x)
+        x = self.middle1(self.attention(self.middle0(x, condition)), condition)
+        for block in self.up:
+            skip = kept.pop()
+            if skip.shape[1] != x.shape[1]:
+                x = jnp.repeat(jnp.repeat(x, 2, 1), 2, 2)
+            x = block(jnp.concatenate([x, skip], -1), condition)
+        return self.leave(jax.nn.silu(_normalise(x))).astype(jnp.float32)

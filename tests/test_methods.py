@@ -1,0 +1,259 @@
+"""Every way of learning through the same functions: steps, samples, devices; and their networks' parts."""
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import pytest
+
+from configs import dcgan, flow, r3gan, stylegan, wgan_gp
+from emoji_gan import config as config_lib
+from emoji_gan import images, methods, ops, sharding, steps
+from emoji_gan.errors import UserError
+from emoji_gan.sample import Sampler
+from tests import parity_networks, tiny
+from tests import runs as runs_lib
+
+METHODS = ("gan", "dcgan", "wgan_gp", "r3gan", "flow")
+_CONFIGS = {"gan": stylegan, "dcgan": dcgan, "wgan_gp": wgan_gp, "r3gan": r3gan, "flow": flow}
+
+
+def tiny_config(method: str, **changes) -> ml_collections.ConfigDict:
+    """16 px, few channels."""
+    c = tiny.get_config() if method == "gan" else _CONFIGS[method].get_config("cpu")
+    c.batch_size, c.data.resolution = 16, 16
+    for key, value in {
+        "dcgan": {"model.width": 4, "model.z_dim": 8},
+        "wgan_gp": {"model.width": 4, "model.z_dim": 8},
+        "r3gan": {"model.width": 8, "model.groups": 2, "model.z_dim": 8},
+        "flow": {"model.width": 16, "model.multipliers": (1, 2), "model.heads": 2, "sample.steps": 3},
+    }.get(method, {}).items():
+        c.update_from_flattened_dict({key: value})
+    c.update_from_flattened_dict(changes)
+    return c
+
+
+def batch_of(mesh, config, step, classes):
+    rng = np.random.default_rng(step)
+    b, res = config.batch_size, config.data.resolution
+    pixels = np.zeros((b, res, res, 4), np.uint8)
+    for x, colour, corner in zip(pixels, rng.integers(0, 256, (b, 3)), rng.integers(2, 6, b), strict=True):
+        x[corner:-corner, corner:-corner] = [*colour, 255]
+    batch = {
+        "image": pixels, "label": rng.integers(0, max(classes, 1), b).astype(np.int32),
+        "sample": np.arange(step * b, (step + 1) * b, dtype=np.uint32),
+    }  # fmt: skip
+    return sharding.global_batch(mesh, batch)
+
+
+def trained(method, devices=1, classes=0, count=3, **changes):
+    """State, metrics of each step, config after some steps."""
+    mesh = sharding.make_mesh(jax.devices()[:devices])
+    config = config_lib.resolve(tiny_config(method, **changes), devices)
+    module = methods.load(method)
+    state = jax.device_put(module.init(config, classes, 0), sharding.replicated(mesh))
+    step_fn, found = module.make_train_step(config, classes, mesh), []
+    for step in range(count):
+        state, metrics = step_fn(state, batch_of(mesh, config, step, classes), step)
+        found.append(jax.device_get(metrics))
+    return state, found, config
+
+
+def sampler(method, state, config, classes=0):
+    module = methods.load(method)
+    draw = module.make_sample(config, classes)
+    fields = {f: getattr(state, f) for f in module.SAMPLED}
+
+    def sample(seeds, labels=None, truncation=1.0, toward=0.0):
+        seeds = jnp.asarray(seeds, jnp.uint32)
+        labels = jnp.zeros(len(seeds), jnp.int32) if labels is None else jnp.asarray(labels, jnp.int32)
+        return np.asarray(draw(fields, seeds, labels, jnp.float32(truncation), jnp.float32(toward)))
+
+    return sample
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_steps_samples_and_summaries(method):
+    state, found, config = trained(method, classes=3)
+    assert int(state.step) == 3 and int(state.bad_total) == 0
+    assert all(np.isfinite(v) for metrics in found for v in metrics.values())
+    sample = sampler(method, state, config, 3)
+    x = sample(range(8), [0, 1, 2, 0, 1, 2, 0, 1])
+    assert x.shape == (8, 16, 16, 4) and x.dtype == np.float32 and np.isfinite(x).all()
+    order = [5, 0, 3, 3, 7, 1, 2, 6]
+    labels = np.array([0, 1, 2, 0, 1, 2, 0, 1])
+    np.testing.assert_allclose(sample(order, labels[order]), x[order], atol=2e-5)
+    near, far = sample(range(8), labels, toward=1e-3), sample(range(8), labels, toward=1.0)
+    assert 0 < np.abs(near - x).max() < np.abs(far - x).max()
+    mesh = sharding.make_mesh(jax.devices()[:1])
+    shown = methods.load(method).make_summaries(config, 3)(state, batch_of(mesh, config, 9, 3))
+    assert shown["scalars"] and all(np.isfinite(v) for v in shown["scalars"].values())
+    assert all(v.shape == (16, 16, 16, 4) for v in shown["images"].values())
+
+
+@pytest.mark.parametrize("method", METHODS[1:])  # tests/test_gan.py has the first
+def test_devices_do_not_change_the_losses(method):
+    losses = []
+    for devices in (1, 2):
+        _, found, _ = trained(method, devices)
+        losses.append([v for m in found for k, v in sorted(m.items()) if k.startswith("loss/")])
+    for other in losses[1:]:
+        np.testing.assert_allclose(other, losses[0], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", METHODS[1:])  # tests/test_train.py has the first
+def test_a_step_that_is_not_finite_is_skipped(method):
+    mesh = sharding.make_mesh(jax.devices()[:1])
+    config = config_lib.resolve(tiny_config(method), 1)
+    module = methods.load(method)
+    state = module.init(config, 0, 0)
+    poisoned = {f: jax.tree.map(lambda v: v * jnp.nan, getattr(state, f)) for f in module.NETWORKS[-1:]}
+    bad = type(state)(**{**{k: getattr(state, k) for k in state.__dataclass_fields__}, **poisoned})
+    kept = jax.device_get(getattr(bad, module.SAMPLED[0]))
+    after, _ = module.make_train_step(config, 0, mesh)(
+        jax.device_put(bad, sharding.replicated(mesh)), batch_of(mesh, config, 0, 0), 1
+    )
+    assert int(after.step) == 1 and int(after.bad_in_a_row) == 1
+    jax.tree.map(np.testing.assert_array_equal, kept, jax.device_get(getattr(after, module.SAMPLED[0])))
+
+
+def test_a_flow_learns_one_picture():
+    """Its samples come to be the only image it is shown."""
+    mesh = sharding.make_mesh(jax.devices()[:1])
+    config = config_lib.resolve(
+        tiny_config(
+            "flow",
+            **{"optim.lr": 0.003, "optim.warmup_kimg": 0.0, "ema.half_life_kimg": 0.2, "sample.steps": 8},
+        ),
+        1,
+    )
+    module = methods.load("flow")
+    state = jax.device_put(module.init(config, 0, 0), sharding.replicated(mesh))
+    step_fn = module.make_train_step(config, 0, mesh)
+    one = np.zeros((16, 16, 4), np.uint8)
+    one[4:12, 4:12] = (255, 128, 0, 255)
+    for step in range(150):
+        batch = {
+            "image": np.tile(one, (16, 1, 1, 1)), "label": np.zeros(16, np.int32),
+            "sample": np.arange(step * 16, (step + 1) * 16, dtype=np.uint32),
+        }  # fmt: skip
+        state, _ = step_fn(state, sharding.global_batch(mesh, batch), step)
+    x = sampler("flow", state, config)(range(4))
+    assert np.abs(x - np.asarray(images.to_model(jnp.asarray(one[None])))).mean() < 0.2  # noise: 1.2
+
+
+def test_r3gan_follows_its_schedules():
+    module = methods.load("r3gan")
+    config = config_lib.resolve(tiny_config("r3gan"), 1)
+    first, half, last = (
+        {k: float(v) for k, v in module.schedules(config, jnp.float32(n)).items()} for n in (0, 1e5, 3e5)
+    )
+    for name, (start, end) in (
+        config.schedule.items() if False else [(k, v) for k, v in config.schedule.items() if k != "kimg"]
+    ):
+        np.testing.assert_allclose([first[name], last[name]], [start, end], rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(half[name], (start + end) / 2, rtol=1e-4, atol=1e-7)
+
+
+def test_r3gan_penalties_may_be_lazy():
+    _, found, _ = trained("r3gan", count=4, **{"loss.penalty_every": 2})
+    assert ["r1/penalty" in m for m in found] == [True, False, True, False]
+
+
+def test_critic_steps():
+    _, found, _ = trained("wgan_gp", count=4, **{"loss.critic_steps": 2})
+    assert ["loss/g" in m for m in found] == [False, True, False, True]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", METHODS[1:])  # tests/test_train.py has the first
+def test_the_real_programs(method, tmp_path):
+    """Trains, goes on from where it stopped, draws."""
+    small = tiny_config(method).model.items()
+    flags = [f"--config=configs/{method}.py:cpu", "--config.batch_size=16", "--config.data.resolution=16"]
+    flags += [f"--config.model.{k}={v}" for k, v in small if k != "composite"]
+    flags += [
+        "--config.log.scalars_kimg=0.016",
+        "--config.log.grid=2",
+        "--config.checkpoint.every_kimg=0.032",
+    ]
+    flags += ["--config.sample.steps=2"] if method == "flow" else []
+    for kimg in (0.032, 0.064):
+        code, _, err = runs_lib.in_process(*flags, f"--workdir={tmp_path}", f"--config.total_kimg={kimg}")
+        assert code == 0, err
+    steps_shown = [
+        line["step"] for line in runs_lib.lines(tmp_path) if any(k.startswith("loss/") for k in line)
+    ]
+    assert steps_shown == [1, 2, 3, 4] and (tmp_path / "samples.png").exists()
+    drawn = Sampler(str(tmp_path))([3, 4], [0, 0], 1.0)
+    assert drawn.shape == (2, 16, 16, 4) and drawn.dtype == np.uint8
+
+
+@pytest.mark.parametrize("fixture", ["r3gan_32.npz"])
+def test_parity_with_the_official_networks(fixture, capsys):
+    assert parity_networks.main(["", f"tests/fixtures/{fixture}"]) == 0
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in ("out.img", "out.d_step_return_3", "grad.d", "grad.g"))
+
+
+@pytest.mark.parametrize(
+    ("method", "changes", "wanted"),
+    [
+        ("r3gan", {"model.groups": 3}, "model.groups=3 does not divide the 16 channels"),
+        ("flow", {"sample.guidance": 2.0}, "nothing to guide by"),
+        ("flow", {"model.multipliers": (1, 1, 1, 1, 1)}, "too many for 16 px"),
+        ("flow", {"sample.solver": "rk4"}, "sample.solver='rk4': must be one of 'euler', 'heun'"),
+        ("wgan_gp", {"loss.critic_steps": 0}, "loss.critic_steps=0: must be at least 1"),
+        ("dcgan", {"batch_size": 7}, "batch_size=7 does not divide over 2 devices; nearest: 8"),
+    ],
+)
+def test_bad_fields_are_refused(method, changes, wanted):
+    with pytest.raises(UserError, match=wanted.replace("(", r"\(")):
+        config_lib.resolve(tiny_config(method, **changes), 2)
+
+
+# ---- parts -----------------------------------------------------------------------------------------------
+
+
+def test_convolutions_of_four_taps_equal_plain_ones():
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(2, 8, 6, 3)).astype(np.float32), rng.normal(size=(4, 4, 3, 5)).astype(np.float32)
+    for conv in (ops.conv4_down, ops.conv4_up):
+
+        def scalar(x, w, conv=conv):
+            return jnp.sum(jnp.sin(conv(x, w)))
+
+        results = []
+        for form in ("cpu", "plain"):
+            with ops.forms(form):
+                results.append((conv(x, w), *jax.grad(scalar, (0, 1))(x, w)))
+        for a, b in zip(*results, strict=True):
+            assert a.shape == b.shape
+            np.testing.assert_allclose(a, b, atol=2e-5 * np.abs(b).max())
+    # By hand: each input writes its 4x4 kernel, two apart.
+    out = np.zeros((2, 18, 14, 5))
+    for i in range(8):
+        for j in range(6):
+            out[:, 2 * i : 2 * i + 4, 2 * j : 2 * j + 4] += np.einsum("bc,klcd->bkld", x[:, i, j], w)
+    np.testing.assert_allclose(ops.conv4_up(x, w), out[:, 1:-1, 1:-1], atol=1e-4)
+
+
+def test_grouped_convolutions_equal_plain_ones():
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(2, 6, 6, 8)).astype(np.float32), rng.normal(size=(3, 3, 2, 12)).astype(np.float32)
+    results = []
+    for form in ("cpu", "plain"):
+        with ops.forms(form):
+            results.append(ops.conv2d_grouped(x, w, 4))
+    np.testing.assert_allclose(*results, atol=1e-4)
+    one = ops.conv2d(x[..., 2:4], w[..., 3:6])
+    np.testing.assert_allclose(results[0][..., 3:6], one, atol=1e-4)
+
+
+def test_latents_keep_their_length():
+    seeds = jnp.arange(64, dtype=jnp.uint32)
+    lengths = [
+        float(jnp.linalg.norm(steps.latents(seeds, (256,), jnp.float32(1), jnp.float32(t)), axis=1).mean())
+        for t in (0.0, 0.5, 1.0)
+    ]
+    np.testing.assert_allclose(lengths, 16.0, rtol=0.02)
