@@ -23,7 +23,7 @@ $(VENV)/.requirements-dev: requirements-dev.txt $(VENV)/.requirements
 
 demo: setup  ## the data set, then ten minutes of training on two cores; again: ten more
 	$(BIN)/python -m input_pipeline.openmoji --resolution=32
-	$(BIN)/python main.py --config=configs/stylegan.py:cpu --workdir=runs/demo --stop_after_minutes=10
+	$(BIN)/python main.py --config=configs/dcgan.py:cpu --workdir=runs/demo --stop_after_minutes=10
 	@echo "before  source $(BIN)/activate"
 
 test: setup-dev

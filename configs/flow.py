@@ -1,7 +1,9 @@
 """Flow matching on OpenMoji, 64 px, RGBA.
 
-python main.py --config=configs/flow.py --workdir=runs/flow
-python main.py --config=configs/flow.py:cpu --workdir=runs/flow     # a laptop, 32 px
+    python main.py --config=configs/flow.py --workdir=runs/flow
+    python main.py --config=configs/flow.py:cpu --workdir=runs/flow     # a laptop, 32 px
+
+`:cpu` draws outlined faces with hints of eyes and mouths after 10 kimg, three minutes on two free cores.
 """
 
 import ml_collections

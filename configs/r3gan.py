@@ -1,7 +1,9 @@
 """R3GAN on OpenMoji, 64 px, RGBA.
 
-python main.py --config=configs/r3gan.py --workdir=runs/r3gan
-python main.py --config=configs/r3gan.py:cpu --workdir=runs/r3gan     # a laptop, 32 px
+    python main.py --config=configs/r3gan.py --workdir=runs/r3gan
+    python main.py --config=configs/r3gan.py:cpu --workdir=runs/r3gan     # a laptop, 32 px
+
+How good its `:cpu` variant becomes has not been measured yet.
 """
 
 import ml_collections

@@ -1,7 +1,7 @@
 """StyleGAN2-ADA on OpenMoji, 64 px, RGBA.
 
     python main.py --config=configs/stylegan.py --workdir=runs/stylegan
-    python main.py --config=configs/stylegan.py:cpu --workdir=runs/demo     # a laptop, 32 px
+    python main.py --config=configs/stylegan.py:cpu --workdir=runs/stylegan     # a laptop, 32 px
 
 The full run wants an accelerator: 25,000 kimg of 46 M parameters. `:cpu` shows outlined yellow discs after
 some 30 kimg, ten minutes on two free cores, and faces after 100 to 200, about an hour (docs/results.md).

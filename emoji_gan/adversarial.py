@@ -12,6 +12,7 @@ from emoji_gan import augment, images, steps
 from emoji_gan.steps import Batch, Metrics
 
 State = TypeVar("State")  # with the fields of `Base`
+NETWORKS = {"g": "generator", "d": "discriminator"}
 
 
 @jax.tree_util.register_dataclass

@@ -83,8 +83,8 @@ def train(
     description = config.to_dict() | {"label_names": list(data.label_names)}
     print(json.dumps(description, indent=1))
     overview = "\n".join(
-        f"{name}\n{parameter_overview.get_parameter_overview(getattr(shapes, name), include_stats=False)}"
-        for name in method.NETWORKS
+        f"{name}\n{parameter_overview.get_parameter_overview(getattr(shapes, field), include_stats=False)}"
+        for field, name in method.NETWORKS.items()
     )
     print(overview, flush=True)
     if dry_run:

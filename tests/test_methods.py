@@ -107,7 +107,7 @@ def test_a_step_that_is_not_finite_is_skipped(method):
     config = config_lib.resolve(tiny_config(method), 1)
     module = methods.load(method)
     state = module.init(config, 0, 0)
-    poisoned = {f: jax.tree.map(lambda v: v * jnp.nan, getattr(state, f)) for f in module.NETWORKS[-1:]}
+    poisoned = {f: jax.tree.map(lambda v: v * jnp.nan, getattr(state, f)) for f in list(module.NETWORKS)[-1:]}
     bad = type(state)(**{**{k: getattr(state, k) for k in state.__dataclass_fields__}, **poisoned})
     kept = jax.device_get(getattr(bad, module.SAMPLED[0]))
     after, _ = module.make_train_step(config, 0, mesh)(

@@ -1,7 +1,7 @@
 """Ways of learning, a module each, all with the same functions and named by `config.method`.
 
   State                 a frozen dataclass of arrays; the loop reads step, bad_in_a_row, bad_total, rollbacks
-  NETWORKS, SAMPLED     fields of the state: what parameters.txt lists; what `sample` reads
+  NETWORKS, SAMPLED     fields of the state: the parameters, with their names; what `sample` reads
   resolve(config, num_devices)           fills the method's auto fields and checks its own, in place
   init(config, num_classes, seed)        the state before the first step
   make_train_step(config, num_classes, mesh)

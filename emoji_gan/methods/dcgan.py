@@ -16,7 +16,7 @@ from emoji_gan.metrics import tree_norm
 from emoji_gan.networks import dcgan
 from emoji_gan.steps import Batch, Metrics
 
-NETWORKS, SAMPLED = ("g", "d"), ("g_ema", "moments")
+NETWORKS, SAMPLED = adversarial.NETWORKS, ("g_ema", "moments")
 
 
 @jax.tree_util.register_dataclass

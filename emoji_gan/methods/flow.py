@@ -20,7 +20,7 @@ from emoji_gan.metrics import tree_norm
 from emoji_gan.networks import unet
 from emoji_gan.steps import Batch, Metrics
 
-NETWORKS, SAMPLED = ("v",), ("v_ema",)
+NETWORKS, SAMPLED = {"v": "velocity"}, ("v_ema",)
 
 
 @jax.tree_util.register_dataclass

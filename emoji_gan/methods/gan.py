@@ -24,7 +24,7 @@ from emoji_gan.metrics import tree_norm
 from emoji_gan.networks import stylegan2
 from emoji_gan.steps import Batch, Metrics, lerp
 
-NETWORKS, SAMPLED = ("g", "d"), ("g_ema", "buffers")
+NETWORKS, SAMPLED = adversarial.NETWORKS, ("g_ema", "buffers")
 
 
 @jax.tree_util.register_dataclass

@@ -20,7 +20,7 @@ from emoji_gan.metrics import tree_norm
 from emoji_gan.networks import r3gan
 from emoji_gan.steps import Batch, Metrics
 
-NETWORKS, SAMPLED = ("g", "d"), ("g_ema",)
+NETWORKS, SAMPLED = adversarial.NETWORKS, ("g_ema",)
 State = adversarial.Base
 
 _PAIR = (
