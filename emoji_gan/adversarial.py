@@ -104,11 +104,7 @@ def make_summaries(
         c = steps.classes(batch["label"], num_classes)
         keys = jax.vmap(lambda i: jax.random.fold_in(jax.random.key(config.seed), i))(batch["sample"])
         x = augment.augment(images.to_model(batch["image"]), keys, state.ada_p, config.augment)
-        shown = x
-        if config.model.composite:
-            colour = jax.vmap(lambda k: jax.random.uniform(k, (1, 1, 3)))(keys)
-            shown = jnp.concatenate([x, images.composite(x, colour)], -1)
-        logits = logits_of(state, shown, c)
+        logits = logits_of(state, d_input(x, keys, keys, None, config), c)
         scalars = {"signs/validation": jnp.sign(logits).mean(), "logits/validation": logits.mean()}
         return {"scalars": scalars, "images": {"augmented": x}}
 

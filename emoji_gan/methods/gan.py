@@ -174,24 +174,22 @@ def make_train_step(config: ml_collections.ConfigDict, num_classes: int, mesh: M
         g_keys, d_keys, real_keys, colour_keys, g_noise, d_noise, g_aug, d_aug = (
             keys_of(state, batch, i) for i in range(8)
         )
+        p = adversarial.p_of(state, config)
 
         def g_loss(g_params):
             g = nnx.merge(g_def, g_params, state.buffers)
             ws, w = latents(g, g_keys, c)
             fake = g.synthesis(ws, g_noise, dtype)
-            logits = nnx.merge(d_def, state.d)(
-                adversarial.d_input(fake, g_aug, colour_keys, adversarial.p_of(state, config), config),
-                c,
-                dtype,
-            )
+            fake = adversarial.d_input(fake, g_aug, colour_keys, p, config)
+            logits = nnx.merge(d_def, state.d)(fake, c, dtype)
             return losses.g_nonsaturating(logits).mean(), (w.mean(0), logits)
 
         (loss_g, (w_mean, g_logits)), grads_g = jax.value_and_grad(g_loss, has_aux=True)(state.g)
 
         g = nnx.merge(g_def, state.g, state.buffers)
         fake = g.synthesis(latents(g, d_keys, c)[0], d_noise, dtype)
-        fake = adversarial.d_input(fake, d_aug, colour_keys, adversarial.p_of(state, config), config)
-        shown = adversarial.d_input(real, real_keys, colour_keys, adversarial.p_of(state, config), config)
+        fake = adversarial.d_input(fake, d_aug, colour_keys, p, config)
+        shown = adversarial.d_input(real, real_keys, colour_keys, p, config)
 
         def d_loss(d_params):
             d = nnx.merge(d_def, d_params)
