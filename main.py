@@ -39,6 +39,11 @@ def main(argv: list[str]) -> None:
             from eval import in_training
 
             make_judge = in_training.make
+        embed = None
+        if "text" in _CONFIG.value.data.conditions:
+            from eval import encoder
+
+            embed = encoder.PhraseEncoder()
         return train.train(
             _CONFIG.value,
             _WORKDIR.value or _default_workdir(),
@@ -47,6 +52,7 @@ def main(argv: list[str]) -> None:
             dry_run=_DRY_RUN.value,
             profile=_PROFILE.value,
             make_judge=make_judge,
+            embed=embed,
         )
 
     errors.run(run)

@@ -26,8 +26,9 @@ def main() -> None:
     size = (args.images, args.resolution, args.resolution, 4)
     data = pipeline.EmojiData(
         images=np.random.default_rng(0).integers(0, 256, size, np.uint8),
-        labels=np.zeros(args.images, np.int32),
-        label_names=(),
+        classes={},
+        class_names={},
+        phrases=None,
         columns={},
         content_hash="",
     )

@@ -175,8 +175,8 @@ def side(data: pipeline.EmojiData, extractor: features.Extractor) -> SampleSet:
     """A split as one side."""
     found = real_cache.features_of(data.images, data.content_hash, extractor)
     return SampleSet(
-        data.images, found.features, found.logits, data.labels, np.asarray(data.columns["cluster"]), None,
-        extractor, tuple(data.columns["codepoints"].tolist()),
+        data.images, found.features, found.logits, data.classes["group"],
+        np.asarray(data.columns["cluster"]), None, extractor, tuple(data.columns["codepoints"].tolist()),
     )  # fmt: skip
 
 
@@ -226,7 +226,7 @@ def main() -> int:
     sharding.setup_compilation_cache()
     extractor = features.Extractor(a.extractor)
     config = stylegan.get_config()
-    config.data.resolution, config.data.label = a.resolution, "group"
+    config.data.resolution, config.data.conditions = a.resolution, ("group",)
     data, held_out = (pipeline.load(config.data, split) for split in ("train", "validation"))
     ladder = Ladder(data, extractor, a.n)
     rows = {"validation against train": judged(side(data, extractor), side(held_out, extractor))}

@@ -22,7 +22,8 @@ def get_config() -> ml_collections.ConfigDict:
     c.data.resolution = 64  # px, a power of two
     c.data.common_box = False  # crop every emoji and scale it into the same box
     c.data.max_bad_share = 0.01  # of unreadable files before a build is refused
-    c.data.label = ""  # '', 'group', 'subgroup' or 'style': the class condition
+    # What emoji may be asked for by: any of group, subgroup, codepoint, style, tone, text.
+    c.data.conditions = ()
     # Filters; an empty tuple keeps everything.
     c.data.domains = ("full",)  # full, line, fill
     c.data.groups = ()
@@ -30,6 +31,11 @@ def get_config() -> ml_collections.ConfigDict:
     c.data.codepoints = ()  # e.g. ('1F600', '1F468-200D-1F4BB')
     c.data.styles = ()
     c.data.tones = "none"  # none: without skin-tone variants; all; only
+
+    c.condition = ml_collections.ConfigDict()
+    c.condition.drop_all = 0.1  # share of images that come without any condition
+    c.condition.drop_each = 0.1  # share that comes without one or the other, so that any subset may be given
+    c.condition.blend_kimg = (0.0, 0.0)  # none is told before the first, all from the second on
 
     c.model = ml_collections.ConfigDict()
     c.model.z_dim = 512

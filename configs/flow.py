@@ -12,7 +12,7 @@ from configs import default
 
 
 def get_config(variant: str = ""):
-    """Returns the experiment; variants: '' and 'cpu'."""
+    """Returns the experiment; variants: '', 'cpu' and 'box', the model in the box."""
     c = default.get_config()
     c.method = "flow"
     c.model = ml_collections.ConfigDict({
@@ -20,10 +20,9 @@ def get_config(variant: str = ""):
         "multipliers": (1, 2, 3, 4),  # of them at the resolution, half of it, ...
         "blocks": 2,  # on every map
         "heads": 4,  # of the attention, on the smallest map
+        "patch": 1,  # px; squares of so many are a place of the largest map
     })  # fmt: skip
-    c.loss = ml_collections.ConfigDict({
-        "drop_class": 0.1,  # share of images whose class is not told
-    })  # fmt: skip
+    c.loss = ml_collections.ConfigDict()
     c.optim = ml_collections.ConfigDict({
         "lr": 0.0003,
         "warmup_kimg": 10.0,
@@ -35,13 +34,27 @@ def get_config(variant: str = ""):
     c.sample = ml_collections.ConfigDict({
         "steps": 20,
         "solver": "heun",  # euler or heun, which asks the network twice a step
-        "guidance": 1.0,  # by the class; 1: none
+        "guidance": 1.0,  # by the condition; 1: none
     })  # fmt: skip
     if variant == "cpu":
         default.on_a_laptop(c)
         c.batch_size = 32
         c.model.width, c.model.multipliers, c.model.blocks = 32, (1, 2, 2), 1
         c.optim.lr, c.optim.warmup_kimg = 0.001, 2.0
+    elif variant == "box":
+        default.on_a_laptop(c)
+        c.batch_size = 32
+        # All of Unicode's emoji, coloured and as line art, asked for by any subset of three conditions.
+        c.data.groups = (
+            "Activities", "Animals & Nature", "Component", "Flags", "Food & Drink", "Objects",
+            "People & Body", "Smileys & Emotion", "Symbols", "Travel & Places",
+        )  # fmt: skip
+        c.data.domains = ("full", "line")
+        c.data.conditions = ("group", "style", "text")
+        c.model.patch, c.model.width, c.model.multipliers, c.model.blocks = 2, 64, (1, 2), 1
+        c.optim.lr, c.optim.warmup_kimg = 0.001, 2.0
+        c.sample.steps, c.sample.guidance = 12, 2.0
+        c.log.grid, c.log.images_kimg = 6, 25.0
     elif variant:
-        raise ValueError(f"variant {variant!r}: the variants are '' and 'cpu'")
+        raise ValueError(f"variant {variant!r}: the variants are '', 'cpu' and 'box'")
     return c

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-from emoji_gan import augment, images, steps
+from emoji_gan import augment, conditions, images
+from emoji_gan.conditions import Spec
 from emoji_gan.steps import Batch, Metrics
 
 State = TypeVar("State")  # with the fields of `Base`
@@ -88,20 +89,18 @@ def logit_metrics(real: jax.Array, fake: jax.Array) -> Metrics:
     }  # fmt: skip
 
 
-def make_summaries(
-    config, logits_of: Callable[[Any, jax.Array, jax.Array | None], jax.Array], num_classes: int
-):
+def make_summaries(config, logits_of: Callable[[Any, jax.Array, jax.Array | None], jax.Array], spec: Spec):
     """Returns `summaries(state, batch)`: scalars, D's signs on a held-out batch, and images, it augmented.
 
     Args:
       config: resolved.
       logits_of: (state, D's input `b h w c`, classes) to logits `b`.
-      num_classes: of the condition.
+      spec: of the conditions.
     """
 
     @jax.jit
     def summaries(state, batch: Batch):
-        c = steps.classes(batch["label"], num_classes)
+        c = conditions.encode(spec, batch["condition"])
         keys = jax.vmap(lambda i: jax.random.fold_in(jax.random.key(config.seed), i))(batch["sample"])
         x = augment.augment(images.to_model(batch["image"]), keys, state.ada_p, config.augment)
         logits = logits_of(state, d_input(x, keys, keys, None, config), c)

@@ -17,7 +17,7 @@ from typing import Any
 from absl import flags
 from ml_collections import config_dict, config_flags
 
-from emoji_gan import methods, rules
+from emoji_gan import conditions, methods, rules
 from emoji_gan.errors import UserError
 
 ABSENT = "absent"  # stands in `diff` for a field that one side lacks
@@ -208,6 +208,7 @@ def _check_key(key: str, fields: Mapping[str, type], path: str) -> None:
 
 _AUTO = frozenset(("batch_size", "ema.half_life_kimg"))
 _DOMAINS = ("full", "line", "fill")
+_CONDITIONS = (*conditions.CLASSES, conditions.TEXT)
 _STRENGTHS = (
     *("flip", "rotate90", "translate_int", "scale", "rotate", "anisotropic", "translate_frac"),
     *("brightness", "contrast", "luma_flip", "hue", "saturation"),
@@ -226,7 +227,11 @@ _RULES = {
     ),
     "data.resolution": ((lambda v: v in (16, 32, 64, 128, 256)), "a power of two from 16 to 256 px"),
     "data.max_bad_share": rules.SHARE,
-    "data.label": rules.one_of("", "group", "subgroup", "style"),
+    "data.conditions": (
+        (lambda v: rules.is_names(v) and set(v) <= set(_CONDITIONS) and len(set(v)) == len(v)),
+        f"a tuple of names out of {_CONDITIONS}",
+    ),
+    **conditions.RULES,
     "data.domains": (
         (lambda v: rules.is_names(v) and set(v) <= set(_DOMAINS)),
         f"a tuple of names out of {_DOMAINS}",

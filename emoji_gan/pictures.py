@@ -9,7 +9,7 @@ import ml_collections
 import numpy as np
 from jax.sharding import Mesh
 
-from emoji_gan import images, methods, metrics, sharding
+from emoji_gan import conditions, images, methods, metrics, sharding
 from input_pipeline import pipeline
 
 TRUNCATIONS = (0.7, 1.0)
@@ -20,19 +20,19 @@ class Pictures:
     """Draws the same latents, reals and held-out emoji at every call."""
 
     def __init__(
-        self, config: ml_collections.ConfigDict, num_classes: int, data: pipeline.EmojiData,
+        self, config: ml_collections.ConfigDict, spec: conditions.Spec, data: pipeline.EmojiData,
         held_out: pipeline.EmojiData | None, root: pathlib.Path, mesh: Mesh,
     ):  # fmt: skip
         self._n, self._root, self._b = config.log.grid, root, config.batch_size
         method = methods.load(config.method)
-        self._sample, self._sampled = method.make_sample(config, num_classes), method.SAMPLED
-        self._summaries = method.make_summaries(config, num_classes)
+        self._sample, self._sampled = method.make_sample(config, spec), method.SAMPLED
+        self._summaries = method.make_summaries(config, spec)
         count = self._n**2
         self._seeds = jnp.arange(count, dtype=jnp.uint32)
         rows = np.random.default_rng(0).choice(len(data.images), min(count, len(data.images)), replace=False)
         self._reals = data.images[np.sort(rows)]
-        labels = data.labels[np.resize(np.sort(rows), count)]
-        self._labels = jnp.asarray(labels, jnp.int32)
+        # Asked for by what the reals of the grid are, place by place.
+        self._condition = conditions.of_rows(data, np.resize(np.sort(rows), count), np.random.default_rng(1))
 
         def first_batch(emoji):  # whole, repeating emoji if need be: D's statistics are as in training
             batches = pipeline.batches(
@@ -55,7 +55,7 @@ class Pictures:
         shown = {}
         for psi in TRUNCATIONS:
             fields = {f: getattr(state, f) for f in self._sampled}
-            x = self._sample(fields, self._seeds, self._labels, jnp.float32(psi), jnp.float32(0))
+            x = self._sample(fields, self._seeds, self._condition, jnp.float32(psi), jnp.float32(0))
             shown[f"samples/psi_{psi:g}"] = self._grid(np.asarray(images.to_uint8(x)))
         for name, more in self._summaries(state, self._real_batch)["images"].items():
             shown[name] = self._grid(np.asarray(images.to_uint8(more))[: self._n**2])

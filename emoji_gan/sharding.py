@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import jax
-import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
@@ -77,10 +76,10 @@ def over_batch(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, P(AXIS))
 
 
-def global_batch(mesh: Mesh, local: dict[str, np.ndarray]) -> dict[str, jax.Array]:
+def global_batch(mesh: Mesh, local: dict[str, Any]) -> dict[str, Any]:
     """This process's rows of a batch, as arrays of the global batch."""
     sharding = over_batch(mesh)
-    return {k: jax.make_array_from_process_local_data(sharding, v) for k, v in local.items()}
+    return jax.tree.map(lambda v: jax.make_array_from_process_local_data(sharding, v), local)
 
 
 class Prefetch:
@@ -90,16 +89,16 @@ class Prefetch:
       wait_seconds: how long `next` has blocked on the input so far.
     """
 
-    def __init__(self, mesh: Mesh, batches: Iterable[dict[str, np.ndarray]], depth: int = 2):
+    def __init__(self, mesh: Mesh, batches: Iterable[dict[str, Any]], depth: int = 2):
         self._mesh, self._source = mesh, iter(batches)
         self._queue: collections.deque[dict[str, Any]] = collections.deque()
         self._depth = depth
         self.wait_seconds = 0.0
 
-    def __iter__(self) -> Iterator[dict[str, jax.Array]]:
+    def __iter__(self) -> Iterator[dict[str, Any]]:
         return self
 
-    def __next__(self) -> dict[str, jax.Array]:
+    def __next__(self) -> dict[str, Any]:
         start = time.perf_counter()
         while len(self._queue) < self._depth:
             self._queue.append(global_batch(self._mesh, next(self._source)))

@@ -19,7 +19,7 @@ from jax.sharding import PartitionSpec as P
 from emoji_gan.metrics import tree_norm
 from emoji_gan.sharding import AXIS
 
-Batch = dict[str, jax.Array]  # image u8 [b h w 4], label i32 [b], sample u32 [b]
+Batch = dict[str, Any]  # image u8 [b h w 4], condition (see `conditions`), sample u32 [b]
 Metrics = dict[str, jax.Array]
 State = TypeVar("State")
 
@@ -50,11 +50,6 @@ def latents(seeds: jax.Array, shape: tuple[int, ...], truncation: jax.Array, tow
     first, second = (normal(k, *shape) for k in (keys, jax.vmap(jax.random.fold_in, (0, None))(keys, 1)))
     angle = toward * (jnp.pi / 2)
     return truncation * (jnp.cos(angle) * first + jnp.sin(angle) * second)
-
-
-def classes(labels: jax.Array, num_classes: int) -> jax.Array | None:
-    """One-hot `b c`; None where there are no classes."""
-    return jax.nn.one_hot(labels, num_classes) if num_classes else None
 
 
 def apply(params: Any, opt: optax.GradientTransformation, opt_state: Any, grads: Any):

@@ -16,7 +16,7 @@ import numpy as np
 from absl import logging
 from clu import parameter_overview
 
-from emoji_gan import checkpoint, methods, metrics, pictures, sharding, workdir
+from emoji_gan import checkpoint, conditions, methods, metrics, pictures, sharding, workdir
 from emoji_gan import config as config_lib
 from emoji_gan.errors import EXIT_OK, EXIT_PREEMPTED, Diverged
 from input_pipeline import pipeline
@@ -34,6 +34,7 @@ def train(
     dry_run: bool = False,
     profile: bool = False,
     make_judge: Callable[..., Callable[..., metrics.Scalars]] | None = None,
+    embed: Callable | None = None,
 ) -> int:
     """Trains until `config.total_kimg`, going on from the newest good checkpoint in `directory`.
 
@@ -46,6 +47,7 @@ def train(
       dry_run: print what would run, and its cost; writes nothing.
       profile: record a JAX profile of a few steps.
       make_judge: `make_judge(config, data)` gives the function that judges a state on `config.eval`.
+      embed: makes vectors of phrases, f32 m d, for the condition 'text'; its `sha256` is that of its weights.
 
     Returns:
       The process's exit code: 0, or EXIT_PREEMPTED after SIGTERM or Ctrl-C.
@@ -63,9 +65,9 @@ def train(
     logging.info("%d %s devices, batch %d", mesh.size, mesh.devices.flat[0].platform, b)
 
     # ---- data ----------------------------------------------------------------------------------------------
-    data = pipeline.load(config.data, "train")
+    data = pipeline.load(config.data, "train", embed)
     try:
-        held_out = pipeline.load(config.data, "validation")
+        held_out = pipeline.load(config.data, "validation", embed)
     except DataError as e:  # a filter as narrow as a few code points
         held_out = None
         logging.warning("no held-out emoji, so no signs/validation: %s", e)
@@ -73,22 +75,22 @@ def train(
     logging.info("%d emoji to train on, %d held out", len(data.images), count)
 
     # ---- programs and the shapes of the state --------------------------------------------------------------
-    classes = len(data.label_names)
+    spec = conditions.of_data(data, embed.sha256 if embed else "")
     method = methods.load(config.method)
-    step_fn = method.make_train_step(config, classes, mesh)
+    step_fn = method.make_train_step(config, spec, mesh)
     shapes = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding.replicated(mesh)),
-        jax.eval_shape(lambda: method.init(config, classes, config.seed)),
+        jax.eval_shape(lambda: method.init(config, spec, config.seed)),
     )
-    description = config.to_dict() | {"label_names": list(data.label_names)}
-    print(json.dumps(description, indent=1))
+    description = config.to_dict() | {"spec": spec.to_json()}
+    print(json.dumps(config.to_dict(), indent=1))
     overview = "\n".join(
         f"{name}\n{parameter_overview.get_parameter_overview(getattr(shapes, field), include_stats=False)}"
         for field, name in method.NETWORKS.items()
     )
     print(overview, flush=True)
     if dry_run:
-        _print_cost(step_fn, shapes, data, config, mesh)
+        _print_cost(step_fn, shapes, spec, config, mesh)
         return EXIT_OK
 
     with contextlib.ExitStack() as stack:
@@ -102,7 +104,7 @@ def train(
         if restored := checkpoints.restore(shapes):
             state, first = restored
         else:
-            state = jax.device_put(method.init(config, classes, config.seed), sharding.replicated(mesh))
+            state = jax.device_put(method.init(config, spec, config.seed), sharding.replicated(mesh))
             first = 0
         total = math.ceil(config.total_kimg * 1000 / b)
         if first >= total:
@@ -114,7 +116,7 @@ def train(
 
         # ---- hooks -----------------------------------------------------------------------------------------
         writer = stack.enter_context(contextlib.closing(metrics.Writer(root, config, first)))
-        shown = pictures.Pictures(config, classes, data, held_out, root, mesh)
+        shown = pictures.Pictures(config, spec, data, held_out, root, mesh)
         stop = stack.enter_context(_stop_on_signals())
         if first == 0:
             shown.write_reals(writer, first)
@@ -235,14 +237,14 @@ def _schedules(config, state) -> metrics.Scalars:
     }
 
 
-def _print_cost(step_fn, shapes, data, config, mesh) -> None:
+def _print_cost(step_fn, shapes, spec, config, mesh) -> None:
     """FLOPs and memory of the compiled programs of a step, per device."""
     b, res = config.batch_size, config.data.resolution
-    rows = {"image": ((b, res, res, 4), np.uint8), "label": ((b,), np.int32), "sample": ((b,), np.uint32)}
-    batch = {
-        k: jax.ShapeDtypeStruct(shape, dtype, sharding=sharding.over_batch(mesh))
-        for k, (shape, dtype) in rows.items()
-    }
+    images, samples = np.zeros((b, res, res, 4), np.uint8), np.zeros(b, np.uint32)
+    batch = {"image": images, "condition": spec.none(b), "sample": samples}
+    batch = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding.over_batch(mesh)), batch
+    )
     for name, program in step_fn.programs.items():
         compiled = program.lower(shapes, batch).compile()
         cost, memory = compiled.cost_analysis() or {}, compiled.memory_analysis()

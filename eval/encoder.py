@@ -6,7 +6,9 @@ list's emoji without skin tone, so the nearest one is what a picture shows. `pyt
 makes the weights; eval/weights/README.md is their model card. Parameters are a flat dict of arrays.
 """
 
+import bisect
 import dataclasses
+import difflib
 import functools
 import hashlib
 import itertools
@@ -26,6 +28,7 @@ from safetensors.numpy import save
 from emoji_gan import images as image_lib
 from emoji_gan import ops, workdir
 from emoji_gan.errors import UserError
+from input_pipeline import names
 
 WEIGHTS = pathlib.Path(__file__).parent / "weights" / "emoji_encoder.safetensors"
 INPUT_PX = 48
@@ -305,3 +308,55 @@ def embed_text(params: Params, phrases: list[str]) -> np.ndarray:
 
 
 _embed_bags = jax.jit(embed_bags)
+_AT_A_TIME = 512  # phrases; their bags are wide
+
+
+class PhraseEncoder:
+    """Makes points of phrases, for generators that are asked by text.
+
+    Attributes:
+      sha256: of the weights; a generator understands the points of the weights it was trained with.
+
+    Raises:
+      UserError: missing or damaged weights.
+    """
+
+    def __init__(self):
+        self._params, meta = load()
+        self.sha256 = meta["weights_sha256"]
+
+    def __call__(self, phrases: list[str]) -> np.ndarray:
+        """Points f32 `n d` of phrases in English or French."""
+        chunks = [phrases[i : i + _AT_A_TIME] for i in range(0, len(phrases), _AT_A_TIME)]
+        filled = [chunk + [""] * (_AT_A_TIME - len(chunk)) for chunk in chunks]  # one compiled program
+        points = [embed_text(self._params, c)[: len(chunks[i])] for i, c in enumerate(filled)]
+        return np.concatenate(points)
+
+    def ask(self, phrase: str) -> np.ndarray:
+        """The point f32 `d` of a phrase that somebody typed.
+
+        Raises:
+          UserError: nothing in it is like any word of CLDR's names and keywords; names the nearest ones.
+        """
+        words = _FEATURE.findall(fold(phrase))
+        if not any(_is_known(word) for word in words):
+            near = [n for w in words for n in difflib.get_close_matches(w, _known_words(), 2, 0.6)][:4]
+            hint = f"; near are {', '.join(near)}" if near else ""
+            raise UserError(f"text {phrase!r}: no word of it is known in English or French{hint}")
+        return self([phrase])[0]
+
+
+@functools.cache
+def _known_words() -> tuple[str, ...]:
+    """All words of the English and French names and keywords, folded."""
+    metas = map(names.lookup, names.every())
+    phrases = {p for m in metas for p in (m.name_en, m.name_fr, *m.keywords_en, *m.keywords_fr)}
+    return tuple(sorted({word for p in phrases for word in _FEATURE.findall(fold(p))}))
+
+
+def _is_known(word: str) -> bool:
+    """A known word, or one that shares its first letters with one: 'souriants' with 'souriant'."""
+    start = word[:-2] if len(word) > 4 else word
+    known = _known_words()
+    place = bisect.bisect_left(known, start)
+    return place < len(known) and known[place].startswith(start) and (len(word) > 4 or known[place] == word)

@@ -2,22 +2,25 @@
 
 import numpy as np
 
+from emoji_gan import conditions
+from emoji_gan.conditions import Condition
 from emoji_gan.sample import Sampler
 from eval import path_length
+from input_pipeline import pipeline
 
-_SALT = 0x5EED  # labels are drawn apart from latents
-
-
-def labels_like(real_labels: np.ndarray, count: int) -> list[int]:
-    """Classes of `count` samples, drawn as often as in the real data."""
-    return np.random.default_rng(_SALT).choice(real_labels, count).tolist()
+_SALT = 0x5EED  # conditions are drawn apart from latents
 
 
-def pictures(sampler: Sampler, count: int, labels: list[int], truncation: float) -> np.ndarray:
+def conditions_like(data: pipeline.EmojiData, count: int) -> tuple[np.ndarray, Condition]:
+    """What `count` samples are asked for, as often as in the data: rows i64 of it, and their condition."""
+    return conditions.rows_like(data, count, _SALT)
+
+
+def pictures(sampler: Sampler, count: int, condition: Condition, truncation: float) -> np.ndarray:
     """Seeds 0 to count - 1: uint8 `n h w 4`."""
-    return sampler(list(range(count)), labels, truncation)
+    return sampler(list(range(count)), condition, truncation)
 
 
-def path_pairs(sampler: Sampler, count: int, labels: list[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Ends of small steps in W, float32 `n h w 4` each, from seeds 0 to count - 1 of `count` labels."""
-    return sampler.path_pairs(list(range(count)), labels, path_length.EPSILON)
+def path_pairs(sampler: Sampler, count: int, condition: Condition) -> tuple[np.ndarray, np.ndarray]:
+    """Ends of small steps in W, float32 `n h w 4` each, from seeds 0 to count - 1."""
+    return sampler.path_pairs(list(range(count)), condition, path_length.EPSILON)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from emoji_gan import images, methods
+from emoji_gan import conditions, images, methods
 from eval import evaluate, generate, names, real_cache
 from eval.features import Extractor
 from eval.sets import SampleSet
@@ -35,16 +35,16 @@ def make(config: ml_collections.ConfigDict, data: pipeline.EmojiData) -> Callabl
         tuple(data.columns["codepoints"].tolist()),
     )  # fmt: skip
     count = -(-config.eval.samples // _BATCH) * _BATCH
-    labels = np.asarray(generate.labels_like(data.labels, count), np.int32)
+    _, condition = generate.conditions_like(data, count)
     method = methods.load(config.method)
-    sample = method.make_sample(config, len(data.label_names))
+    sample = method.make_sample(config, conditions.of_data(data))
 
     def judge(state) -> dict[str, float]:
         start = time.perf_counter()
         drawn, fields = [], {f: getattr(state, f) for f in method.SAMPLED}
         for i in range(0, count, _BATCH):
             seeds = jnp.arange(i, i + _BATCH, dtype=jnp.uint32)
-            chosen = jnp.asarray(labels[i : i + _BATCH])
+            chosen = {name: jnp.asarray(values[i : i + _BATCH]) for name, values in condition.items()}
             x = sample(fields, seeds, chosen, jnp.float32(1), jnp.float32(0))
             drawn.append(np.asarray(images.to_uint8(x)))
         pictures = np.concatenate(drawn)

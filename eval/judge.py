@@ -15,6 +15,7 @@ import jax
 import ml_collections
 import numpy as np
 
+from emoji_gan import conditions
 from emoji_gan.errors import UserError
 from emoji_gan.sample import Sampler
 from eval import evaluate, folder, generate, real_cache, report
@@ -78,28 +79,34 @@ def run(
     clock = _Clock()
     sampler = Sampler(workdir, step)
     config = ml_collections.ConfigDict(sampler.config.to_dict())
-    data = pipeline.load(config.data, settings.data)
-    train = data if settings.data == "train" else pipeline.load(config.data, "train")
+    embed = None
+    if conditions.TEXT in config.data.conditions:
+        from eval import encoder
+
+        embed = encoder.PhraseEncoder()
+    data = pipeline.load(config.data, settings.data, embed)
+    train = data if settings.data == "train" else pipeline.load(config.data, "train", embed)
     clock.lap("load")
-    labels = generate.labels_like(train.labels, settings.n)
-    pictures = generate.pictures(sampler, settings.n, labels, settings.truncation)
+    asked_rows, condition = generate.conditions_like(train, settings.n)
+    pictures = generate.pictures(sampler, settings.n, condition, settings.truncation)
     clock.lap("generate")
     drawn = extractor(pictures)
     clock.lap("features of generated")
     pairs = None
     if settings.paths:
         first, second = generate.path_pairs(
-            sampler, settings.paths, generate.labels_like(train.labels, settings.paths)
+            sampler, settings.paths, generate.conditions_like(train, settings.paths)[1]
         )
         pairs = (extractor(first).features, extractor(second).features)
         clock.lap("path pairs")
-    conditional = len(train.label_names) > 1
+    # Classes are those of the first condition that has several.
+    several = next((name for name, known in train.class_names.items() if len(known) > 1), None)
     fake = SampleSet(
-        pictures, drawn.features, drawn.logits, np.asarray(labels, np.int32) if conditional else None, None,
+        pictures, drawn.features, drawn.logits, train.classes[several][asked_rows] if several else None, None,
         pairs, extractor, tuple(f"seed {i}" for i in range(settings.n)),
     )  # fmt: skip
-    trained_on = _real(train, extractor, conditional)
-    real = trained_on if data is train else _real(data, extractor, conditional)
+    trained_on = _real(train, extractor, several)
+    real = trained_on if data is train else _real(data, extractor, several)
     clock.lap("features of real")
     kimg = sampler.step * config.batch_size / 1000
     about_real = report.RealInfo(
@@ -173,10 +180,10 @@ def best_so_far(
     return best, seen
 
 
-def _real(data: pipeline.EmojiData, extractor: Extractor, conditional: bool) -> SampleSet:
+def _real(data: pipeline.EmojiData, extractor: Extractor, several: str | None) -> SampleSet:
     found = real_cache.features_of(data.images, data.content_hash, extractor)
     return SampleSet(
-        data.images, found.features, found.logits, data.labels if conditional else None,
+        data.images, found.features, found.logits, data.classes[several] if several else None,
         np.asarray(data.columns["cluster"]), None, extractor, tuple(data.columns["codepoints"].tolist()),
     )  # fmt: skip
 

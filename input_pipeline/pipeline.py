@@ -28,11 +28,24 @@ with contextlib.suppress(RuntimeError):  # too late if TensorFlow already runs
     tf.config.set_visible_devices([], "GPU")  # else it takes all of the GPU's memory
 
 SPLITS = ("train", "validation", "test")
+# What an emoji may be asked for by: its class in one of these respects, or a phrase.
+CLASSES = ("group", "subgroup", "codepoint", "style", "tone")
+CONDITIONS = (*CLASSES, "text")
 _CACHE_VERSION = 1  # of what a cached array holds; raise it when reading changes
 _CACHE_FROM_S = 1.0  # reading that takes less is not cached
-_SALT = 498247692  # the third number of the shuffle's seed
+_SALT, _PHRASE_SALT = 498247692, 771204377  # the third number of the seeds of order and of phrases
 
 Columns = dict[str, np.ndarray]  # of n rows each
+Embed = Callable[[list[str]], np.ndarray]  # m phrases to f32 m d
+
+
+@dataclasses.dataclass(frozen=True)
+class Phrases:
+    """What English and French call each emoji, as vectors. Half of an emoji's rows are of its names."""
+
+    vectors: np.ndarray  # f32 [phrases d]
+    rows: np.ndarray  # int32, those of each emoji's phrases, emoji after emoji
+    first: np.ndarray  # int64 [n + 1], where an emoji's begin in `rows`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,13 +53,14 @@ class EmojiData:
     """The emoji that a config selects, sorted by (style, domain, codepoints)."""
 
     images: np.ndarray  # n h w 4 uint8, straight alpha, RGB = 0 where alpha = 0
-    labels: np.ndarray  # n int32 class numbers; zeros when unconditional
-    label_names: tuple[str, ...]  # () when unconditional
+    classes: dict[str, np.ndarray]  # condition -> n int32, numbers in `class_names`; -1: not trained on
+    class_names: dict[str, tuple[str, ...]]  # condition -> what its numbers mean
+    phrases: Phrases | None  # with the condition 'text'
     columns: dict[str, np.ndarray]  # n: codepoints, name, group, subgroup, domain, style, cluster, tones, ...
-    content_hash: str  # SHA-256 of images, labels and code points
+    content_hash: str  # SHA-256 of images, classes and code points
 
 
-def load(data_config, split: str = "train") -> EmojiData:
+def load(data_config, split: str = "train", embed: Embed | None = None) -> EmojiData:
     """Reads, filters and labels the emoji of all sources.
 
     An emoji is in the same split in every style: the split of its cluster of near-duplicates in OpenMoji.
@@ -54,18 +68,27 @@ def load(data_config, split: str = "train") -> EmojiData:
     Args:
       data_config: `config.data` of configs/default.py.
       split: 'train', 'validation' or 'test'.
+      embed: makes vectors of phrases; without it the condition 'text' is left out.
 
     Returns:
-      The emoji of this split. The class numbers are the same in all splits.
+      The emoji of this split. The class numbers are the same in all splits; they are those of training.
 
     Raises:
       DataError: a source, value or filter that is wrong, a filter that leaves nothing, damaged files.
     """
     if split not in SPLITS:
         raise DataError(f"split {split!r}: valid are {', '.join(SPLITS)}")
+    wanted = _values(data_config, "conditions")
+    if unknown := [name for name in wanted if name not in CONDITIONS]:
+        raise DataError(f"data.conditions: no {unknown[0]!r}; valid are {', '.join(CONDITIONS)}")
     images, columns = _read_sources(data_config)
     keep = _filter(data_config, columns)
-    names_of_labels = _label_names(data_config.label, columns, keep)
+    trained_on = keep & (columns["split"] == "train")
+    class_names = {
+        name: tuple(sorted(set(_class_of(name, columns)[trained_on].tolist())))
+        for name in wanted
+        if name in CLASSES
+    }
     keep &= columns["split"] == split
     if not keep.any():
         raise DataError(
@@ -75,14 +98,13 @@ def load(data_config, split: str = "train") -> EmojiData:
     rows = rows[np.lexsort([columns[c][rows] for c in ("codepoints", "domain", "style")])]
     images = np.ascontiguousarray(images[rows])
     columns = {name: values[rows] for name, values in columns.items()}
-    if names_of_labels:
-        labels = np.searchsorted(np.array(names_of_labels), columns[data_config.label]).astype(np.int32)
-    else:
-        labels = np.zeros(len(rows), np.int32)
+    classes = {name: _numbers(_class_of(name, columns), known) for name, known in class_names.items()}
     content = hashlib.sha256(images.data)
-    content.update(labels.data)
+    for name in sorted(classes):
+        content.update(classes[name].data)
     content.update(" ".join(columns["codepoints"]).encode())
-    return EmojiData(images, labels, names_of_labels, columns, content.hexdigest())
+    phrases = _phrases(columns, embed) if embed and "text" in wanted else None
+    return EmojiData(images, classes, class_names, phrases, columns, content.hexdigest())
 
 
 def batches(
@@ -108,8 +130,9 @@ def batches(
       process_count: number of processes.
 
     Returns:
-      An iterator of {'image': uint8 b h w 4, 'label': int32 b, 'sample': uint32 b}, b =
-      batch_size / process_count; read-only arrays.
+      An iterator of {'image': uint8 b h w 4, 'condition': {name: int32 b}, 'sample': uint32 b}, b =
+      batch_size / process_count; read-only arrays. The condition 'text' is f32 b d: one of the emoji's
+      phrases, drawn by sample number.
 
     Raises:
       DataError: sizes that do not fit.
@@ -122,20 +145,28 @@ def batches(
         raise DataError(f"start_sample={start_sample} is negative")
     rows = batch_size // process_count
     count = len(data.images)
-    images, labels = tf.constant(data.images), tf.constant(data.labels)
+    images = tf.constant(data.images)
+    classes = {name: tf.constant(numbers) for name, numbers in data.classes.items()}
+    if data.phrases:
+        of = data.phrases
+        vectors, phrase_rows, first_phrase = (tf.constant(x) for x in (of.vectors, of.rows, of.first))
+
+    def shuffled(index, count, salt, epoch):
+        key = tf.stack([tf.fill([rows], np.int64(salt)), tf.fill([rows], np.int64(seed)), epoch], axis=1)
+        return tf.raw_ops.RandomIndexShuffle(
+            index=index, seed=key, max_index=tf.constant(count - 1, tf.int64), rounds=4
+        )
 
     def batch(first):
         sample = first + tf.range(rows, dtype=tf.int64)
-        epoch = sample // count
-        key = tf.stack([tf.fill([rows], np.int64(_SALT)), tf.fill([rows], np.int64(seed)), epoch], axis=1)
-        row = tf.raw_ops.RandomIndexShuffle(
-            index=sample % count, seed=key, max_index=tf.constant(count - 1, tf.int64), rounds=4
-        )
-        return {
-            "image": tf.gather(images, row),
-            "label": tf.gather(labels, row),
-            "sample": tf.cast(sample, tf.uint32),
-        }
+        row = shuffled(sample % count, count, _SALT, sample // count)
+        condition = {name: tf.gather(numbers, row) for name, numbers in classes.items()}
+        if data.phrases:
+            start = tf.gather(first_phrase, row)
+            draw = shuffled(sample % 2**20, 2**20, _PHRASE_SALT, sample // 2**20)
+            place = start + draw % (tf.gather(first_phrase, row + 1) - start)
+            condition["text"] = tf.gather(vectors, tf.gather(phrase_rows, place))
+        return {"image": tf.gather(images, row), "condition": condition, "sample": tf.cast(sample, tf.uint32)}
 
     options = tf.data.Options()
     options.autotune.enabled = False
@@ -372,7 +403,39 @@ def _filter(data_config, columns: Columns) -> np.ndarray:
     return keep
 
 
-def _label_names(label: str, columns: Columns, keep: np.ndarray) -> tuple[str, ...]:
-    if label not in ("", "group", "subgroup", "style"):
-        raise DataError(f"data.label={label!r}: valid are '', group, subgroup, style")
-    return tuple(sorted(set(columns[label][keep].tolist()))) if label else ()
+# Conditions.
+
+
+def _class_of(condition: str, columns: Columns) -> np.ndarray:
+    """The class of each emoji in one respect, str n."""
+    if condition == "style":  # a source's line art and colours are styles of their own: 'openmoji line'
+        domain = np.where(columns["domain"] == "full", "", np.char.add(" ", columns["domain"]))
+        return np.char.add(columns["style"], domain)
+    return columns[{"codepoint": "codepoints", "tone": "tones"}.get(condition, condition)]
+
+
+def _numbers(values: np.ndarray, known: tuple[str, ...]) -> np.ndarray:
+    """The place of each value among the sorted known ones, int32 n; -1 for others."""
+    place = np.minimum(np.searchsorted(np.array(known), values), len(known) - 1)
+    return np.where(np.array(known)[place] == values, place, -1).astype(np.int32)
+
+
+def phrases_of(columns: Columns) -> list[list[str]]:
+    """What each emoji is called: its names as often as all its keywords, English and French."""
+    split = [
+        [[p for p in text.split("|") if p] for text in columns[name].tolist()]
+        for name in ("name_en", "name_fr", "keywords_en", "keywords_fr")
+    ]
+    found = []
+    for name, name_en, name_fr, more_en, more_fr in zip(columns["name"].tolist(), *split, strict=True):
+        called, more = (name_en + name_fr) or [name], more_en + more_fr
+        found.append(called * max(1, len(more) // len(called)) + more)
+    return found
+
+
+def _phrases(columns: Columns, embed: Embed) -> Phrases:
+    called = phrases_of(columns)
+    place = {phrase: i for i, phrase in enumerate(dict.fromkeys(p for of_one in called for p in of_one))}
+    first = np.cumsum([0, *map(len, called)], dtype=np.int64)
+    rows = np.array([place[p] for of_one in called for p in of_one], np.int32)
+    return Phrases(np.asarray(embed(list(place)), np.float32), rows, first)

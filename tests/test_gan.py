@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from configs import default
+from emoji_gan import conditions, sharding
 from emoji_gan import config as config_lib
-from emoji_gan import sharding
 from emoji_gan.methods import gan
 
 
@@ -27,13 +27,13 @@ def tiny(**overrides):
     return c
 
 
-def run(config, devices, steps, classes=0, change=lambda state: state):
+def run(config, devices, steps, spec=conditions.NONE, change=lambda state: state):
     """The metrics of each step, the last state and the step function, on the first so many devices."""
     mesh = sharding.make_mesh(jax.devices()[:devices])
     config = config_lib.resolve(config, devices)
-    state = jax.device_put(gan.init(config, classes, 0), sharding.replicated(mesh))
+    state = jax.device_put(gan.init(config, spec, 0), sharding.replicated(mesh))
     state = jax.device_put(change(state), sharding.replicated(mesh))
-    step_fn = gan.make_train_step(config, classes, mesh)
+    step_fn = gan.make_train_step(config, spec, mesh)
     rng = np.random.default_rng(0)
     history = []
     for step in range(steps):
@@ -41,7 +41,7 @@ def run(config, devices, steps, classes=0, change=lambda state: state):
         image = rng.integers(0, 256, (b, res, res, 4), np.uint8)
         batch = {
             "image": image,
-            "label": (np.arange(b) % max(1, classes)).astype(np.int32),
+            "condition": {"group": (np.arange(b) % 3).astype(np.int32)} if spec.dim else {},
             "sample": np.arange(step * b, (step + 1) * b, dtype=np.uint32),
         }
         state, metrics = step_fn(state, sharding.global_batch(mesh, batch), step)
@@ -62,7 +62,9 @@ def test_losses_do_not_depend_on_the_number_of_devices():
 
 @pytest.mark.slow
 def test_compiles_once_and_learns_with_classes_in_bfloat16():
-    history, state, step_fn = run(tiny(dtype="bfloat16"), 2, 5, classes=3)
+    history, state, step_fn = run(
+        tiny(dtype="bfloat16"), 2, 5, conditions.Spec((("group", ("a", "b", "c")),))
+    )
     assert {name: p._cache_size() for name, p in step_fn.programs.items()} == {
         "main": 1, "path_length": 1, "r1": 1,
     }  # fmt: skip
@@ -82,7 +84,7 @@ def test_a_non_finite_step_is_skipped_and_counted():
     alone = {"loss.pl_weight": 0.0, "loss.r1_gamma": 0.0}  # R1 stays finite, and may go on
     history, state, _ = run(tiny(**alone), 1, 2, change=poison)
     assert history[-1]["bad_steps/in_a_row"] == 2 and int(state.step) == 2
-    start = gan.init(config_lib.resolve(tiny(), 1), 0, 0)
+    start = gan.init(config_lib.resolve(tiny(), 1), conditions.NONE, 0)
     jax.tree.map(np.testing.assert_array_equal, state.g, start.g)
     jax.tree.map(np.testing.assert_array_equal, state.g_ema, start.g_ema)
     np.testing.assert_array_equal(state.d["b8"]["conv0"]["weight"], start.d["b8"]["conv0"]["weight"])
@@ -144,12 +146,12 @@ def test_no_convolution_leaves_the_fast_kernels():
     c = tiny(**{"data.resolution": 32, "model.channel_base": 2048, "model.channel_max": 64})
     mesh = sharding.make_mesh(jax.devices()[:2])
     config = config_lib.resolve(c, 2)
-    state = jax.eval_shape(lambda: gan.init(config, 0, 0))
+    state = jax.eval_shape(lambda: gan.init(config, conditions.NONE, 0))
     batch = {
         "image": jax.ShapeDtypeStruct((16, 32, 32, 4), jnp.uint8),
-        "label": jax.ShapeDtypeStruct((16,), jnp.int32),
+        "condition": {},
         "sample": jax.ShapeDtypeStruct((16,), jnp.uint32),
     }
-    for name, program in gan.make_train_step(config, 0, mesh).programs.items():
+    for name, program in gan.make_train_step(config, conditions.NONE, mesh).programs.items():
         total, slow = _convolution_gflop(program.lower(state, batch).compile().as_text())
         assert total > 0.5 and slow < 0.01 * total, (name, total, slow)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from configs import dcgan, flow, r3gan, stylegan, wgan_gp
+from emoji_gan import conditions, images, methods, ops, sharding, steps
 from emoji_gan import config as config_lib
-from emoji_gan import images, methods, ops, sharding, steps
 from emoji_gan.errors import UserError
 from emoji_gan.sample import Sampler
 from tests import parity_networks, tiny
@@ -26,67 +26,87 @@ def tiny_config(method: str, **changes) -> ml_collections.ConfigDict:
         "dcgan": {"model.width": 4, "model.z_dim": 8},
         "wgan_gp": {"model.width": 4, "model.z_dim": 8},
         "r3gan": {"model.width": 8, "model.groups": 2, "model.z_dim": 8},
-        "flow": {"model.width": 16, "model.multipliers": (1, 2), "model.heads": 2, "sample.steps": 3},
+        "flow": {
+            "optim.warmup_kimg": 0.0,
+            "model.width": 16,
+            "model.multipliers": (1, 2),
+            "model.heads": 2,
+            "sample.steps": 3,
+        },
     }.get(method, {}).items():
         c.update_from_flattened_dict({key: value})
     c.update_from_flattened_dict(changes)
     return c
 
 
-def batch_of(mesh, config, step, classes):
+SPEC = conditions.Spec((("group", ("a", "b", "c")), ("style", ("x", "y"))), 5, "hash")
+
+
+def condition_of(spec, rng, count):
+    found = {name: rng.integers(0, len(known), count).astype(np.int32) for name, known in spec.classes}
+    points = rng.normal(size=(count, spec.text_dim)).astype(np.float32)
+    return found | ({"text": points / np.linalg.norm(points, axis=1)[:, None]} if spec.text_dim else {})
+
+
+def batch_of(mesh, config, step, spec):
     rng = np.random.default_rng(step)
     b, res = config.batch_size, config.data.resolution
     pixels = np.zeros((b, res, res, 4), np.uint8)
     for x, colour, corner in zip(pixels, rng.integers(0, 256, (b, 3)), rng.integers(2, 6, b), strict=True):
         x[corner:-corner, corner:-corner] = [*colour, 255]
     batch = {
-        "image": pixels, "label": rng.integers(0, max(classes, 1), b).astype(np.int32),
+        "image": pixels, "condition": condition_of(spec, rng, b),
         "sample": np.arange(step * b, (step + 1) * b, dtype=np.uint32),
     }  # fmt: skip
     return sharding.global_batch(mesh, batch)
 
 
-def trained(method, devices=1, classes=0, count=3, **changes):
+def trained(method, devices=1, spec=conditions.NONE, count=3, **changes):
     """State, metrics of each step, config after some steps."""
     mesh = sharding.make_mesh(jax.devices()[:devices])
     config = config_lib.resolve(tiny_config(method, **changes), devices)
     module = methods.load(method)
-    state = jax.device_put(module.init(config, classes, 0), sharding.replicated(mesh))
-    step_fn, found = module.make_train_step(config, classes, mesh), []
+    state = jax.device_put(module.init(config, spec, 0), sharding.replicated(mesh))
+    step_fn, found = module.make_train_step(config, spec, mesh), []
     for step in range(count):
-        state, metrics = step_fn(state, batch_of(mesh, config, step, classes), step)
+        state, metrics = step_fn(state, batch_of(mesh, config, step, spec), step)
         found.append(jax.device_get(metrics))
     return state, found, config
 
 
-def sampler(method, state, config, classes=0):
+def sampler(method, state, config, spec=conditions.NONE):
     module = methods.load(method)
-    draw = module.make_sample(config, classes)
+    draw = module.make_sample(config, spec)
     fields = {f: getattr(state, f) for f in module.SAMPLED}
 
-    def sample(seeds, labels=None, truncation=1.0, toward=0.0):
-        seeds = jnp.asarray(seeds, jnp.uint32)
-        labels = jnp.zeros(len(seeds), jnp.int32) if labels is None else jnp.asarray(labels, jnp.int32)
-        return np.asarray(draw(fields, seeds, labels, jnp.float32(truncation), jnp.float32(toward)))
+    def sample(seeds, condition=None, truncation=1.0, toward=0.0):
+        seeds, condition = jnp.asarray(seeds, jnp.uint32), condition or spec.none(len(seeds))
+        return np.asarray(draw(fields, seeds, condition, jnp.float32(truncation), jnp.float32(toward)))
 
     return sample
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_steps_samples_and_summaries(method):
-    state, found, config = trained(method, classes=3)
+    # Told from the second step on.
+    changes = {"condition.blend_kimg": (0.0, 0.017)}
+    state, found, config = trained(method, spec=SPEC, **changes)
     assert int(state.step) == 3 and int(state.bad_total) == 0
     assert all(np.isfinite(v) for metrics in found for v in metrics.values())
-    sample = sampler(method, state, config, 3)
-    x = sample(range(8), [0, 1, 2, 0, 1, 2, 0, 1])
+    sample = sampler(method, state, config, SPEC)
+    condition = condition_of(SPEC, np.random.default_rng(0), 8)
+    x = sample(range(8), condition)
     assert x.shape == (8, 16, 16, 4) and x.dtype == np.float32 and np.isfinite(x).all()
     order = [5, 0, 3, 3, 7, 1, 2, 6]
-    labels = np.array([0, 1, 2, 0, 1, 2, 0, 1])
-    np.testing.assert_allclose(sample(order, labels[order]), x[order], atol=2e-5)
-    near, far = sample(range(8), labels, toward=1e-3), sample(range(8), labels, toward=1.0)
+    mixed = {name: values[order] for name, values in condition.items()}
+    np.testing.assert_allclose(sample(order, mixed), x[order], atol=2e-5)
+    near, far = sample(range(8), condition, toward=1e-3), sample(range(8), condition, toward=1.0)
     assert 0 < np.abs(near - x).max() < np.abs(far - x).max()
     mesh = sharding.make_mesh(jax.devices()[:1])
-    shown = methods.load(method).make_summaries(config, 3)(state, batch_of(mesh, config, 9, 3))
+    for name in SPEC.names:  # each part of a condition says something
+        without = condition | {name: SPEC.none(8)[name]}
+        assert np.abs(sample(range(8), without) - x).max() > 1e-6, name
+    shown = methods.load(method).make_summaries(config, SPEC)(state, batch_of(mesh, config, 9, SPEC))
     assert shown["scalars"] and all(np.isfinite(v) for v in shown["scalars"].values())
     assert all(v.shape == (16, 16, 16, 4) for v in shown["images"].values())
 
@@ -95,7 +115,7 @@ def test_steps_samples_and_summaries(method):
 def test_devices_do_not_change_the_losses(method):
     losses = []
     for devices in (1, 2):
-        _, found, _ = trained(method, devices)
+        _, found, _ = trained(method, devices, SPEC)
         losses.append([v for m in found for k, v in sorted(m.items()) if k.startswith("loss/")])
     for other in losses[1:]:
         np.testing.assert_allclose(other, losses[0], rtol=1e-5, atol=1e-6)
@@ -106,12 +126,12 @@ def test_a_step_that_is_not_finite_is_skipped(method):
     mesh = sharding.make_mesh(jax.devices()[:1])
     config = config_lib.resolve(tiny_config(method), 1)
     module = methods.load(method)
-    state = module.init(config, 0, 0)
+    state = module.init(config, conditions.NONE, 0)
     poisoned = {f: jax.tree.map(lambda v: v * jnp.nan, getattr(state, f)) for f in list(module.NETWORKS)[-1:]}
     bad = type(state)(**{**{k: getattr(state, k) for k in state.__dataclass_fields__}, **poisoned})
     kept = jax.device_get(getattr(bad, module.SAMPLED[0]))
-    after, _ = module.make_train_step(config, 0, mesh)(
-        jax.device_put(bad, sharding.replicated(mesh)), batch_of(mesh, config, 0, 0), 1
+    after, _ = module.make_train_step(config, conditions.NONE, mesh)(
+        jax.device_put(bad, sharding.replicated(mesh)), batch_of(mesh, config, 0, conditions.NONE), 1
     )
     assert int(after.step) == 1 and int(after.bad_in_a_row) == 1
     jax.tree.map(np.testing.assert_array_equal, kept, jax.device_get(getattr(after, module.SAMPLED[0])))
@@ -128,13 +148,13 @@ def test_a_flow_learns_one_picture():
         1,
     )
     module = methods.load("flow")
-    state = jax.device_put(module.init(config, 0, 0), sharding.replicated(mesh))
-    step_fn = module.make_train_step(config, 0, mesh)
+    state = jax.device_put(module.init(config, conditions.NONE, 0), sharding.replicated(mesh))
+    step_fn = module.make_train_step(config, conditions.NONE, mesh)
     one = np.zeros((16, 16, 4), np.uint8)
     one[4:12, 4:12] = (255, 128, 0, 255)
     for step in range(150):
         batch = {
-            "image": np.tile(one, (16, 1, 1, 1)), "label": np.zeros(16, np.int32),
+            "image": np.tile(one, (16, 1, 1, 1)), "condition": {},
             "sample": np.arange(step * 16, (step + 1) * 16, dtype=np.uint32),
         }  # fmt: skip
         state, _ = step_fn(state, sharding.global_batch(mesh, batch), step)
@@ -148,9 +168,7 @@ def test_r3gan_follows_its_schedules():
     first, half, last = (
         {k: float(v) for k, v in module.schedules(config, jnp.float32(n)).items()} for n in (0, 1e5, 3e5)
     )
-    for name, (start, end) in (
-        config.schedule.items() if False else [(k, v) for k, v in config.schedule.items() if k != "kimg"]
-    ):
+    for name, (start, end) in [(k, v) for k, v in config.schedule.items() if k != "kimg"]:
         np.testing.assert_allclose([first[name], last[name]], [start, end], rtol=1e-5, atol=1e-7)
         np.testing.assert_allclose(half[name], (start + end) / 2, rtol=1e-4, atol=1e-7)
 
@@ -185,7 +203,7 @@ def test_the_real_programs(method, tmp_path):
         line["step"] for line in runs_lib.lines(tmp_path) if any(k.startswith("loss/") for k in line)
     ]
     assert steps_shown == [1, 2, 3, 4] and (tmp_path / "samples.png").exists()
-    drawn = Sampler(str(tmp_path))([3, 4], [0, 0], 1.0)
+    drawn = Sampler(str(tmp_path))([3, 4])
     assert drawn.shape == (2, 16, 16, 4) and drawn.dtype == np.uint8
 
 
@@ -200,7 +218,15 @@ def test_parity_with_the_official_networks(fixture, capsys):
     ("method", "changes", "wanted"),
     [
         ("r3gan", {"model.groups": 3}, "model.groups=3 does not divide the 16 channels"),
-        ("flow", {"sample.guidance": 2.0}, "nothing to guide by"),
+        ("flow", {"sample.guidance": 2.0}, "nothing guides without data.conditions"),
+        (
+            "flow",
+            {"sample.guidance": 2.0, "data.conditions": ("group",), "condition.drop_all": 0.0},
+            "needs images without a condition",
+        ),
+        ("flow", {"model.patch": 3}, "too many for 16 px in patches of 3"),
+        ("dcgan", {"condition.blend_kimg": (2.0, 1.0)}, "the second not below the first"),
+        ("dcgan", {"data.conditions": ("colour",)}, "must be a tuple of names out of"),
         ("flow", {"model.multipliers": (1, 1, 1, 1, 1)}, "too many for 16 px"),
         ("flow", {"sample.solver": "rk4"}, "sample.solver='rk4': must be one of 'euler', 'heun'"),
         ("wgan_gp", {"loss.critic_steps": 0}, "loss.critic_steps=0: must be at least 1"),

@@ -13,16 +13,20 @@ from input_pipeline.errors import DataError
 
 
 def _numbered(count: int) -> pipeline.EmojiData:
-    """Image k is filled with k, its label is k."""
+    """Image k is filled with k, its class is k; its phrases are k and k + 1000."""
     numbers = np.arange(count, dtype=np.int32)
     images = np.broadcast_to(numbers[:, None, None, None], (count, 2, 2, 4)).astype(np.uint8)
-    return pipeline.EmojiData(images, numbers, (), {}, "")
+    vectors = np.arange(2000, dtype=np.float32)[:, None]
+    rows, first = np.stack([numbers, numbers + 1000], 1).reshape(-1), np.arange(count + 1) * 2
+    phrases = pipeline.Phrases(vectors, rows, first)
+    return pipeline.EmojiData(images, {"group": numbers}, {"group": ()}, phrases, {}, "")
 
 
 def _take(data, batch_count, **kwargs):
     stream = pipeline.batches(data, **kwargs)
     drawn = [next(stream) for _ in range(batch_count)]
-    return {k: np.concatenate([b[k] for b in drawn]) for k in drawn[0]}
+    got = {k: np.concatenate([b[k] for b in drawn]) for k in ("image", "sample")}
+    return got | {k: np.concatenate([b["condition"][k] for b in drawn]) for k in ("group", "text")}
 
 
 @settings(max_examples=8, deadline=None)
@@ -30,17 +34,25 @@ def _take(data, batch_count, **kwargs):
 def test_every_epoch_is_a_permutation(count, batch_size, seed):
     got = _take(_numbered(count), -(-3 * count // batch_size), seed=seed, batch_size=batch_size)
     assert (
-        got["image"].dtype == np.uint8 and got["label"].dtype == np.int32 and got["sample"].dtype == np.uint32
+        got["image"].dtype == np.uint8 and got["group"].dtype == np.int32 and got["sample"].dtype == np.uint32
     )
     np.testing.assert_array_equal(got["sample"], np.arange(len(got["sample"])))
-    np.testing.assert_array_equal(got["image"][:, 0, 0, 0], got["label"])
+    np.testing.assert_array_equal(got["image"][:, 0, 0, 0], got["group"])
     for epoch in range(3):
-        assert sorted(got["label"][epoch * count : (epoch + 1) * count]) == list(range(count))
+        assert sorted(got["group"][epoch * count : (epoch + 1) * count]) == list(range(count))
+
+
+def test_phrases_are_the_emoji_s_own_in_turn():
+    got = _take(_numbered(40), 40, seed=0, batch_size=50)
+    np.testing.assert_array_equal(got["text"][:, 0] % 1000, got["group"])
+    assert 0.4 < (got["text"][:, 0] >= 1000).mean() < 0.6
+    of_one = got["text"][got["group"] == 7, 0]
+    assert len(of_one) == 50 and 10 < (of_one >= 1000).sum() < 40
 
 
 def test_epochs_and_seeds_differ():
-    first = _take(_numbered(100), 2, seed=0, batch_size=100)["label"]
-    other = _take(_numbered(100), 1, seed=1, batch_size=100)["label"]
+    first = _take(_numbered(100), 2, seed=0, batch_size=100)["group"]
+    other = _take(_numbered(100), 1, seed=1, batch_size=100)["group"]
     assert (first[:100] != first[100:]).mean() > 0.9
     assert (first[:100] != other).mean() > 0.9
 
@@ -132,7 +144,7 @@ def test_load_is_sorted_and_repeatable(data_dir):
     count = len(data.images)
     assert data.images.shape == (count, 32, 32, 4) and data.images.dtype == np.uint8
     assert (data.images[data.images[..., 3] == 0] == 0).all()
-    assert data.labels.tolist() == [0] * count and data.label_names == ()
+    assert data.classes == data.class_names == {} and data.phrases is None
     assert set(data.columns["domain"]) == {"full"} and set(data.columns["tones"]) == {""}
     assert data.columns["codepoints"].tolist() == sorted(data.columns["codepoints"])
     again = pipeline.load(_config(data_dir))
@@ -173,7 +185,7 @@ def test_filters(fields, check, data_dir):
         ({"domains": ("half",)}, r"data\.domains.*full, line, fill"),
         ({"styles": ("noto",)}, r"data\.styles.*openmoji"),
         ({"tones": "some"}, r"data\.tones"),
-        ({"label": "colour"}, r"data\.label"),
+        ({"conditions": ("colour",)}, r"data\.conditions.*'colour'.*group, subgroup"),
         (
             {"groups": ("Flags",), "subgroups": ("food-fruit",)},
             r"data\.subgroups.*leaves no emoji.*country-flag",
@@ -199,11 +211,26 @@ def test_an_unknown_split_is_refused(data_dir):
 
 
 def test_classes_are_those_of_all_splits(data_dir):
-    parts = [pipeline.load(_config(data_dir, label="group"), s) for s in ("train", "validation")]
-    assert parts[0].label_names == parts[1].label_names == tuple(sorted(parts[0].label_names))
-    for part in parts:
-        assert part.labels.dtype == np.int32
-        assert [part.label_names[i] for i in part.labels] == part.columns["group"].tolist()
+    wanted = _config(data_dir, conditions=("group", "codepoint", "style", "text"), domains=("full", "line"))
+    train, held_out = (
+        pipeline.load(wanted, s, lambda phrases: np.array([[len(p)] for p in phrases]))
+        for s in ("train", "validation")
+    )
+    assert train.class_names == held_out.class_names
+    assert train.class_names["style"] == ("openmoji", "openmoji line")
+    for part in (train, held_out):
+        groups = part.class_names["group"]
+        assert groups == tuple(sorted(groups)) and part.classes["group"].dtype == np.int32
+        assert [groups[i] for i in part.classes["group"]] == part.columns["group"].tolist()
+        full = np.array(part.class_names["style"])[part.classes["style"]] == "openmoji"
+        np.testing.assert_array_equal(full, part.columns["domain"] == "full")
+    # A held-out emoji has no code point that anything was trained on.
+    assert (held_out.classes["codepoint"] == -1).all() and (train.classes["codepoint"] >= 0).all()
+    i = train.columns["codepoints"].tolist().index("1F34E")
+    rows = train.phrases.rows[train.phrases.first[i] : train.phrases.first[i + 1]]
+    called = pipeline.phrases_of({k: v[i : i + 1] for k, v in train.columns.items()})[0]
+    assert "red apple" in called and "pomme rouge" in called
+    assert train.phrases.vectors[rows][:, 0].tolist() == [len(p) for p in called]
 
 
 def test_styles_share_splits(data_dir, other_set, monkeypatch):
@@ -218,8 +245,8 @@ def test_styles_share_splits(data_dir, other_set, monkeypatch):
             of_style.setdefault(style, {})[c] = (split, cluster)
     assert len(of_style["noto"]) > 50
     assert all(of_style["openmoji"][c] == where for c, where in of_style["noto"].items())
-    alone = pipeline.load(_config(data_dir, sources=sources[1:], label="style"))
-    assert alone.label_names == ("noto",) and set(alone.columns["style"]) == {"noto"}
+    alone = pipeline.load(_config(data_dir, sources=sources[1:], conditions=("style",)))
+    assert alone.class_names == {"style": ("noto",)} and set(alone.columns["style"]) == {"noto"}
     both = pipeline.load(_config(data_dir, sources=sources, codepoints=("1F34E",)))
     np.testing.assert_array_equal(both.images[0], both.images[1])  # the same SVG
 

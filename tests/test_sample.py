@@ -116,13 +116,16 @@ def test_a_seed_is_the_same_image_in_any_company(monkeypatch, capsys, drawn, who
     assert (tmp_path / "seed4000000000.png").exists()
     # Less variety at a smaller truncation, none at 0.
     sampler = sample.Sampler(str(whole.workdir))
-    full, half, none = (
-        sampler(list(range(8)), [0] * 8, psi).astype(float).std(0).mean() for psi in (1, 0.5, 0)
-    )
+    full, half, none = (sampler(list(range(8)), None, psi).astype(float).std(0).mean() for psi in (1, 0.5, 0))
     assert full > half > none == 0
 
     refuse = lambda *a: refused(monkeypatch, capsys, *where, tmp_path / "x", *a)  # noqa: E731
-    assert "--label=cat: its classes are none: this run is unconditional" in refuse("--label=cat")
+    for flag, wanted in (
+        ("--group=cat", "--group=cat: this model has no such condition; its conditions: none"),
+        ("--text=cat", "--text=cat: this model has no such condition; its conditions: none"),
+        ("--guidance=2", "--guidance: gan has no such choice (it draws in one step)"),
+    ):
+        assert wanted in refuse(flag)
     there = ", ".join(map(str, runs_lib.sealed(whole.workdir)))
     assert refuse("--step=5").endswith(f"there are: {there}")
     (tmp_path / "file").write_text("")

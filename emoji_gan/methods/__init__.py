@@ -3,16 +3,16 @@
   State                 a frozen dataclass of arrays; the loop reads step, bad_in_a_row, bad_total, rollbacks
   NETWORKS, SAMPLED     fields of the state: the parameters, with their names; what `sample` reads
   resolve(config, num_devices)           fills the method's auto fields and checks its own, in place
-  init(config, num_classes, seed)        the state before the first step
-  make_train_step(config, num_classes, mesh)
-                                         train_step(state, batch, step) -> state, metrics
-  make_sample(config, num_classes)       sample(fields, seeds, labels, truncation, toward) -> images
-  make_summaries(config, num_classes)    summaries(state, batch) -> {'scalars', 'images'}: scalars are
+  init(config, spec, seed)               the state before the first step
+  make_train_step(config, spec, mesh)    train_step(state, batch, step) -> state, metrics
+  make_sample(config, spec)              sample(fields, seeds, condition, truncation, toward) -> images
+  make_summaries(config, spec)           summaries(state, batch) -> {'scalars', 'images'}: scalars are
                                          shown of held-out emoji, images of training ones
 
-`fields` is a dict of SAMPLED. Seeds u32 `b`, labels i32 `b`; truncation f32: 1 is the full variety; toward
+`spec` says which conditions there are, and a condition is a dict of arrays (`emoji_gan.conditions`). `fields`
+is a dict of SAMPLED. Seeds u32 `b`; truncation f32: 1 is the full variety; toward
 f32 in [0, 1]: how far on the way from the seed's latent to a second one of its own. Images are f32
-premultiplied [-1, 1] `b h w 4`; each depends on its own seed, label, truncation and toward only.
+premultiplied [-1, 1] `b h w 4`; each depends on its own seed, condition, truncation and toward only.
 """
 
 import importlib

@@ -11,7 +11,8 @@ import numpy as np
 from flax import nnx
 from jax.sharding import Mesh
 
-from emoji_gan import adversarial, images, losses, rules, steps
+from emoji_gan import adversarial, conditions, images, losses, rules, steps
+from emoji_gan.conditions import Spec
 from emoji_gan.metrics import tree_norm
 from emoji_gan.networks import dcgan
 from emoji_gan.steps import Batch, Metrics
@@ -40,18 +41,18 @@ def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
         config.ema.half_life_kimg = config.batch_size * 10 / 32
 
 
-def make_networks(config: ml_collections.ConfigDict, num_classes: int, seed: int, norm: str = "batch"):
+def make_networks(config: ml_collections.ConfigDict, spec: Spec, seed: int, norm: str = "batch"):
     """Builds generator and discriminator of a resolved config with initial weights from `seed`."""
     m, rng = config.model, np.random.default_rng(seed)
-    common = dict(c_dim=num_classes, resolution=config.data.resolution, width=m.width)
+    common = dict(c_dim=spec.dim, resolution=config.data.resolution, width=m.width)
     g = dcgan.Generator(rng, z_dim=m.z_dim, image_channels=4, **common)
     d = dcgan.Discriminator(rng, image_channels=7 if m.composite else 4, norm=norm, **common)
     return g, d
 
 
-def graphs(config, num_classes: int, norm: str = "batch"):
+def graphs(config, spec: Spec, norm: str = "batch"):
     """The static halves of the networks; their initial weights are drawn and dropped."""
-    g, d = nnx.eval_shape(lambda: make_networks(config, num_classes, 0, norm))
+    g, d = nnx.eval_shape(lambda: make_networks(config, spec, 0, norm))
     return nnx.graphdef(g), nnx.graphdef(d)
 
 
@@ -61,9 +62,9 @@ def optimizers(config):
     return tuple(steps.adam(lr, o.beta1, o.beta2, o.eps) for lr in (o.g_lr, o.d_lr))
 
 
-def init(config: ml_collections.ConfigDict, num_classes: int, seed: int, norm: str = "batch") -> State:
+def init(config: ml_collections.ConfigDict, spec: Spec, seed: int, norm: str = "batch") -> State:
     """The state before the first step, on the default device."""
-    g, d = make_networks(config, num_classes, seed, norm)
+    g, d = make_networks(config, spec, seed, norm)
     _, g_params, moments = nnx.split(g, nnx.Param, dcgan.Buffer)
     g_params, moments, d_params = (nnx.to_pure_dict(s) for s in (g_params, moments, nnx.state(d)))
     g_opt, d_opt = optimizers(config)
@@ -80,13 +81,13 @@ def generate(g_def, params, moments, z, c, by: str):
     return x, nnx.to_pure_dict(nnx.state(g, dcgan.Buffer))
 
 
-def make_train_step(config: ml_collections.ConfigDict, num_classes: int, mesh: Mesh):
+def make_train_step(config: ml_collections.ConfigDict, spec: Spec, mesh: Mesh):
     """Returns `train_step(state, batch, step) -> state, metrics` over the global batch of `mesh`."""
-    g_def, d_def = graphs(config, num_classes)
+    g_def, d_def = graphs(config, spec)
     g_opt, d_opt = optimizers(config)
 
     def main(state: State, batch: Batch) -> tuple[State, Metrics]:
-        c, real = steps.classes(batch["label"], num_classes), images.to_model(batch["image"])
+        c, real = conditions.told(spec, config, batch), images.to_model(batch["image"])
         z_keys, real_keys, fake_keys, colour_keys = (
             steps.keys_of(config, state.rollbacks, batch["sample"], i) for i in range(4)
         )
@@ -140,22 +141,22 @@ def make_train_step(config: ml_collections.ConfigDict, num_classes: int, mesh: M
 
 
 def make_sample(
-    config: ml_collections.ConfigDict, num_classes: int, norm: str = "batch"
+    config: ml_collections.ConfigDict, spec: Spec, norm: str = "batch"
 ) -> Callable[..., jax.Array]:
-    """Returns `sample(fields, seeds, labels, truncation, toward) -> images`, jitted; truncation scales z."""
-    g_def, _ = graphs(config, num_classes, norm)
+    """Returns `sample(fields, seeds, condition, truncation, toward)`, jitted; truncation scales z."""
+    g_def, _ = graphs(config, spec, norm)
 
-    def sample(fields: dict[str, Any], seeds, labels, truncation, toward):
+    def sample(fields: dict[str, Any], seeds, condition, truncation, toward):
         z = steps.latents(seeds, (config.model.z_dim,), truncation, toward)
-        c = steps.classes(labels, num_classes)
+        c = conditions.encode(spec, condition)
         return generate(g_def, fields["g_ema"], fields["moments"], z, c, "kept")[0]
 
     return jax.jit(sample)
 
 
-def make_summaries(config: ml_collections.ConfigDict, num_classes: int, norm: str = "batch"):
+def make_summaries(config: ml_collections.ConfigDict, spec: Spec, norm: str = "batch"):
     """See `adversarial.make_summaries`."""
-    _, d_def = graphs(config, num_classes, norm)
+    _, d_def = graphs(config, spec, norm)
     return adversarial.make_summaries(
-        config, lambda state, x, c: nnx.merge(d_def, state.d)(x, c, "batch"), num_classes
+        config, lambda state, x, c: nnx.merge(d_def, state.d)(x, c, "batch"), spec
     )

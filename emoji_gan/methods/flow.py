@@ -15,7 +15,8 @@ import numpy as np
 from flax import nnx
 from jax.sharding import Mesh
 
-from emoji_gan import images, rules, steps
+from emoji_gan import conditions, images, rules, steps
+from emoji_gan.conditions import Spec
 from emoji_gan.metrics import tree_norm
 from emoji_gan.networks import unet
 from emoji_gan.steps import Batch, Metrics
@@ -38,9 +39,8 @@ class State:
 
 
 _RULES = {
-    **{f"model.{name}": rules.at_least(1) for name in ("width", "blocks", "heads")},
+    **{f"model.{name}": rules.at_least(1) for name in ("width", "blocks", "heads", "patch")},
     "model.multipliers": (lambda v: len(v) and all(m >= 1 for m in v), "a tuple of numbers, at least 1"),
-    "loss.drop_class": rules.SHARE,
     "optim.lr": rules.POSITIVE,
     "optim.warmup_kimg": rules.at_least(0),
     "sample.steps": rules.at_least(1),
@@ -53,12 +53,15 @@ def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
     """Fills the auto fields, in place."""
     rules.check(config, _RULES)
     halvings = len(config.model.multipliers) - 1
-    if config.data.resolution >> halvings < 2:
+    px, patch = config.data.resolution, config.model.patch
+    if px % patch or px // patch >> halvings < 2:
         raise rules.UserError(
-            f"model.multipliers: {halvings} halvings are too many for {config.data.resolution} px"
+            f"model.multipliers: {halvings} halvings are too many for {px} px in patches of {patch}"
         )
-    if config.sample.guidance != 1 and not config.data.label:
-        raise rules.UserError("sample.guidance: there is nothing to guide by without data.label; set it to 1")
+    if config.sample.guidance != 1 and not config.data.conditions:
+        raise rules.UserError("sample.guidance: nothing guides without data.conditions; set it to 1")
+    if config.sample.guidance != 1 and not config.condition.drop_all:
+        raise rules.UserError("sample.guidance: needs images without a condition; condition.drop_all above 0")
     if config.batch_size is None:
         config.batch_size = -(-64 // num_devices) * num_devices
     rules.check_batch(config.batch_size, num_devices)
@@ -66,22 +69,22 @@ def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
         config.ema.half_life_kimg = config.batch_size * 10 / 32
 
 
-def make_network(config: ml_collections.ConfigDict, num_classes: int, seed: int) -> unet.UNet:
+def make_network(config: ml_collections.ConfigDict, spec: Spec, seed: int) -> unet.UNet:
     """Builds the network of a resolved config with initial weights from `seed`."""
     m = config.model
     return unet.UNet(
-        np.random.default_rng(seed), c_dim=num_classes, widths=[m.width * k for k in m.multipliers],
-        blocks=m.blocks, heads=m.heads,
+        np.random.default_rng(seed), c_dim=spec.dim, widths=[m.width * k for k in m.multipliers],
+        blocks=m.blocks, heads=m.heads, patch=m.patch,
     )  # fmt: skip
 
 
-def _graph(config, num_classes):
-    return nnx.graphdef(nnx.eval_shape(lambda: make_network(config, num_classes, 0)))
+def _graph(config, spec):
+    return nnx.graphdef(nnx.eval_shape(lambda: make_network(config, spec, 0)))
 
 
-def init(config: ml_collections.ConfigDict, num_classes: int, seed: int) -> State:
+def init(config: ml_collections.ConfigDict, spec: Spec, seed: int) -> State:
     """The state before the first step, on the default device."""
-    v = nnx.to_pure_dict(nnx.state(make_network(config, num_classes, seed)))
+    v = nnx.to_pure_dict(nnx.state(make_network(config, spec, seed)))
     counts = {k: jnp.zeros((), jnp.int32) for k in ("step", "bad_in_a_row", "bad_total", "rollbacks")}
     opt = _optimizer(config).init(v)
     return State(v=v, v_ema=jax.tree.map(jnp.copy, v), opt=opt, **counts)
@@ -92,22 +95,17 @@ def _optimizer(config):
     return steps.adam(1.0, o.beta1, o.beta2, o.eps)  # scaled by the warm-up afterwards
 
 
-def make_train_step(config: ml_collections.ConfigDict, num_classes: int, mesh: Mesh):
+def make_train_step(config: ml_collections.ConfigDict, spec: Spec, mesh: Mesh):
     """Returns `train_step(state, batch, step) -> state, metrics` over the global batch of `mesh`."""
-    dtype, graph, optimizer = jnp.dtype(config.dtype), _graph(config, num_classes), _optimizer(config)
+    dtype, graph, optimizer = jnp.dtype(config.dtype), _graph(config, spec), _optimizer(config)
 
     def main(state: State, batch: Batch) -> tuple[State, Metrics]:
-        noise_keys, t_keys, drop_keys = (
-            steps.keys_of(config, state.rollbacks, batch["sample"], i) for i in range(3)
-        )
+        noise_keys, t_keys = (steps.keys_of(config, state.rollbacks, batch["sample"], i) for i in range(2))
         real = images.to_model(batch["image"])
-        label = None
-        if num_classes:  # now and then none is given, so that samples can be guided (2207.12598)
-            dropped = jax.vmap(jax.random.uniform)(drop_keys) < config.loss.drop_class
-            label = jnp.where(dropped, num_classes, batch["label"])
+        c = conditions.told(spec, config, batch)
 
         def loss(params):
-            return velocity_loss(graph, params, real, label, noise_keys, t_keys, dtype).mean()
+            return velocity_loss(graph, params, real, c, noise_keys, t_keys, dtype).mean()
 
         value, grads = steps.mean(jax.value_and_grad(loss)(state.v))
         seen, norm = steps.images_seen(state, config), tree_norm(grads)
@@ -133,31 +131,29 @@ def make_train_step(config: ml_collections.ConfigDict, num_classes: int, mesh: M
     return train_step
 
 
-def velocity_loss(graph, params, real, label, noise_keys, t_keys, dtype) -> jax.Array:
+def velocity_loss(graph, params, real, c, noise_keys, t_keys, dtype) -> jax.Array:
     """Mean square `b` of what the velocity at a random place of the way is off (2210.02747, equation 23)."""
     noise = steps.normal(noise_keys, *real.shape[1:])
     t = jax.nn.sigmoid(steps.normal(t_keys))  # more often midway (2403.03206, section 3.1)
     share = t[:, None, None, None]
-    v = nnx.merge(graph, params)((1 - share) * noise + share * real, t, label, dtype)
+    v = nnx.merge(graph, params)((1 - share) * noise + share * real, t, c, dtype)
     return jnp.mean(jnp.square(v - (real - noise)), (1, 2, 3))
 
 
-def make_sample(config: ml_collections.ConfigDict, num_classes: int) -> Callable[..., jax.Array]:
-    """Returns `sample(fields, seeds, labels, truncation, toward)`, jitted; truncation scales the noise."""
-    graph, res, count = _graph(config, num_classes), config.data.resolution, config.sample.steps
+def make_sample(config: ml_collections.ConfigDict, spec: Spec) -> Callable[..., jax.Array]:
+    """Returns `sample(fields, seeds, condition, truncation, toward)`, jitted; truncation scales the noise."""
+    graph, res, count = _graph(config, spec), config.data.resolution, config.sample.steps
     guidance = config.sample.guidance
 
-    def sample(fields: dict[str, Any], seeds, labels, truncation, toward):
-        network = nnx.merge(graph, fields["v_ema"])
+    def sample(fields: dict[str, Any], seeds, condition, truncation, toward):
+        network, c = nnx.merge(graph, fields["v_ema"]), conditions.encode(spec, condition)
 
         def velocity(x, t):
             t = jnp.full(len(x), t, jnp.float32)
-            if not num_classes:
-                return network(x, t, None)
-            given = network(x, t, labels)
+            given = network(x, t, c)
             if guidance == 1:
                 return given
-            without = network(x, t, jnp.full_like(labels, num_classes))
+            without = network(x, t, jnp.zeros_like(c))
             return without + guidance * (given - without)
 
         def euler(x, i):
@@ -173,15 +169,15 @@ def make_sample(config: ml_collections.ConfigDict, num_classes: int) -> Callable
     return jax.jit(sample)
 
 
-def make_summaries(config: ml_collections.ConfigDict, num_classes: int):
+def make_summaries(config: ml_collections.ConfigDict, spec: Spec):
     """The loss of held-out emoji: above that of training ones, these are being memorised."""
-    graph = _graph(config, num_classes)
+    graph = _graph(config, spec)
 
     @jax.jit
     def summaries(state: State, batch: Batch):
         keys = [steps.keys_of(config, jnp.int32(0), batch["sample"], i) for i in range(2)]
-        label = batch["label"] if num_classes else None
-        loss = velocity_loss(graph, state.v_ema, images.to_model(batch["image"]), label, *keys, jnp.float32)
+        c = conditions.encode(spec, batch["condition"])
+        loss = velocity_loss(graph, state.v_ema, images.to_model(batch["image"]), c, *keys, jnp.float32)
         return {"scalars": {"loss/validation": loss.mean()}, "images": {}}
 
     return summaries

@@ -19,7 +19,8 @@ import numpy as np
 from flax import nnx
 from jax.sharding import Mesh
 
-from emoji_gan import adversarial, images, losses, rules, steps
+from emoji_gan import adversarial, conditions, images, losses, rules, steps
+from emoji_gan.conditions import Spec
 from emoji_gan.metrics import tree_norm
 from emoji_gan.networks import stylegan2
 from emoji_gan.steps import Batch, Metrics, lerp
@@ -78,11 +79,11 @@ def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
         config.ema.half_life_kimg = config.batch_size * 10 / 32
 
 
-def make_networks(config: ml_collections.ConfigDict, num_classes: int, seed: int):
+def make_networks(config: ml_collections.ConfigDict, spec: Spec, seed: int):
     """Builds generator and discriminator of a resolved config with initial weights from `seed`."""
     m, res = config.model, config.data.resolution
     common = dict(
-        c_dim=num_classes, resolution=res, channel_base=m.channel_base, channel_max=m.channel_max
+        c_dim=spec.dim, resolution=res, channel_base=m.channel_base, channel_max=m.channel_max
     )  # fmt: skip
     rng = np.random.default_rng(seed)
     g = stylegan2.Generator(
@@ -96,9 +97,9 @@ def make_networks(config: ml_collections.ConfigDict, num_classes: int, seed: int
     return g, d
 
 
-def _graphs(config, num_classes):
+def _graphs(config, spec):
     """The static halves of the networks; their initial weights are drawn and dropped."""
-    g, d = nnx.eval_shape(lambda: make_networks(config, num_classes, 0))
+    g, d = nnx.eval_shape(lambda: make_networks(config, spec, 0))
     return nnx.graphdef(g), nnx.graphdef(d)
 
 
@@ -114,15 +115,15 @@ def _optimizers(config):
     return _adam(config, config.optim.g_lr, g_every), _adam(config, config.optim.d_lr, d_every)
 
 
-def init(config: ml_collections.ConfigDict, num_classes: int, seed: int) -> State:
+def init(config: ml_collections.ConfigDict, spec: Spec, seed: int) -> State:
     """Returns the state before the first step, on the default device; `jax.eval_shape` of it gives shapes.
 
     Args:
       config: resolved.
-      num_classes: of the condition; 0: unconditional.
+      spec: of the conditions.
       seed: of the initial weights.
     """
-    g, d = make_networks(config, num_classes, seed)
+    g, d = make_networks(config, spec, seed)
     _, g_params, buffers = nnx.split(g, nnx.Param, stylegan2.Buffer)
     g_params, d_params, buffers = (nnx.to_pure_dict(s) for s in (g_params, nnx.state(d), buffers))
     g_opt, d_opt = _optimizers(config)
@@ -134,21 +135,21 @@ def init(config: ml_collections.ConfigDict, num_classes: int, seed: int) -> Stat
     )  # fmt: skip
 
 
-def make_train_step(config: ml_collections.ConfigDict, num_classes: int, mesh: Mesh):
+def make_train_step(config: ml_collections.ConfigDict, spec: Spec, mesh: Mesh):
     """Returns `train_step(state, batch, step) -> state, metrics` over the global batch of `mesh`.
 
     `step` is the host's count, equal to `state.step`: it decides which lazy regularisers run. The state is
     donated. Metrics are f32 scalars; those of a regulariser are there on its steps only.
     """
     dtype = jnp.dtype(config.dtype)
-    g_def, d_def = _graphs(config, num_classes)
+    g_def, d_def = _graphs(config, spec)
     g_opt, d_opt = _optimizers(config)
 
     def keys_of(state, batch, purpose: int):
         return steps.keys_of(config, state.rollbacks, batch["sample"], purpose)
 
-    def classes(batch):
-        return steps.classes(batch["label"], num_classes)
+    def told(batch):
+        return conditions.told(spec, config, batch)
 
     def latents(g, keys, c):
         """ws `b num_ws w_dim` with style mixing (1812.04948, section 3.1), and w `b w_dim`."""
@@ -170,7 +171,7 @@ def make_train_step(config: ml_collections.ConfigDict, num_classes: int, mesh: M
     # ---- the adversarial step ----------------------------------------------------------------------------
 
     def main(state: State, batch: Batch) -> tuple[State, Metrics]:
-        c, real = classes(batch), images.to_model(batch["image"])
+        c, real = told(batch), images.to_model(batch["image"])
         g_keys, d_keys, real_keys, colour_keys, g_noise, d_noise, g_aug, d_aug = (
             keys_of(state, batch, i) for i in range(8)
         )
@@ -228,7 +229,7 @@ def make_train_step(config: ml_collections.ConfigDict, num_classes: int, mesh: M
 
     def path_length(state: State, batch: Batch) -> tuple[State, Metrics]:
         batch = jax.tree.map(lambda x: x[:: config.loss.pl_batch_shrink], batch)
-        c = classes(batch)
+        c = told(batch)
         keys, noise_keys, y_keys = (keys_of(state, batch, i) for i in (8, 9, 10))
         res = config.data.resolution
         y = jax.vmap(lambda k: jax.random.normal(k, (res, res, 4)))(y_keys) / res
@@ -250,7 +251,7 @@ def make_train_step(config: ml_collections.ConfigDict, num_classes: int, mesh: M
         }  # fmt: skip
 
     def r1(state: State, batch: Batch) -> tuple[State, Metrics]:
-        c, real = classes(batch), images.to_model(batch["image"])
+        c, real = told(batch), images.to_model(batch["image"])
         real_keys, colour_keys = (keys_of(state, batch, i) for i in (11, 12))
 
         def loss(d_params):
@@ -296,16 +297,16 @@ def make_train_step(config: ml_collections.ConfigDict, num_classes: int, mesh: M
 # ---- using a trained state -------------------------------------------------------------------------------
 
 
-def make_sample(config: ml_collections.ConfigDict, num_classes: int) -> Callable[..., jax.Array]:
-    """Returns `sample(fields, seeds, labels, truncation, toward) -> images`, jitted.
+def make_sample(config: ml_collections.ConfigDict, spec: Spec) -> Callable[..., jax.Array]:
+    """Returns `sample(fields, seeds, condition, truncation, toward) -> images`, jitted.
 
     Noise inputs are constant. `toward` leads through W, in which images change evenly (1812.04948).
     """
-    g_def, _ = _graphs(config, num_classes)
+    g_def, _ = _graphs(config, spec)
 
-    def sample(fields, seeds, labels, truncation, toward):
+    def sample(fields, seeds, condition, truncation, toward):
         g = nnx.merge(g_def, fields["g_ema"], fields["buffers"])
-        keys, c = steps.seed_keys(seeds), steps.classes(labels, num_classes)
+        keys, c = steps.seed_keys(seeds), conditions.encode(spec, condition)
 
         def w_of(keys):
             return g.mapping(steps.normal(keys, config.model.z_dim), c)
@@ -318,9 +319,7 @@ def make_sample(config: ml_collections.ConfigDict, num_classes: int) -> Callable
     return jax.jit(sample)
 
 
-def make_summaries(config: ml_collections.ConfigDict, num_classes: int):
+def make_summaries(config: ml_collections.ConfigDict, spec: Spec):
     """See `adversarial.make_summaries`."""
-    _, d_def = _graphs(config, num_classes)
-    return adversarial.make_summaries(
-        config, lambda state, x, c: nnx.merge(d_def, state.d)(x, c), num_classes
-    )
+    _, d_def = _graphs(config, spec)
+    return adversarial.make_summaries(config, lambda state, x, c: nnx.merge(d_def, state.d)(x, c), spec)

@@ -15,7 +15,8 @@ import numpy as np
 from flax import nnx
 from jax.sharding import Mesh
 
-from emoji_gan import adversarial, images, losses, rules, steps
+from emoji_gan import adversarial, conditions, images, losses, rules, steps
+from emoji_gan.conditions import Spec
 from emoji_gan.metrics import tree_norm
 from emoji_gan.networks import r3gan
 from emoji_gan.steps import Batch, Metrics
@@ -49,12 +50,12 @@ def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
     config.ema.half_life_kimg = float(config.schedule.ema_kimg[1])
 
 
-def make_networks(config: ml_collections.ConfigDict, num_classes: int, seed: int):
+def make_networks(config: ml_collections.ConfigDict, spec: Spec, seed: int):
     """Builds generator and discriminator of a resolved config with initial weights from `seed`."""
     m, rng = config.model, np.random.default_rng(seed)
     stages = config.data.resolution.bit_length() - 2  # 4 px to the resolution
     common = dict(
-        c_dim=num_classes, widths=[m.width] * stages, groups=[m.groups] * stages, count=m.blocks,
+        c_dim=spec.dim, widths=[m.width] * stages, groups=[m.groups] * stages, count=m.blocks,
         expansion=m.expansion,
     )  # fmt: skip
     g = r3gan.Generator(rng, z_dim=m.z_dim, image_channels=4, **common)
@@ -62,14 +63,14 @@ def make_networks(config: ml_collections.ConfigDict, num_classes: int, seed: int
     return g, d
 
 
-def _graphs(config, num_classes):
-    g, d = nnx.eval_shape(lambda: make_networks(config, num_classes, 0))
+def _graphs(config, spec):
+    g, d = nnx.eval_shape(lambda: make_networks(config, spec, 0))
     return nnx.graphdef(g), nnx.graphdef(d)
 
 
-def init(config: ml_collections.ConfigDict, num_classes: int, seed: int) -> State:
+def init(config: ml_collections.ConfigDict, spec: Spec, seed: int) -> State:
     """The state before the first step, on the default device."""
-    g, d = (nnx.to_pure_dict(nnx.state(x)) for x in make_networks(config, num_classes, seed))
+    g, d = (nnx.to_pure_dict(nnx.state(x)) for x in make_networks(config, spec, seed))
     return State(
         **adversarial.counters(config), g=g, d=d, g_ema=jax.tree.map(jnp.copy, g),
         g_opt=jax.tree.map(jnp.zeros_like, g), d_opt=jax.tree.map(jnp.zeros_like, d),
@@ -92,20 +93,20 @@ def _rms_step(params, squares, grads, lr, beta2, step):
     return jax.tree.map(jnp.add, params, updates), squares, tree_norm(updates)
 
 
-def make_train_step(config: ml_collections.ConfigDict, num_classes: int, mesh: Mesh):
+def make_train_step(config: ml_collections.ConfigDict, spec: Spec, mesh: Mesh):
     """Returns `train_step(state, batch, step) -> state, metrics` over the global batch of `mesh`.
 
     The penalties run every `loss.penalty_every` steps, then so many times as strong.
     """
     dtype = jnp.dtype(config.dtype)
-    g_def, d_def = _graphs(config, num_classes)
+    g_def, d_def = _graphs(config, spec)
     every = config.loss.penalty_every
 
     def step_of(penalised: bool) -> Callable:
         def main(state: State, batch: Batch) -> tuple[State, Metrics]:
             now = schedules(config, steps.images_seen(state, config))
             state = dataclasses.replace(state, ada_p=now["p"])
-            c, real = steps.classes(batch["label"], num_classes), images.to_model(batch["image"])
+            c, real = conditions.told(spec, config, batch), images.to_model(batch["image"])
             g_keys, d_keys, real_keys, colour_keys, g_aug, d_aug, g_real_keys = (
                 steps.keys_of(config, state.rollbacks, batch["sample"], i) for i in range(7)
             )
@@ -171,20 +172,18 @@ def make_train_step(config: ml_collections.ConfigDict, num_classes: int, mesh: M
     return train_step
 
 
-def make_sample(config: ml_collections.ConfigDict, num_classes: int) -> Callable[..., jax.Array]:
-    """Returns `sample(fields, seeds, labels, truncation, toward) -> images`, jitted; truncation scales z."""
-    g_def, _ = _graphs(config, num_classes)
+def make_sample(config: ml_collections.ConfigDict, spec: Spec) -> Callable[..., jax.Array]:
+    """Returns `sample(fields, seeds, condition, truncation, toward)`, jitted; truncation scales z."""
+    g_def, _ = _graphs(config, spec)
 
-    def sample(fields: dict[str, Any], seeds, labels, truncation, toward):
+    def sample(fields: dict[str, Any], seeds, condition, truncation, toward):
         z = steps.latents(seeds, (config.model.z_dim,), truncation, toward)
-        return nnx.merge(g_def, fields["g_ema"])(z, steps.classes(labels, num_classes))
+        return nnx.merge(g_def, fields["g_ema"])(z, conditions.encode(spec, condition))
 
     return jax.jit(sample)
 
 
-def make_summaries(config: ml_collections.ConfigDict, num_classes: int):
+def make_summaries(config: ml_collections.ConfigDict, spec: Spec):
     """See `adversarial.make_summaries`."""
-    _, d_def = _graphs(config, num_classes)
-    return adversarial.make_summaries(
-        config, lambda state, x, c: nnx.merge(d_def, state.d)(x, c), num_classes
-    )
+    _, d_def = _graphs(config, spec)
+    return adversarial.make_summaries(config, lambda state, x, c: nnx.merge(d_def, state.d)(x, c), spec)

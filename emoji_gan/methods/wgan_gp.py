@@ -13,7 +13,8 @@ import ml_collections
 from flax import nnx
 from jax.sharding import Mesh
 
-from emoji_gan import adversarial, images, losses, rules, steps
+from emoji_gan import adversarial, conditions, images, losses, rules, steps
+from emoji_gan.conditions import Spec
 from emoji_gan.methods import dcgan
 from emoji_gan.metrics import tree_norm
 from emoji_gan.steps import Batch, Metrics
@@ -31,9 +32,9 @@ def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
     dcgan.resolve(config, num_devices)
 
 
-def make_train_step(config: ml_collections.ConfigDict, num_classes: int, mesh: Mesh):
+def make_train_step(config: ml_collections.ConfigDict, spec: Spec, mesh: Mesh):
     """Returns `train_step(state, batch, step) -> state, metrics` over the global batch of `mesh`."""
-    g_def, d_def = dcgan.graphs(config, num_classes, "none")
+    g_def, d_def = dcgan.graphs(config, spec, "none")
     g_opt, d_opt = dcgan.optimizers(config)
     z_dim = config.model.z_dim
 
@@ -42,7 +43,7 @@ def make_train_step(config: ml_collections.ConfigDict, num_classes: int, mesh: M
         return nnx.merge(d_def, params)(x, c, "mesh")
 
     def critic(state: State, batch: Batch) -> tuple[State, Metrics]:
-        c, real = steps.classes(batch["label"], num_classes), images.to_model(batch["image"])
+        c, real = conditions.told(spec, config, batch), images.to_model(batch["image"])
         z_keys, d_keys, colour_keys, mix_keys = (
             steps.keys_of(config, state.rollbacks, batch["sample"], i) for i in range(4)
         )
@@ -77,7 +78,7 @@ def make_train_step(config: ml_collections.ConfigDict, num_classes: int, mesh: M
         return adversarial.move_p(new, config), metrics | steps.bad_steps(new)
 
     def generator(state: State, batch: Batch) -> tuple[State, Metrics]:
-        c = steps.classes(batch["label"], num_classes)
+        c = conditions.told(spec, config, batch)
         z_keys, d_keys, colour_keys = (
             steps.keys_of(config, state.rollbacks, batch["sample"], i) for i in (4, 5, 6)
         )

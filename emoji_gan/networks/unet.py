@@ -1,6 +1,6 @@
 """A small U-Net for flows and diffusion (2006.11239): residual blocks, attention on the smallest map.
 
-Each block is scaled and shifted by the time and the class (2105.05233, section 3.3).
+Each block is scaled and shifted by the time and the condition (2105.05233, section 3.3).
 """
 
 import math
@@ -97,26 +97,40 @@ def _halve(x):
     return x.reshape(b, h // 2, 2, w // 2, 2, c).mean((2, 4))
 
 
+def _to_patches(x, p):
+    b, h, w, c = x.shape
+    return x.reshape(b, h // p, p, w // p, p, c).transpose(0, 1, 3, 2, 4, 5).reshape(b, h // p, w // p, -1)
+
+
+def _from_patches(x, p):
+    b, h, w, _ = x.shape
+    return x.reshape(b, h, w, p, p, -1).transpose(0, 1, 3, 2, 4, 5).reshape(b, h * p, w * p, -1)
+
+
 class UNet(nnx.Module):
-    """Noisy images, times and classes to a field of the images' shape.
+    """Noisy images, times and conditions to a field of the images' shape.
 
     Args:
       rng: of the initial weights.
-      c_dim: classes, to which one more says that none is given.
-      widths: channels at the resolution, half of it, ...
+      c_dim: of the condition; 0: none.
+      widths: channels of the largest map, of half its size, ...
       blocks: residual blocks on every map on the way down; one more on the way up.
       heads: of the attention.
+      patch: px; the largest map has a place for each square of so many.
       image_channels: of the images.
     """
 
     def __init__(
-        self, rng, *, c_dim: int, widths: Sequence[int], blocks: int, heads: int, image_channels: int = 4
-    ):
+        self, rng, *, c_dim: int, widths: Sequence[int], blocks: int, heads: int, patch: int = 1,
+        image_channels: int = 4,
+    ):  # fmt: skip
         n = 4 * widths[0]
         self.time0, self.time1 = Dense(rng, widths[0], n), Dense(rng, n, n)
         if c_dim:
-            self.classes = nnx.Param(jnp.asarray(rng.standard_normal((c_dim + 1, n), np.float32)))
-        self.enter = Conv(rng, image_channels, widths[0])
+            # Each part of a condition has length 1, however long its vector.
+            self.condition0 = _normal(rng, c_dim, n, fan_in=1)
+            self.condition1 = Dense(rng, n, n)
+        self.enter = Conv(rng, image_channels * patch**2, widths[0])
         kept, last = [widths[0]], widths[0]
         down, up = [], []
         for width in widths:
@@ -130,11 +144,11 @@ class UNet(nnx.Module):
                 up.append(Block(rng, last + kept.pop(), width, n))
                 last = width
         self.down, self.up = nnx.List(down), nnx.List(up)
-        self.leave = Conv(rng, last, image_channels, zero=True)
-        self.levels, self.blocks, self.width = len(widths), blocks, widths[0]
+        self.leave = Conv(rng, last, image_channels * patch**2, zero=True)
+        self.blocks, self.width, self.patch = blocks, widths[0], patch
 
-    def __call__(self, x, t, label, dtype=jnp.float32):
-        """x f32 `b h w c`, t f32 `b` in [0, 1], label i32 `b` or None to f32 `b h w c`."""
+    def __call__(self, x, t, c, dtype=jnp.float32):
+        """x f32 `b h w c`, t f32 `b` in [0, 1], c f32 `b c_dim` or None to f32 `b h w c`."""
         # Sines of geometrically spaced frequencies (1706.03762, section 3.5).
         frequency = jnp.exp(
             -math.log(1000.0) * jnp.arange(self.width // 2, dtype=jnp.float32) / (self.width // 2)
@@ -142,10 +156,10 @@ class UNet(nnx.Module):
         angle = 1000.0 * t[:, None] * frequency[None]
         condition = jax.nn.silu(self.time0(jnp.concatenate([jnp.sin(angle), jnp.cos(angle)], 1)))
         condition = self.time1(condition)
-        if label is not None:
-            condition = condition + self.classes[...][label]
+        if c is not None:
+            condition = condition + self.condition1(jax.nn.silu(c @ self.condition0[...]))
         condition = jax.nn.silu(condition)
-        x = self.enter(x.astype(dtype))
+        x = self.enter(_to_patches(x.astype(dtype), self.patch))
         kept = [x]
         for i, block in enumerate(self.down):
             x = block(_halve(x) if i and i % self.blocks == 0 else x, condition)
@@ -156,4 +170,4 @@ class UNet(nnx.Module):
             if skip.shape[1] != x.shape[1]:
                 x = jnp.repeat(jnp.repeat(x, 2, 1), 2, 2)
             x = block(jnp.concatenate([x, skip], -1), condition)
-        return self.leave(jax.nn.silu(_normalise(x))).astype(jnp.float32)
+        return _from_patches(self.leave(jax.nn.silu(_normalise(x))), self.patch).astype(jnp.float32)

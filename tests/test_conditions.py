@@ -1,0 +1,165 @@
+"""Conditions: what a model may be asked for, from the data to the command line."""
+
+import sys
+
+import jax.numpy as jnp
+import numpy as np
+import PIL.Image
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from configs import default
+from emoji_gan import conditions, errors, model_file, sample
+from emoji_gan.errors import UserError
+from eval import encoder
+from tests import runs as runs_lib
+
+SPEC = conditions.Spec((("group", ("Animals", "Food")), ("style", ("a", "a line"))), 3, "hash")
+
+
+def batch_of(count, first=0):
+    text = np.tile(np.float32([[1, 0, 0]]), (count, 1))
+    ones = np.ones(count, np.int32)
+    samples = np.arange(first, first + count, dtype=np.uint32)
+    return {"condition": {"group": ones, "style": 0 * ones, "text": text}, "sample": samples}
+
+
+def told(spec=SPEC, first=0, count=4096, **changes):
+    config = default.get_config()
+    config.condition.update(changes)
+    return np.asarray(conditions.told(spec, config, batch_of(count, first)))
+
+
+def test_a_vector_has_a_part_for_each_condition():
+    batch = batch_of(2)["condition"]
+    found = np.asarray(conditions.encode(SPEC, batch))
+    np.testing.assert_array_equal(found, [[0, 1, 1, 0, 1, 0, 0]] * 2)
+    # What is missing, or -1, or 0, is not given: the same vector.
+    for part in ({"group": np.int32([1, 1])}, SPEC.none(2) | {"group": np.int32([1, 1])}):
+        np.testing.assert_array_equal(conditions.encode(SPEC, part), [[0, 1, 0, 0, 0, 0, 0]] * 2)
+    assert conditions.encode(conditions.NONE, {}) is None
+    assert conditions.Spec.from_json(SPEC.to_json()) == SPEC and hash(SPEC)
+
+
+def test_some_images_come_without_conditions():
+    found = told(drop_all=0.25, drop_each=0.5)
+    group, style, text = (found[:, i : i + 2].any(1) for i in (0, 2, 4))
+    nothing = ~(group | style | text)
+    assert abs(group.mean() - 0.75 * 0.5) < 0.03 and abs(nothing.mean() - (0.25 + 0.75 / 8)) < 0.03
+    assert abs((group & style).mean() - 0.75 / 4) < 0.03
+    np.testing.assert_array_equal(told(drop_all=0.0, drop_each=0.0, count=5), [[0, 1, 1, 0, 1, 0, 0]] * 5)
+    np.testing.assert_array_equal(found[100:110], told(first=100, count=10, drop_all=0.25, drop_each=0.5))
+
+
+def test_conditions_blend_in():
+    shares = [
+        told(first=kimg * 1000, drop_all=0.0, drop_each=0.0, blend_kimg=(10.0, 30.0)).any(1).mean()
+        for kimg in (0, 18, 40)
+    ]
+    assert shares[0] == 0 and 0.4 < shares[1] < 0.6 and shares[2] == 1
+
+
+def test_classes_are_found_by_a_part_of_their_name():
+    assert [SPEC.number("group", value) for value in ("Food", "ani", "O")] == [1, 0, 1]
+    assert SPEC.number("style", "a") == 0 and SPEC.number("style", "line") == 1
+    for name, value, wanted in (
+        ("group", "Flags", "no such class; choose from Animals, Food"),
+        ("style", "A", "several fit; choose from a, a line"),
+        ("tone", "dark", "no such condition; its conditions: group, style, text"),
+    ):
+        with pytest.raises(UserError, match=wanted):
+            SPEC.number(name, value)
+
+
+@settings(deadline=None)  # one core may be busy
+@given(st.text(max_size=20))
+def test_any_phrase_is_a_point_or_refused_in_one_line(phrase):
+    try:
+        point = PHRASES.ask(phrase)
+    except UserError as e:
+        assert "\n" not in str(e).replace(repr(phrase), "")
+    else:
+        np.testing.assert_allclose(np.linalg.norm(point), 1, atol=1e-3)
+
+
+PHRASES = encoder.PhraseEncoder()
+
+
+def test_phrases_in_english_and_french():
+    for phrase in ("smiling cat", "chat souriant", "Châts souriants", "a big RED apple", "pomme"):
+        assert PHRASES.ask(phrase).shape == (192,)
+    for phrase in ("xqzvw kjhgf", "", "!?", "zz9"):
+        with pytest.raises(UserError, match="no word of it is known"):
+            PHRASES.ask(phrase)
+    with pytest.raises(UserError, match=r"near are .*smile"):
+        PHRASES.ask("smmmile")
+    many = [f"cat {i}" for i in range(700)]
+    np.testing.assert_allclose(PHRASES(many)[699], PHRASES(["cat 699"])[0], atol=1e-5)
+
+
+def ask(monkeypatch, capsys, *arguments):
+    """Exit code, stdout and the error line of the sampler."""
+    monkeypatch.setattr(sys, "argv", ["sample", *map(str, arguments)])
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "")
+    with pytest.raises(SystemExit) as e:
+        errors.run(sample.main)
+    out, err = capsys.readouterr()
+    return e.value.code, out, [line for line in err.splitlines() if line.startswith("error: ")]
+
+
+@pytest.mark.slow
+def test_asked_by_text_group_and_style(monkeypatch, capsys, tmp_path):
+    """A flow trains on all three; run and model file draw what is asked, and say so."""
+    run, file = tmp_path / "run", tmp_path / "model.safetensors"
+    flags = [
+        "--config=configs/flow.py:cpu", "--config.batch_size=16", "--config.data.resolution=16",
+        "--config.model.width=16", "--config.model.multipliers=(1,2)", "--config.sample.steps=2",
+        "--config.data.conditions=('group','style','text')", "--config.data.domains=('full','line')",
+        "--config.data.groups=('Food & Drink','Animals & Nature')", "--config.log.grid=2",
+        "--config.eval.every_kimg=0.048", "--config.eval.samples=100", "--config.optim.lr=0.01",
+    ]  # fmt: skip
+    code, _, err = runs_lib.in_process(*flags, f"--workdir={run}", "--config.total_kimg=0.048")
+    assert code == 0, err
+    meta = model_file.save(file, run, licence="CC BY-SA 4.0")
+    assert meta["step"] == 3 and conditions.Spec.from_json(meta["spec"]).text_dim == 192
+    where = [f"--model={file}", f"--out={tmp_path / 'out'}", "--seeds=0-3"]
+    code, out, problems = ask(
+        monkeypatch, capsys, *where, "--text=chat souriant", "--style=line", "--guidance=3"
+    )
+    assert code == 0 and "4 emoji" in out, problems
+    with PIL.Image.open(tmp_path / "out" / "seed0000000000.png") as f:
+        shown = f.text
+    assert shown["asked text"] == "chat souriant" and shown["sample.guidance"] == "3.0"
+    by_run, by_file = sample.Sampler(str(run)), sample.Sampler(str(file))
+    seeds = list(range(4))
+    a, b = (s(seeds).astype(int) for s in (by_run, by_file))
+    assert np.abs(a - b).mean() < 1 and by_file.spec == by_run.spec  # but for float16
+    asked = sample.ask(by_file.spec, {"text": "apple", "group": "food"}, 4)
+    assert (by_file(seeds, asked) != by_file(seeds)).any()
+    for flag, wanted in (
+        ("--text=xqzvw", "no word of it is known"),
+        ("--group=Flags", "no such class; choose from Animals & Nature, Food & Drink"),
+        ("--tone=dark", "no such condition; its conditions: group, style, text"),
+        ("--solver=rk4", "sample.solver='rk4': must be one of 'euler', 'heun'"),
+        ("--step=3", "holds one step only"),
+    ):
+        code, _, problems = ask(monkeypatch, capsys, *where, flag)
+        assert code == 2 and len(problems) == 1 and wanted in problems[0]
+    monkeypatch.setattr(encoder, "load", lambda: (encoder_params(), {"weights_sha256": "other"}))
+    code, _, problems = ask(monkeypatch, capsys, *where, "--text=cat")
+    assert code == 2 and "other weights of the emoji encoder" in problems[0]
+
+
+def encoder_params():
+    return {"text/table": jnp.zeros((8, 2))}
+
+
+def test_a_damaged_model_file_is_one_line(tmp_path):
+    with pytest.raises(UserError, match="no model at"):
+        model_file.load(tmp_path / "absent.safetensors")
+    (tmp_path / "x.safetensors").write_bytes(b"12345678" * 9)
+    with pytest.raises(UserError, match="damaged or no model of emoji_gan"):
+        model_file.load(tmp_path / "x.safetensors")
+    with pytest.raises(UserError, match="damaged or no model of emoji_gan"):
+        model_file.load(encoder.WEIGHTS)  # safetensors, but another thing
