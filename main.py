@@ -12,6 +12,9 @@ _CONFIG = config_flags.DEFINE_config_file(
     "config", "configs/stylegan.py", "Experiment, FILE.py or FILE.py:VARIANT."
 )
 _WORKDIR = flags.DEFINE_string("workdir", None, "Where the run lives; default: runs/ and the config's name.")
+_INIT_FROM = flags.DEFINE_string(
+    "init_from", None, "Workdir or model file whose networks a new run starts from; sets config.init_from."
+)
 _STOP_AFTER_MINUTES = flags.DEFINE_float(
     "stop_after_minutes", None, "Save and end after so long; the same command goes on from there."
 )
@@ -29,6 +32,8 @@ def main(argv: list[str]) -> None:
     del argv
 
     def run() -> int:
+        if _INIT_FROM.value is not None:
+            _CONFIG.value.init_from = _INIT_FROM.value
         sharding.setup_host_memory()
         sharding.setup_host_devices(_CONFIG.value.batch_size)
         sharding.setup_compilation_cache()

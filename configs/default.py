@@ -15,6 +15,7 @@ def get_config() -> ml_collections.ConfigDict:
     c.total_kimg = 25000.0  # kimg: thousands of real images shown to D
     c.batch_size = config_dict.placeholder(int)  # global, images; auto: 4096 / resolution in [32, 64]
     c.dtype = "float32"  # of activations: float32 or bfloat16
+    c.init_from = ""  # a workdir or model file whose networks the run starts from
 
     c.data = ml_collections.ConfigDict()
     c.data.dir = ""  # where TFDS keeps its data; empty: TFDS_DATA_DIR, else ~/tensorflow_datasets
@@ -64,6 +65,7 @@ def get_config() -> ml_collections.ConfigDict:
     c.optim.beta1 = 0.0
     c.optim.beta2 = 0.99
     c.optim.eps = 1e-8
+    c.optim.freeze_d = 0  # maps of D, from the image on, that stay as they are: for few images
     c.optim.max_bad_steps = 10  # non-finite steps in a row before rolling back; once more: stop
 
     c.ema = ml_collections.ConfigDict()

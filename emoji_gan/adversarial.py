@@ -54,6 +54,24 @@ def d_input(x: jax.Array, keys: jax.Array, colour_keys: jax.Array, p: jax.Array 
     return jnp.concatenate([x, images.composite(x, colour)], -1)
 
 
+def trained_only(grads: Any, config) -> Any:
+    """D's gradients, 0 in its `optim.freeze_d` maps nearest to the image (2002.10964)."""
+    if not config.optim.freeze_d:
+        return grads
+
+    def frozen(path) -> bool:
+        name, resolution = path[0].key, config.data.resolution
+        if name in ("enter", "stages", "kernels", "biases", "norms"):  # those after the first are normalised
+            place = 0 if name == "enter" else path[1].key + (name == "norms")
+        elif name.startswith("b") and name[1:].isdecimal():
+            place = (resolution // int(name[1:])).bit_length() - 1
+        else:
+            return False
+        return place < config.optim.freeze_d
+
+    return jax.tree_util.tree_map_with_path(lambda path, g: jnp.zeros_like(g) if frozen(path) else g, grads)
+
+
 def p_of(state: Any, config) -> jax.Array | None:
     """The augmentation probability for `d_input` where feedback moves it."""
     return state.ada_p if config.augment.target or config.augment.p_init else None

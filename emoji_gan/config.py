@@ -91,6 +91,10 @@ def resolve(config: config_dict.ConfigDict, num_devices: int) -> config_dict.Fro
         raise UserError(
             f"augment.p_init={c.augment.p_init} is above augment.p_max={c.augment.p_max}: lower it"
         )
+    if c.init_from:
+        c.ema.rampup = 0.0  # the average starts from a trained one, which a short half-life would forget
+    if c.optim.get("freeze_d") and not c.init_from:
+        raise UserError("optim.freeze_d: would freeze initial weights; give --init_from as well")
     methods.load(c.method).resolve(c, num_devices)
     return config_dict.FrozenConfigDict(c)
 
@@ -239,6 +243,7 @@ _RULES = {
     "data.tones": rules.one_of("none", "all", "only"),
     **{f"data.{name}": rules.NAMES for name in ("groups", "subgroups", "codepoints", "styles")},
     "optim.eps": rules.POSITIVE,
+    "init_from": ((lambda v: isinstance(v, str)), "a path, or empty"),
     "optim.max_bad_steps": rules.at_least(1),
     "ema.half_life_kimg": rules.at_least(0),
     "ema.rampup": rules.at_least(0),

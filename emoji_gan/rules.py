@@ -32,7 +32,10 @@ BELOW_ONE = (lambda v: 0 <= v < 1), "in [0, 1)"
 NAMES = is_names, "a tuple of quoted names, e.g. \"('a','b')\""
 
 # Of optimisers with Adam's moments for both networks.
-ADAM = {"optim.g_lr": POSITIVE, "optim.d_lr": POSITIVE, "optim.beta1": BELOW_ONE, "optim.beta2": BELOW_ONE}
+ADAM = {
+    "optim.g_lr": POSITIVE, "optim.d_lr": POSITIVE, "optim.beta1": BELOW_ONE, "optim.beta2": BELOW_ONE,
+    "optim.freeze_d": at_least(0),
+}  # fmt: skip
 
 
 def check(config: config_dict.ConfigDict, rules: dict[str, Rule], auto: frozenset[str] = frozenset()) -> None:

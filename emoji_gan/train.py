@@ -16,7 +16,7 @@ import numpy as np
 from absl import logging
 from clu import parameter_overview
 
-from emoji_gan import checkpoint, conditions, methods, metrics, pictures, sharding, workdir
+from emoji_gan import checkpoint, conditions, methods, metrics, pictures, sharding, transfer, workdir
 from emoji_gan import config as config_lib
 from emoji_gan.errors import EXIT_OK, EXIT_PREEMPTED, Diverged
 from input_pipeline import pipeline
@@ -104,7 +104,10 @@ def train(
         if restored := checkpoints.restore(shapes):
             state, first = restored
         else:
-            state = jax.device_put(method.init(config, spec, config.seed), sharding.replicated(mesh))
+            state = method.init(config, spec, config.seed)
+            if config.init_from:
+                state = transfer.start(state, config, spec, config.init_from)
+            state = jax.device_put(state, sharding.replicated(mesh))
             first = 0
         total = math.ceil(config.total_kimg * 1000 / b)
         if first >= total:

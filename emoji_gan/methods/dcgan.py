@@ -109,6 +109,7 @@ def make_train_step(config: ml_collections.ConfigDict, spec: Spec, mesh: Mesh):
 
         (loss_d, (reals, fakes)), grads_d = jax.value_and_grad(d_loss, has_aux=True)(state.d)
         grads_g, grads_d = steps.mean((grads_g, grads_d))
+        grads_d = adversarial.trained_only(grads_d, config)
         metrics = steps.mean({"loss/g": loss_g, "loss/d": loss_d} | adversarial.logit_metrics(reals, fakes))
         g, new_g_opt, g_update = steps.apply(state.g, g_opt, state.g_opt, grads_g)
         d, new_d_opt, d_update = steps.apply(state.d, d_opt, state.d_opt, grads_d)

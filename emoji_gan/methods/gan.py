@@ -201,6 +201,7 @@ def make_train_step(config: ml_collections.ConfigDict, spec: Spec, mesh: Mesh):
 
         (loss_d, (reals, fakes)), grads_d = jax.value_and_grad(d_loss, has_aux=True)(state.d)
         grads_g, grads_d, w_mean = steps.mean((grads_g, grads_d, w_mean))
+        grads_d = adversarial.trained_only(grads_d, config)
         metrics = steps.mean({
             "loss/g": loss_g, "loss/d": loss_d,
             **adversarial.logit_metrics(reals, fakes),
@@ -267,6 +268,7 @@ def make_train_step(config: ml_collections.ConfigDict, spec: Spec, mesh: Mesh):
             return penalty * config.loss.r1_gamma / 2 * config.loss.r1_every, penalty
 
         grads, penalty = steps.mean(jax.grad(loss, has_aux=True)(state.d))
+        grads = adversarial.trained_only(grads, config)
         d, opt, _ = steps.apply(state.d, d_opt, state.d_opt, grads)
         norm = tree_norm(grads)
         new = dataclasses.replace(state, d=d, d_opt=opt)

@@ -139,6 +139,7 @@ def make_train_step(config: ml_collections.ConfigDict, spec: Spec, mesh: Mesh):
 
             (_, (loss_d, reals, fakes, r1, r2)), grads_d = jax.value_and_grad(d_loss, has_aux=True)(state.d)
             grads_g, grads_d = steps.mean((grads_g, grads_d))
+            grads_d = adversarial.trained_only(grads_d, config)
             metrics = {"loss/g": loss_g, "loss/d": loss_d} | adversarial.logit_metrics(reals, fakes)
             if penalised:
                 metrics |= {"r1/penalty": r1, "r2/penalty": r2}

@@ -61,7 +61,7 @@ def make_train_step(config: ml_collections.ConfigDict, spec: Spec, mesh: Mesh):
             return distance + config.loss.penalty * penalty, (distance, penalty, reals, fakes)
 
         (total, (distance, penalty, reals, fakes)), grads = jax.value_and_grad(loss, has_aux=True)(state.d)
-        grads = steps.mean(grads)
+        grads = adversarial.trained_only(steps.mean(grads), config)
         metrics = steps.mean(
             {"loss/d": total, "wasserstein/distance": -distance, "wasserstein/penalty": penalty}
             | adversarial.logit_metrics(reals, fakes)
