@@ -143,19 +143,17 @@ class Soak:
         default_factory=set
     )  # steps whose curves a full disk may have cost
 
-    def once(self) -> None:
+    def once(self, in_life: str | None, end: str, after: str | None) -> None:
         """One life of the job: a fault it must get over, its end, damage to what it leaves."""
-        end = self._draw(ENDS)
         with Job(self.workdir, self.log) as job:
             before = self.leftovers()
             if ENDS[end] is None:  # starting included
                 time.sleep(self.rng.uniform(0, 30))
             else:
                 self.started(job)
-                if self.rng.random() < 0.5:
-                    kind = self._draw(IN_LIFE)
-                    IN_LIFE[kind](self, job)
-                    self._happened(kind)
+                if in_life:
+                    IN_LIFE[in_life](self, job)
+                    self._happened(in_life)
                 ENDS[end](self, job)
             if job.process.poll() is None:
                 job.kill()
@@ -165,15 +163,26 @@ class Soak:
                 end = "SIGTERM"
         self._happened(end)
         good = [s for s in checkpoint.sealed_steps(self.workdir) if self._problem_of(s) is None]
-        if len(good) > 1 and self.rng.random() < 0.7:
-            kind = self._draw(AFTER)
-            AFTER[kind](self, self.workdir / "checkpoints" / str(good[-1]))
-            self._happened(kind)
+        if after and len(good) > 1:
+            AFTER[after](self, self.workdir / "checkpoints" / str(good[-1]))
+            self._happened(after)
         print(f"at step {job.last_step()}, newest good {self.newest_good()}", flush=True)
 
-    def _draw(self, kinds: dict) -> str:
+    def finish(self) -> str:
+        """Trains three steps more, and as many undisturbed; what `compare` says of the two."""
+        step, whole = self.newest_good() + 3, self.workdir.with_name("whole")
+        with Job(self.workdir, self.log, step) as job:
+            self.started(job)
+            job.wait_code(EXIT_OK)
+        with Job(whole, self.log, step) as job:
+            job.process.wait()
+            job.wait_code(EXIT_OK)
+        return compare(self, whole, step)
+
+    def draw(self, kinds: dict) -> str:
+        """A kind of fault; every kind comes before any comes again."""
         bag = self.bags.setdefault(id(kinds), [])
-        if not bag:  # every kind before any comes again
+        if not bag:
             bag += self.rng.sample(list(kinds), len(kinds))
         return bag.pop()
 
@@ -384,17 +393,11 @@ def _run() -> int:
     began, failure, what = time.monotonic(), None, ""
     try:
         while time.monotonic() - began < _MINUTES.value * 60:
-            soak.once()
-        minutes = (time.monotonic() - began) / 60
-        step = soak.newest_good() + 3
-        print(f"{minutes:.1f} minutes of faults; comparing {step} steps", flush=True)
-        with Job(soak.workdir, soak.log, step) as job:
-            soak.started(job)
-            job.wait_code(EXIT_OK)
-        with Job(out / "whole", soak.log, step) as job:
-            job.process.wait()
-            job.wait_code(EXIT_OK)
-        what = compare(soak, out / "whole", step)
+            in_life = soak.draw(IN_LIFE) if soak.rng.random() < 0.5 else None
+            after = soak.draw(AFTER) if soak.rng.random() < 0.7 else None
+            soak.once(in_life, soak.draw(ENDS), after)
+        print(f"{(time.monotonic() - began) / 60:.1f} minutes of faults; comparing", flush=True)
+        what = soak.finish()
     except NotSurvived as e:
         failure = f"{e}; see {soak.log}"
     width = max(map(len, soak.injected), default=0)
