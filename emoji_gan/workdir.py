@@ -87,7 +87,8 @@ def _leased(directory: pathlib.Path) -> Iterator[None]:
     def beat() -> None:
         beats = 0
         while not stop.wait(BEAT_S):
-            if not _read_lease(path).startswith(mine):
+            found = _read_lease(path)
+            if found is not None and not found.startswith(mine):
                 print(
                     f"error: another job has taken the workdir {directory}; ended without saving",
                     file=sys.stderr,
@@ -105,7 +106,7 @@ def _leased(directory: pathlib.Path) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
-        if _read_lease(path).startswith(mine):
+        if (_read_lease(path) or "").startswith(mine):
             path.unlink(missing_ok=True)
 
 
@@ -118,24 +119,27 @@ def _take(path: pathlib.Path, mine: str) -> None:
         found = _read_lease(path)
     except OSError as e:
         raise UserError(f"cannot write the workdir {path.parent}: {e.strerror}") from e
-    logging.info("watching for %g s whether %s is alive", DEAD_AFTER_S, found.strip() or path)
+    logging.info("watching for %g s whether the owner of %s is alive: %s", DEAD_AFTER_S, path, found)
     end = time.monotonic() + DEAD_AFTER_S
     while time.monotonic() < end:
         time.sleep(BEAT_S / 5)
-        if _read_lease(path) != found:
-            raise _in_use(path.parent, found.partition(" (")[0])
+        if _read_lease(path) not in (found, None):
+            raise _in_use(path.parent, (found or "").partition(" (")[0])
     write_atomic(path, f"{mine} 0\n".encode())
     time.sleep(2 * BEAT_S)  # the last of several that take it has it
     if (found := _read_lease(path)) != f"{mine} 0\n":
-        raise _in_use(path.parent, found.partition(" (")[0])
+        raise _in_use(path.parent, (found or "").partition(" (")[0])
     logging.warning("took the workdir %s over from a job that shows no life", path.parent)
 
 
-def _read_lease(path: pathlib.Path) -> str:
+def _read_lease(path: pathlib.Path) -> str | None:
+    """What it says, '' where it is gone; None where the file system does not answer well."""
     try:
         return path.read_text(errors="replace")
-    except OSError:
+    except FileNotFoundError:
         return ""
+    except OSError:
+        return None
 
 
 def write_atomic(path: str | os.PathLike, data: bytes) -> None:
