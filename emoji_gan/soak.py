@@ -18,7 +18,6 @@ import pathlib
 import random
 import re
 import resource
-import shutil
 import signal
 import subprocess
 import sys
@@ -35,7 +34,7 @@ from emoji_gan.methods import dcgan
 
 _MINUTES = flags.DEFINE_float("minutes", 30.0, "Of faults; comparing adds to them.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of the faults: kinds, moments, bits.")
-_OUT = flags.DEFINE_string("out", "/tmp/soak", "Folder for both runs and the log; emptied before.")
+_OUT = flags.DEFINE_string("out", "/tmp/soak", "Folder for both runs and the log, new or empty.")
 
 _BATCH = 32  # images
 _STEPS_A_SAVE = 10
@@ -98,7 +97,10 @@ class Job:
 
     def wait_code(self, wanted: int) -> None:
         """Waits for its end, which must be with this code."""
-        code = self.process.wait(_TIMEOUT_S)
+        try:
+            code = self.process.wait(_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            raise NotSurvived(f"the job did not end within {_TIMEOUT_S:g} s") from None
         self._reader.join()
         if code != wanted:
             raise NotSurvived(f"the job ended with {code} instead of {wanted}")
@@ -139,9 +141,8 @@ class Soak:
     pending: list[str] = dataclasses.field(default_factory=list)  # faults since the last good start
     bags: dict[int, list[str]] = dataclasses.field(default_factory=dict)  # kinds still to come
     kills: int = 0
-    unlogged: set[int] = dataclasses.field(
-        default_factory=set
-    )  # steps whose curves a full disk may have cost
+    # Steps whose curves a full disk may have cost.
+    unlogged: set[int] = dataclasses.field(default_factory=set)
 
     def once(self, in_life: str | None, end: str, after: str | None) -> None:
         """One life of the job: a fault it must get over, its end, damage to what it leaves."""
@@ -387,8 +388,9 @@ def _run() -> int:
     if not pathlib.Path("main.py").is_file():
         raise UserError("no main.py here: run python -m emoji_gan.soak in the root of the repository")
     out = pathlib.Path(_OUT.value).absolute()
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
+    if out.is_dir() and any(out.iterdir()):
+        raise UserError(f"{out} is not empty: delete it or choose another --out")
+    out.mkdir(parents=True, exist_ok=True)
     soak = Soak(out / "faults", out / "log.txt", random.Random(_SEED.value))
     began, failure, what = time.monotonic(), None, ""
     try:
