@@ -16,7 +16,7 @@ def main() -> None:
     import torch
     from pytorch_fid import inception
 
-    tensors = {k: torch.from_numpy(v) for k, v in np.load(weights).items()}
+    tensors = {k: torch.from_numpy(v) for k, v in np.load(weights, allow_pickle=False).items()}
     tensors |= {
         k.replace("running_mean", "num_batches_tracked"): torch.tensor(0)
         for k in tensors

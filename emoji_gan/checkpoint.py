@@ -30,7 +30,7 @@ from jax.experimental import multihost_utils
 
 from emoji_gan import config as config_lib
 from emoji_gan import seal
-from emoji_gan.errors import UserError
+from emoji_gan.errors import NotSaved, UserError
 from emoji_gan.workdir import write_atomic
 
 State = TypeVar("State")  # a frozen dataclass of arrays, registered as a pytree
@@ -47,6 +47,7 @@ _FREE_FIELDS = (
     "optim.max_bad_steps",  # when to give up
 )
 _SAVING = "saving"
+_MAX_FAILURES = 5  # saves in a row; then training that nothing can be kept of ends
 _NONE, _NONE_GOOD = -1, -2  # stand for "no step" where processes agree on one
 
 
@@ -81,7 +82,8 @@ class Checkpointer:
         self._keep = keep
         self._allow_config_change = allow_config_change
         self._thread: threading.Thread | None = None
-        self._failure: UserError | None = None  # of the last save
+        self._failure: NotSaved | None = None  # of the last save
+        self._failures = 0  # in a row
         try:
             self._remove_parts()
             self._manager = ocp.CheckpointManager(self._directory, item_names=("state", "meta"))
@@ -95,10 +97,13 @@ class Checkpointer:
         surplus go on in the background. A step that is already there is left as it is.
 
         Raises:
-          UserError: with `wait` only, if the step could not be written (disk full, read-only, ...). Without
-            it a failure is one warning: older steps are intact, and the next save tries again.
+          NotSaved: with `wait`, if the step could not be written (disk full, read-only, ...). Without it a
+            failure is one warning: older steps are intact, and the next save tries again. The one after
+            `_MAX_FAILURES` failures in a row raises, too.
         """
         self._join()
+        if self._failures >= _MAX_FAILURES:
+            raise NotSaved(f"{self._failures} saves in a row failed, the last: {self._failure}")
         path = self._directory / str(step)
         if (path / seal.NAME).exists():
             logging.info("checkpoint %d is already there", step)
@@ -177,7 +182,7 @@ class Checkpointer:
         """Returns when the last save is sealed.
 
         Raises:
-          UserError: it could not be written; older steps are intact.
+          NotSaved: it could not be written; older steps are intact.
         """
         self._join()
         if self._failure is not None:
@@ -203,6 +208,7 @@ class Checkpointer:
                 seal.seal(self._directory / str(step))
                 (self._directory / _SAVING).unlink(missing_ok=True)
                 self._prune()
+            self._failures = 0
         except Exception as e:  # a thread's exception would be lost; `wait` raises it
             self._fail(step, e)
 
@@ -211,7 +217,8 @@ class Checkpointer:
         path = self._directory / str(step)
         if jax.process_index() == 0 and not (path / seal.NAME).exists():
             shutil.rmtree(path, ignore_errors=True)  # committed, but the disk had no room for the seal
-        self._failure = UserError(
+        self._failures += 1
+        self._failure = NotSaved(
             f"checkpoint {step} could not be written to {self._directory}: {_reason(error)}; "
             "older checkpoints are intact"
         )

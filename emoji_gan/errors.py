@@ -7,6 +7,9 @@ from collections.abc import Callable
 EXIT_OK = 0
 EXIT_USER_ERROR = 2
 EXIT_DIVERGED = 3
+EXIT_NOT_SAVED = (
+    74  # sysexits' EX_IOERR: older checkpoints are intact; run the command again once there is room
+)
 EXIT_PREEMPTED = 75  # sysexits' EX_TEMPFAIL: the state is saved, run the same command again
 
 
@@ -20,6 +23,12 @@ class Diverged(UserError):
     """Training met non-finite numbers again after rolling back."""
 
     exit_code = EXIT_DIVERGED
+
+
+class NotSaved(UserError):
+    """The state could not be written: at the end of a run, or too often in a row."""
+
+    exit_code = EXIT_NOT_SAVED
 
 
 def run(main: Callable[[], int | None]) -> None:

@@ -48,7 +48,8 @@ class Pictures:
         """The reals that the grid of samples is to be compared with."""
         writer.images(step, {"real": self._grid(self._reals)})
         if jax.process_index() == 0:
-            images.save_png(self._root / "reals.png", self._grid(self._reals))
+            with writer.tolerant("the pictures"):
+                images.save_png(self._root / "reals.png", self._grid(self._reals))
 
     def write(self, writer: metrics.Writer, step: int, state: Any) -> None:
         """EMA samples at both truncations, augmented reals, and alpha statistics at full variety."""
@@ -66,8 +67,9 @@ class Pictures:
         if jax.process_index() == 0:
             kimg = f"{step * self._b / 1000:08.1f}"
             picture = shown[f"samples/psi_{TRUNCATIONS[0]:g}"]
-            images.save_png(self._root / "samples" / f"kimg{kimg}.png", picture)
-            images.save_png(self._root / "samples.png", picture)
+            with writer.tolerant("the pictures"):
+                images.save_png(self._root / "samples" / f"kimg{kimg}.png", picture)
+                images.save_png(self._root / "samples.png", picture)
 
     def held_out_scalars(self, state: Any) -> metrics.Scalars:
         """What the method says of held-out emoji: far worse than of training ones, it has memorised these."""

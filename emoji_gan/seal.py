@@ -13,13 +13,12 @@ NAME = "seal.json"  # line 1: JSON of sizes and SHA-256s; line 2: the SHA-256 of
 def seal(path: pathlib.Path) -> None:
     """Writes the seal of a committed step, once its files are sure to outlast a power cut."""
     files = {}
-    for directory, _, names in os.walk(path):
-        for name in names:
-            file = pathlib.Path(directory, name)
-            with open(file, "rb") as f:
-                os.fsync(f.fileno())
-                sha256 = hashlib.file_digest(f, "sha256").hexdigest()
-                files[file.relative_to(path).as_posix()] = (os.fstat(f.fileno()).st_size, sha256)
+    for file in _files(path):
+        with open(file, "rb") as f:
+            os.fsync(f.fileno())
+            sha256 = hashlib.file_digest(f, "sha256").hexdigest()
+            files[file.relative_to(path).as_posix()] = (os.fstat(f.fileno()).st_size, sha256)
+    for directory, _, _ in os.walk(path):
         fsync_directory(directory)
     body = json.dumps({"step": path.name, "files": dict(sorted(files.items()))}).encode()
     # The second line lets a damaged seal be told from a damaged file.
@@ -44,10 +43,19 @@ def problem_of(path: pathlib.Path) -> str | None:
     body, _, second_line = raw.partition(b"\n")
     if second_line != hashlib.sha256(body).hexdigest().encode() + b"\n":
         return f"{NAME} is not what was written"
-    content = json.loads(body)
-    if content["step"] != path.name:
-        return f"{NAME} is of step {content['step']}"
-    for name, (size, sha256) in content["files"].items():
+    try:
+        content = json.loads(body)
+        if content["step"] != path.name:
+            return f"{NAME} is of step {str(content['step'])[:40]}"
+        files = {str(name): (int(size), str(sha256)) for name, (size, sha256) in content["files"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        return f"{NAME} is no seal, though its own hash is right"  # someone made it by hand
+    there = {file.relative_to(path).as_posix() for file in _files(path)} - {NAME}
+    if unknown := sorted(there - files.keys()):
+        return f"{unknown[0]} is not in its seal"
+    for name, (size, sha256) in files.items():
+        if name not in there:  # so no name can lead out of the folder
+            return f"{name[:200]} is missing"
         try:
             with open(path / name, "rb") as f:
                 found = os.fstat(f.fileno()).st_size
@@ -55,8 +63,12 @@ def problem_of(path: pathlib.Path) -> str | None:
                     return f"{name} has {found} bytes instead of {size}"
                 if hashlib.file_digest(f, "sha256").hexdigest() != sha256:
                     return f"{name} has changed bytes (its SHA-256 differs)"
-        except FileNotFoundError:
-            return f"{name} is missing"
         except OSError as e:
             return f"{name} cannot be read: {e.strerror}"
     return None
+
+
+def _files(path: pathlib.Path) -> list[pathlib.Path]:
+    """All files below, links left out: what they point to is not in the folder."""
+    found = (pathlib.Path(directory, name) for directory, _, names in os.walk(path) for name in names)
+    return [file for file in found if not file.is_symlink()]

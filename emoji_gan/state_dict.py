@@ -19,7 +19,8 @@ from safetensors.numpy import load_file
 
 from emoji_gan.errors import UserError
 
-_MAX_BYTES = 4 << 30  # of one file, and of one tensor in it
+_MAX_BYTES = 4 << 30  # of one file, and of all that it unpacks to
+_MAX_ENTRIES = 1_000_000  # of all dicts in a file; a few bytes can put a dict twice into the next, and so on
 _MAX_PICKLE_BYTES = 64 << 20
 _STORAGES = {
     "FloatStorage": np.float32, "HalfStorage": np.float16, "DoubleStorage": np.float64,
@@ -48,6 +49,8 @@ def read(path: str) -> dict[str, np.ndarray]:
         if p.suffix == ".safetensors":
             return dict(load_file(path))
         if p.suffix == ".npz":
+            with zipfile.ZipFile(path) as z:
+                _check_size(sum(i.file_size for i in z.infolist()))
             with np.load(path, allow_pickle=False) as f:
                 return {k: f[k] for k in f.files}
         if p.suffix in (".pth", ".pt"):
@@ -59,19 +62,34 @@ def read(path: str) -> dict[str, np.ndarray]:
     raise UserError(f"{path}: unknown kind of file; expected .safetensors, .pth, .pt or .npz")
 
 
-def _flatten(tree: Any, prefix: str = "") -> dict[str, np.ndarray]:
-    if isinstance(tree, np.ndarray):
-        return {prefix[:-1]: tree}
-    if not isinstance(tree, dict):
-        return {}  # step counters and the like
-    out = {}
-    for k, v in tree.items():
-        out.update(_flatten(v, f"{prefix}{k}."))
+def _check_size(size: int) -> None:
+    if size > _MAX_BYTES:
+        raise UserError(
+            f"the file unpacks to more than {_MAX_BYTES >> 30} GiB: not a state dict of these networks"
+        )
+
+
+def _flatten(tree: Any) -> dict[str, np.ndarray]:
+    out, seen = {}, 0
+
+    def walk(tree: Any, prefix: str) -> None:
+        nonlocal seen
+        seen += 1
+        if seen > _MAX_ENTRIES:
+            raise UserError(f"the file has more than {_MAX_ENTRIES:,} entries: not a state dict")
+        if isinstance(tree, np.ndarray):
+            out[prefix[:-1]] = tree
+        elif isinstance(tree, dict):  # beside step counters and the like
+            for k, v in tree.items():
+                walk(v, f"{prefix}{k}.")
+
+    walk(tree, "")
     return out
 
 
 def _read_pth(path: str) -> Any:
     with zipfile.ZipFile(path) as z:
+        _check_size(sum(i.file_size for i in z.infolist()))
         names = {n.split("/", 1)[-1]: n for n in z.namelist()}
         if "data.pkl" not in names:
             raise UserError(f"{path} is not a zip-format PyTorch file; save it again with torch.save")
@@ -79,7 +97,7 @@ def _read_pth(path: str) -> Any:
         def storage(kind, key, size):
             dtype = np.dtype(_STORAGES[kind])
             info = z.getinfo(names[f"data/{key}"])
-            if info.file_size != size * dtype.itemsize or info.file_size > _MAX_BYTES:
+            if info.file_size != size * dtype.itemsize:
                 raise UserError(
                     f"{path}: storage {key} has {info.file_size} bytes where its header says otherwise"
                 )
@@ -115,17 +133,24 @@ class _TensorUnpickler(pickle.Unpickler):
     def __init__(self, file, storage):
         super().__init__(file)
         self._storage = storage
+        self._bytes = 0  # of all tensors so far, as many may share a storage
 
     def find_class(self, module, name):
         if (module, name) == ("collections", "OrderedDict"):
             return collections.OrderedDict  # a module's state dict has attributes, which dict has not
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return _rebuild
+            return self._rebuild
         if (module, name) == ("torch._utils", "_rebuild_parameter"):
             return lambda tensor, *_: tensor
         if module == "torch" and name in _STORAGES:
             return name
         raise UserError(f"the file asks for {module}.{name}; only tensors are read, never code")
+
+    def _rebuild(self, *arguments):
+        tensor = _rebuild(*arguments)
+        self._bytes += tensor.nbytes
+        _check_size(self._bytes)
+        return tensor
 
     def persistent_load(self, pid):
         _, kind, key, _, size = pid

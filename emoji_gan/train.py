@@ -54,7 +54,7 @@ def train(
 
     Raises:
       UserError: config, workdir or checkpoint cannot be used; Diverged: non-finite steps after a rollback.
-      DataError: the data cannot be used.
+      NotSaved: the end, or several steps in a row, could not be saved. DataError: the data cannot be used.
     """
     started = time.monotonic()
 
@@ -113,7 +113,7 @@ def train(
         if first >= total:
             print(f"{directory} is already trained to {first * b / 1000:.1f} kimg: nothing to do")
             return EXIT_OK
-        logging.info("starting at %.1f of %.1f kimg", first * b / 1000, total * b / 1000)
+        logging.info("starting at %.1f of %.1f kimg, step %d", first * b / 1000, total * b / 1000, first)
         workdir.write_atomic(root / "config.json", json.dumps(description, indent=1).encode())
         workdir.write_atomic(root / "parameters.txt", overview.encode())
 
@@ -167,6 +167,7 @@ def train(
             to_save = due(config.checkpoint.every_kimg) or minutes >= config.checkpoint.every_minutes
             # A rollback must not come back to where it was needed.
             if to_save and not int(state.bad_in_a_row):
+                writer.flush()  # so that no curve has a gap before a step that is gone on from
                 checkpoints.save(done, state)
                 last_save = time.monotonic()
             out_of_time = stop_after_minutes and time.monotonic() - started >= stop_after_minutes * 60
@@ -174,6 +175,7 @@ def train(
                 break
 
         # ---- end -------------------------------------------------------------------------------------------
+        writer.flush()
         checkpoints.save(done, state, wait=True)
         if not due(config.log.images_kimg):
             shown.write(writer, done, state)

@@ -192,7 +192,7 @@ def _zip(path: pathlib.Path, skipped: list, stack: contextlib.ExitStack) -> dict
         archive = stack.enter_context(zipfile.ZipFile(path))
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as e:
         raise DataError(f"{path}: neither a folder, a readable zip nor a .json ({e})") from e
-    infos = [i for i in archive.infolist() if not i.is_dir()]
+    infos = [i for i in archive.infolist() if i.filename and not i.is_dir()]
     total = sum(i.file_size for i in infos)
     if len(infos) > _MAX_FILES or total > _MAX_ARCHIVE_BYTES:
         raise DataError(

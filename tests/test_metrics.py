@@ -1,5 +1,8 @@
+import contextlib
 import json
 import logging
+import os
+import pathlib
 import resource
 
 import jax
@@ -11,7 +14,7 @@ from absl import logging as absl_logging
 from tensorboard.backend.event_processing import event_accumulator
 
 from configs import default
-from emoji_gan import metrics
+from emoji_gan import events, metrics
 from emoji_gan.errors import UserError
 
 
@@ -70,34 +73,104 @@ def test_going_on_cuts_later_and_broken_lines(tmp_path, config):
     assert {f.name.split(".")[0] for f in tmp_path.iterdir()} == {"events", "metrics"}
 
 
-def test_full_disk_is_a_user_error_and_leaves_whole_lines(tmp_path, config):
-    writer = metrics.Writer(tmp_path, config, step=0)
-    writer.scalars(10, {"loss": 1.0})
-    size = (tmp_path / "metrics.jsonl").stat().st_size
+@contextlib.contextmanager
+def _files_limited_to(size):
+    """Bytes; writes beyond fail as on a full disk."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 20, limits[1]))  # bytes: room for half a line
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
     try:
-        with pytest.raises(UserError, match=r"cannot write the curves in .*: No space left on device"):
-            writer.scalars(20, {"loss": 2.0})
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def _points(root):
+    """What TensorBoard shows of one curve."""
+    found = _events(root).Tensors("loss")
+    return [(p.step, float(tf.make_ndarray(p.tensor_proto))) for p in found]
+
+
+def test_a_full_disk_is_one_warning_and_leaves_whole_lines(tmp_path, config, console):
+    writer = metrics.Writer(tmp_path, config, step=0)
+    writer.scalars(10, {"loss": 1.0})
+    with _files_limited_to((tmp_path / "metrics.jsonl").stat().st_size + 20):  # room for half a line
+        for step in (20, 25):
+            writer.scalars(step, {"loss": 2.0})
     writer.scalars(30, {"loss": 3.0})
     writer.close()
     assert [line["step"] for line in _lines(tmp_path)] == [10, 30]
+    warnings = {r.getMessage() for r in console.records if r.levelno == logging.WARNING}
+    assert {w for w in warnings if "No space left" in w or "metrics.jsonl" in w} == {
+        f"cannot write the curves in {tmp_path}: No space left on device; training goes on without",
+        "2 writes of metrics.jsonl failed in all",
+    }
 
 
-def test_full_disk_under_tensorboard_is_a_user_error(tmp_path, config):
+def test_tensorboard_goes_on_in_a_new_file_after_a_full_disk(tmp_path, config, console):
     config.log.jsonl = False
     writer = metrics.Writer(tmp_path, config, step=0)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (300, limits[1]))  # bytes
-    try:
-        with pytest.raises(UserError, match=r"cannot write the curves in [^;{]*: File too large$"):
-            for step in range(20):
-                writer.scalars(step, {f"loss/{i}": 1.0 for i in range(10)})
-                writer.flush()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    writer.scalars(1, {"loss": 1.0})
+    writer.flush()
+    with _files_limited_to(300):  # half a record, which ends the file for a reader
+        for step in range(2, 30):
+            writer.scalars(step, {"loss": 2.0})
+            writer.flush()
+    for step in (30, 31):
+        writer.scalars(step, {"loss": 3.0})
+    writer.close()
+    assert console.text.count("cannot write the curves") == 1 and "File too large" in console.text
+    assert _points(tmp_path)[-2:] == [(960, 3.0), (992, 3.0)]
+    metrics.Writer(tmp_path, config, step=31).close()  # the next start keeps all that is whole
+    assert _points(tmp_path)[0] == (32, 1.0) and _points(tmp_path)[-2:] == [(960, 3.0), (992, 3.0)]
+
+
+@pytest.mark.parametrize("damage", ["none", "cut", "garbage"])
+def test_tensorboard_has_every_point_once_after_going_back(tmp_path, config, damage):
+    """Also if the clock went back between the jobs, and twice over."""
+    for start, end in ((0, 40), (20, 60), (30, 50)):
+        writer = metrics.Writer(tmp_path, config, step=start)
+        for step in range(start + 1, end + 1):
+            writer.scalars(step, {"loss": start + step / 100})
+            if step % 10 == 0:
+                writer.flush()  # as before each checkpoint
+        writer.close()
+        (latest,) = (f for f in tmp_path.glob("events.*") if f.name != events.NAME)
+        size = latest.stat().st_size
+        if damage == "cut":
+            os.truncate(latest, size - 30)  # within the last record
+        elif damage == "garbage":
+            with open(latest, "ab") as f:
+                f.write(b"half a record")
+        # Named as if the next job's clock were behind this one's.
+        latest.rename(tmp_path / f"events.out.tfevents.99999999{start:02d}.host.1.0.v2")
+    metrics.Writer(tmp_path, config, step=49).close()
+    expected = [(s, 0 + s / 100) for s in range(1, 21)] + [(s, 20 + s / 100) for s in range(21, 31)]
+    expected += [(s, 30 + s / 100) for s in range(31, 50)]
+    points = _points(tmp_path)
+    assert [p[0] for p in points] == [s * 32 for s, _ in expected]
+    np.testing.assert_allclose([p[1] for p in points], [v for _, v in expected], rtol=1e-6)
+    assert sorted(p[0] for p in events.points(tmp_path)) == [p[0] for p in points]
+
+
+def test_a_kill_while_old_event_files_are_joined_loses_and_doubles_nothing(tmp_path, config, monkeypatch):
+    for start in (0, 10):
+        writer = metrics.Writer(tmp_path, config, step=start)
+        writer.scalars(start + 5, {"loss": 1.0})
+        writer.close()
+    monkeypatch.setattr(pathlib.Path, "unlink", lambda *a, **k: None)  # killed before it deletes
+    events.cut(tmp_path, 1000)
+    monkeypatch.undo()
+    assert len(list(events.points(tmp_path))) > 2
+    events.cut(tmp_path, 1000)
+    assert list(events.points(tmp_path)) == [(160, "loss"), (480, "loss")]
+
+
+def test_starting_anew_writes_the_first_points_once(tmp_path, config):
+    for _ in range(2):  # killed before its first checkpoint
+        writer = metrics.Writer(tmp_path, config, step=0)
+        writer.scalars(0, {"loss": 1.0})
+        writer.close()
+    assert [line["step"] for line in _lines(tmp_path)] == [0] and _points(tmp_path) == [(0, 1.0)]
 
 
 def test_unwritable_workdir_is_a_user_error(tmp_path, config):
