@@ -108,10 +108,11 @@ def markdown(settings: dict, rows: list[Row]) -> str:
     if not rows:
         return "Nothing is judged yet.\n"
     real = report.from_json(rows[0].points[-1][WHITE]).real
+    minutes, today = f"{settings['minutes']:g}", datetime.date.today().isoformat()
     lines = [
-        f"{settings['minutes']:g} minutes of training a run, one core each, {settings['resolution']} px, "
-        f"{real.n:,} training emoji (toneless, of the Unicode list), {settings['n']:,} samples, truncation 1, "
-        f"judged by the emoji encoder; value (95 % interval of sampling). {datetime.date.today().isoformat()}, "
+        f"{minutes} minutes of training a run, one core each, {settings['resolution']} px, {real.n:,} emoji "
+        "to train on (toneless, of the Unicode list); judged by the emoji encoder on "
+        f"{settings['n']:,} samples, truncation 1: value (95 % interval of sampling). {today}, "
         f"`{settings['command']}`.",
         "",
     ]  # fmt: skip
