@@ -66,7 +66,7 @@ class Run:
     path: pathlib.Path
 
     def points(self) -> list[dict]:
-        """The fixed times that are trained and saved, in order; minutes, step and kimg of each."""
+        """The fixed times that are trained and saved, in order: minutes, cpu_minutes, kimg, step."""
         return self._read()["points"]
 
     @property
@@ -106,6 +106,16 @@ def forget_unrecorded(run: Run) -> None:
     for step in sealed(run):
         if step not in known:
             shutil.rmtree(run.path / "workdir" / "checkpoints" / str(step))
+
+
+def cpu_minutes(pid: int, last: float) -> float:
+    """What a process has used of CPU; `last` where that is not to be known, or the process is gone."""
+    try:
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return last
+    ticks = int(fields[11]) + int(fields[12])  # utime, stime
+    return max(last, ticks / os.sysconf("SC_CLK_TCK") / 60)
 
 
 class Comparison:
@@ -206,6 +216,7 @@ class Comparison:
         command += [f"--config.checkpoint.every_minutes={minutes}"]
         command += [f"--stop_after_minutes={a.minutes - minutes * len(points)}"]
         before, start = len(points), time.time()
+        cpu_before, cpu = points[-1]["cpu_minutes"] if points else 0.0, 0.0
 
         def look() -> None:
             for step, when in sorted(sealed(run).items()):
@@ -213,11 +224,13 @@ class Comparison:
                 # Earlier than that: main.py was told to save and end by a signal.
                 if step not in {p["step"] for p in points} and passed >= minutes * (len(points) + 1):
                     batch = json.loads((run.path / "workdir" / "config.json").read_bytes())["batch_size"]
-                    points.append({"minutes": passed, "kimg": step * batch / 1000, "step": step})
+                    point = {"minutes": passed, "cpu_minutes": cpu_before + cpu}
+                    points.append(point | {"kimg": step * batch / 1000, "step": step})
                     run.record(points)
 
         try:
-            for _ in self._child(command, log, core):
+            for process in self._child(command, log, core):
+                cpu = cpu_minutes(process.pid, cpu)
                 look()
                 yield
         except Failed as e:
@@ -243,14 +256,15 @@ class Comparison:
 
     def _child(
         self, command: list[str], log: pathlib.Path, core: int, env: dict[str, str] | None = None
-    ) -> Iterator[None]:
+    ) -> Iterator[subprocess.Popen]:
         """A program on one core that ends with this one; raises Failed with its code unless that is 0."""
+        libc = ctypes.CDLL(None)
 
         def prepare() -> None:
             if hasattr(os, "sched_setaffinity"):
                 os.sched_setaffinity(0, {core})
             if sys.platform == "linux":
-                ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+                libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
         with open(log, "ab") as file:
             process = subprocess.Popen(
@@ -259,7 +273,7 @@ class Comparison:
             )  # fmt: skip
         self._alive.append(process)
         while process.poll() is None:
-            yield
+            yield process
         self._alive.remove(process)
         if process.returncode:
             last = log.read_bytes()[-_LAST_LINES:].decode(errors="replace").strip().splitlines()

@@ -35,20 +35,25 @@ def recipe(name: str, resolution: int) -> dict:
 
 
 class Clock:
-    """Minutes of training, without what happens inside `with clock:`."""
+    """Minutes of training, by the wall and of CPU, without what happens inside `with clock:`."""
 
-    def __init__(self, minutes: float):
-        self._start = time.perf_counter() - 60 * minutes
+    def __init__(self, minutes: float, cpu_minutes: float):
+        wall, cpu = self._now()
+        self._start = (wall - minutes, cpu - cpu_minutes)
 
-    def minutes(self) -> float:
-        """So far."""
-        return (time.perf_counter() - self._start) / 60
+    def minutes(self) -> tuple[float, float]:
+        """So far: by the wall, of CPU."""
+        return tuple(now - start for now, start in zip(self._now(), self._start, strict=True))
+
+    def _now(self) -> tuple[float, float]:
+        return time.perf_counter() / 60, time.process_time() / 60
 
     def __enter__(self):
-        self._stopped = time.perf_counter()
+        self._stopped = self._now()
 
     def __exit__(self, *_):
-        self._start += time.perf_counter() - self._stopped
+        gone = [now - stopped for now, stopped in zip(self._now(), self._stopped, strict=True)]
+        self._start = tuple(start + g for start, g in zip(self._start, gone, strict=True))
 
 
 def write(path: pathlib.Path, data: bytes) -> None:
@@ -83,7 +88,7 @@ def main() -> None:
     state = out / "state.pt"
     saved = torch.load(state, weights_only=False) if state.exists() else None
     points = saved["points"] if saved else []
-    clock = Clock(a.minutes * len(points) / a.points)
+    clock = Clock(a.minutes * len(points) / a.points, points[-1]["cpu_minutes"] if points else 0.0)
     torch.set_num_threads(1)
     # After a resumption another stream of noise and another order of the data.
     torch.manual_seed(a.seed * 1000 + len(points))
@@ -172,13 +177,14 @@ def main() -> None:
             signs.update()
             way = np.sign(signs["Loss/signs/real"] - 0.6)
             pipe.p.copy_((pipe.p + way * batch * 4 / 500_000).clamp(min=0))
-        if clock.minutes() < a.minutes * (len(points) + 1) / a.points:
+        if clock.minutes()[0] < a.minutes * (len(points) + 1) / a.points:
             continue
-        minutes = clock.minutes()
+        minutes, cpu_minutes = clock.minutes()
         with clock:
             rate = draw(out / f"samples-{len(points) + 1}")
             point = {
-                "minutes": minutes, "kimg": step * batch / 1000, "step": step, "sampled_per_s": rate,
+                "minutes": minutes, "cpu_minutes": cpu_minutes, "kimg": step * batch / 1000, "step": step,
+                "sampled_per_s": rate,
                 "parameters": {"drawn": counts["g"], "trained": sum(counts.values())},
                 "augment_p": float(pipe.p),
             }  # fmt: skip

@@ -83,7 +83,8 @@ def to_json(settings: dict, rows: list[Row]) -> dict:
                 for view in (ALPHA, WHITE)
                 if point.get(view)
             }
-            points.append({"minutes": round(point["minutes"], 3), "kimg": point["kimg"]} | figures)
+            about = {k: _number(point[k]) for k in ("minutes", "cpu_minutes", "kimg")}
+            points.append(about | figures)
         found.append(
             {
                 "method": row.method, "seed": row.seed, "config": row.config, "diverged": row.diverged,
@@ -133,7 +134,8 @@ def markdown(settings: dict, rows: list[Row]) -> str:
         last, size = row.points[-1], row.points[-1]["parameters"]
         cells = (
             row.name, f"{size['drawn']:,}", f"{size['trained']:,}", f"{row.trained_per_second():.3g}",
-            f"{last['sampled_per_s']:.3g}", f"{last['minutes']:.1f}", f"{last['kimg']:.1f}",
+            f"{last['sampled_per_s']:.3g}", f"{last['minutes']:.1f}", f"{last['cpu_minutes']:.1f}",
+            f"{last['kimg']:.1f}",
         )  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
     lines += ["", verdict(settings, rows)["text"]]

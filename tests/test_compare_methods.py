@@ -11,7 +11,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from benchmarks import compare, compare_judge, compare_report
+from benchmarks import compare, compare_judge, compare_reference, compare_report
 from benchmarks.compare_report import ALPHA, WHITE
 from emoji_gan import checkpoint, errors, images, seal
 from emoji_gan.errors import UserError
@@ -35,8 +35,8 @@ def a_row(tmp_path, method, seed, fds, has_alpha=True, diverged=False):
     path.mkdir(parents=True)
     points = []
     for k, fd in enumerate(fds, 1):
-        point = {"minutes": 10.0 * k + 0.1, "kimg": 6.0 * k, "step": 300 * k, WHITE: figures(fd)}
-        point |= {"sampled_per_s": 50.0, "parameters": {"drawn": 1000, "trained": 1500}}
+        point = {"minutes": 10.0 * k + 0.1, "cpu_minutes": 9.0 * k, "kimg": 6.0 * k, WHITE: figures(fd)}
+        point |= {"step": 300 * k, "sampled_per_s": 50.0, "parameters": {"drawn": 1000, "trained": 1500}}
         if has_alpha:
             real = {
                 "alpha_binary": Estimate(0.9, 0.88, 0.92, 20, 75),
@@ -68,7 +68,7 @@ def test_tables_have_every_run_with_its_interval(tmp_path, rows):
     assert "| dcgan, seed 1 | 12.0 | 0.340 (0.320 to 0.360) |" in alpha
     assert "| official-auto, seed 0 | 12.0 | 0.600 (0.580 to 0.620) |" in white
     # From 6 kimg at 10.1 minutes to 12 kimg at 20.1.
-    assert "| flow, seed 0 | 1,000 | 1,500 | 10 | 50 | 20.1 | 12.0 |" in cost
+    assert "| flow, seed 0 | 1,000 | 1,500 | 10 | 50 | 20.1 | 18.0 | 12.0 |" in cost
     for table in text.split("\n\n"):
         if table.startswith("|"):
             assert len({line.count("|") for line in table.splitlines()}) == 1
@@ -139,7 +139,7 @@ def a_run(tmp_path, steps=()):
 def test_what_is_of_no_fixed_time_is_forgotten(tmp_path):
     run = a_run(tmp_path, (10, 20, 25))
     assert run.points() == [] and run.judged() == []
-    run.record([{"minutes": 1.0, "kimg": 0.3, "step": 10}, {"minutes": 2.0, "kimg": 0.6, "step": 20}])
+    run.record([{"minutes": 1.0, "step": 10}, {"minutes": 2.0, "step": 20}])
     compare.forget_unrecorded(run)
     assert sorted(compare.sealed(run)) == checkpoint.sealed_steps(run.path / "workdir") == [10, 20]
     (run.path / "judged-1.json").write_text('{"minutes": 1.0}')
@@ -191,6 +191,24 @@ def test_the_data_set_has_no_extras():
     assert len(compare.groups()) == 10
 
 
+def test_the_official_clock_stands_still_while_it_draws(monkeypatch):
+    now = [100.0, 50.0]
+    monkeypatch.setattr(compare_reference.Clock, "_now", lambda self: tuple(now))
+    clock = compare_reference.Clock(5.0, 4.0)
+    now[:] = 101.0, 50.5
+    with clock:
+        now[:] = 201.0, 150.5
+    now[:] = 202.0, 151.0
+    assert clock.minutes() == (7.0, 5.0)
+
+
+def test_official_recipes():
+    auto, cifar = (compare_reference.recipe(name, 32) for name in ("auto", "cifar"))
+    assert (auto["batch"], auto["mbstd"], auto["ema_kimg"]) == (32, 4, 10.0)
+    assert auto["gamma"] == pytest.approx(0.0064) and auto["loss"] == auto["d"] == {}
+    assert (cifar["batch"], cifar["mbstd"], cifar["gamma"], cifar["ema_kimg"]) == (64, 32, 0.01, 500)
+
+
 @pytest.mark.slow
 def test_two_programs_are_compared_and_go_on(tmp_path):
     out = tmp_path / "out"
@@ -236,6 +254,7 @@ def test_two_programs_are_compared_and_go_on(tmp_path):
     shutil.copytree(tmp_path / "white", official.path / "samples-1")
     point = {
         "minutes": 1.0,
+        "cpu_minutes": 1.0,
         "kimg": 1.0,
         "step": 1,
         "sampled_per_s": 1.0,
