@@ -126,10 +126,10 @@ def markdown(settings: dict, rows: list[Row]) -> str:
     lines += ["", "**On white**, both sides opaque, so that code without alpha can be compared:", ""]
     lines += _table(rows, WHITE, (*SHOWN, "palette"), {})
     lines += ["", "**Cost**, on one core:", ""]
-    lines += [
-        "| run | parameters to draw | trained | images/s, training | images/s, drawing | minutes | kimg |"
-    ]
-    lines += ["|---|---:|---:|---:|---:|---:|---:|"]
+    head = (
+        "parameters to draw | trained | images/s, training | images/s, drawing | minutes | CPU minutes | kimg"
+    )
+    lines += [f"| run | {head} |", f"|---|{'---:|' * 7}"]
     for row in rows:
         last, size = row.points[-1], row.points[-1]["parameters"]
         cells = (
