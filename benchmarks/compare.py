@@ -173,7 +173,7 @@ class Comparison:
             compare_report.Row(r.method, r.seed, r.config, r.diverged, tuple(r.judged()), str(r.path))
             for r in self.runs
         ]
-        return compare_report.write(self.out, settings, [r for r in rows if r.points])
+        return compare_report.write(self.out, settings, rows)
 
     def _export(self) -> None:
         if any(not run.config for run in self.runs) and not (self.out / "white").is_dir():

@@ -58,20 +58,21 @@ def write(out: pathlib.Path, settings: dict, rows: list[Row]) -> str:
     Args:
       out: folder.
       settings: minutes, points, n, resolution, command.
-      rows: those with a judged point; none: only says so.
+      rows: all runs; those without a judged point are only named.
     """
     text = markdown(settings, rows)
     workdir.write_atomic(out / "compare.md", text.encode())
     data = json.dumps(to_json(settings, rows), allow_nan=False)
     workdir.write_atomic(out / "compare.json", data.encode())
-    if rows:
-        workdir.write_atomic(out / "compare.png", plot(rows))
-        samples(rows).save(out / "compare_samples.png")
+    if shown := [row for row in rows if row.points]:
+        workdir.write_atomic(out / "compare.png", plot(shown))
+        samples(shown).save(out / "compare_samples.png")
     return text
 
 
 def to_json(settings: dict, rows: list[Row]) -> dict:
     """Every figure of every run at every fixed time: [value, low, high]."""
+    rows = [row for row in rows if row.points]
     found = []
     for row in rows:
         points = []
@@ -106,6 +107,8 @@ def to_json(settings: dict, rows: list[Row]) -> dict:
 
 def markdown(settings: dict, rows: list[Row]) -> str:
     """The tables, ready for docs/results.md."""
+    absent = [row.name + " (diverged)" * row.diverged for row in rows if not row.points]
+    rows = [row for row in rows if row.points]
     if not rows:
         return "Nothing is judged yet.\n"
     real = report.from_json(rows[0].points[-1][WHITE]).real
@@ -122,9 +125,9 @@ def markdown(settings: dict, rows: list[Row]) -> str:
         alpha_of = ours[0].figures(ALPHA)
         real_alpha = {m: f"{alpha_of[f'{m}_real'].value:.3g}" for m in SHOWN_ALPHA if f"{m}_real" in alpha_of}
         lines += ["**With alpha**, as each method draws:", ""]
-        lines += _table(ours, ALPHA, (*SHOWN, *SHOWN_ALPHA), real_alpha)
+        lines += _table(settings, ours, ALPHA, (*SHOWN, *SHOWN_ALPHA), real_alpha)
     lines += ["", "**On white**, both sides opaque, so that code without alpha can be compared:", ""]
-    lines += _table(rows, WHITE, (*SHOWN, "palette"), {})
+    lines += _table(settings, rows, WHITE, (*SHOWN, "palette"), {})
     lines += ["", "**Cost**, on one core:", ""]
     head = (
         "parameters to draw | trained | images/s, training | images/s, drawing | minutes | CPU minutes | kimg"
@@ -138,6 +141,8 @@ def markdown(settings: dict, rows: list[Row]) -> str:
             f"{last['kimg']:.1f}",
         )  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
+    if absent:
+        lines += ["", f"Without any figure yet: {', '.join(absent)}."]
     lines += ["", verdict(settings, rows)["text"]]
     return "\n".join(lines) + "\n"
 
@@ -227,15 +232,18 @@ def samples(rows: list[Row]) -> PIL.Image.Image:
     return board
 
 
-def _table(rows: list[Row], view: str, shown: tuple[str, ...], real: dict[str, str]) -> list[str]:
-    """A line a run, at its last fixed time."""
+def _table(
+    settings: dict, rows: list[Row], view: str, shown: tuple[str, ...], real: dict[str, str]
+) -> list[str]:
+    """A line a run, at its last fixed time so far."""
     judge = report.from_json(rows[0].points[-1][view]).extractor.name
     head = [names.display_name(m, judge) + (f" (real {real[m]})" if m in real else "") for m in shown]
     lines = [f"| run | kimg | {' | '.join(head)} |", f"|---|---:|{'---|' * len(head)}"]
     for row in rows:
         figures = row.figures(view)
         cells = [_cell(figures[m]) if m in figures else "" for m in shown]
-        note = " (diverged)" if row.diverged else ""
+        note = "" if len(row.points) == settings["points"] else f", point {len(row.points)}"
+        note += " (diverged)" * row.diverged
         lines.append(f"| {row.name}{note} | {row.points[-1]['kimg']:.1f} | {' | '.join(cells)} |")
     return lines
 

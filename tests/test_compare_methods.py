@@ -108,7 +108,10 @@ def test_unfinished_runs_have_no_part_in_the_verdict(tmp_path, rows):
     early = [a_row(tmp_path, "r3gan", seed, (0.01,), diverged=seed == 0) for seed in (0, 1)]
     found = compare_report.verdict(SETTINGS, [*rows, lucky, *early])
     assert found["ours"] == "dcgan" and "gan, r3gan" in found["text"]
-    assert "(diverged)" in compare_report.markdown(SETTINGS, [*rows, *early])
+    never = compare_report.Row("wgan_gp", 0, "", True, (), str(tmp_path))
+    text = compare_report.markdown(SETTINGS, [*rows, *early, never])
+    assert "| r3gan, seed 0, point 1 (diverged) |" in text and "| r3gan, seed 1, point 1 |" in text
+    assert "Without any figure yet: wgan_gp, seed 0 (diverged)." in text
     assert "No verdict" in compare_report.verdict(SETTINGS, rows[:2])["text"]
     assert "Nothing" in compare_report.write(tmp_path, SETTINGS, [])
 
