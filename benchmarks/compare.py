@@ -74,6 +74,11 @@ class Run:
         """Whether training ended for numbers that were not finite: there are no further points."""
         return self._read().get("diverged", False)
 
+    def check(self) -> None:
+        """Refuses a folder of another config of the same name."""
+        if (was := self._read().get("config", self.config)) != self.config:
+            raise UserError(f"{self.path} is of {was}, not {self.config}: give it another name")
+
     def judged(self) -> list[dict]:
         """What the judge said of each point, as far as it has."""
         found = [self.path / f"judged-{k}.json" for k in range(1, len(self.points()) + 1)]
@@ -81,7 +86,7 @@ class Run:
 
     def record(self, points: list[dict], diverged: bool = False) -> None:
         """Writes points.json."""
-        data = {"points": points} | ({"diverged": True} if diverged else {})
+        data = {"config": self.config, "points": points, "diverged": diverged}
         workdir.write_atomic(self.path / "points.json", json.dumps(data, indent=1).encode())
 
     def _read(self) -> dict:
@@ -317,6 +322,8 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     a.seeds = list(dict.fromkeys(int(s) for s in a.seeds.split(",")))
     wanted = a.methods.split(",") if a.methods else [*OURS, *(REFERENCE if a.reference else ())]
     a.methods = [_method(text, a.reference) for text in dict.fromkeys(wanted)]
+    if len(dict(a.methods)) < len(a.methods):
+        raise UserError("--methods: two configs have one name")
     if not pathlib.Path("main.py").is_file():
         raise UserError("main.py is not here: start this in the repository's folder")
     cores = (
@@ -373,6 +380,8 @@ def main() -> int:
     with workdir.locked(a.out) as out:
         check_folder(out, a)
         comparison = Comparison(a, out)
+        for run in comparison.runs:
+            run.check()
         try:
             failures = comparison.run()
         except KeyboardInterrupt:

@@ -1,5 +1,6 @@
 """`python -m benchmarks.compare`: bookkeeping, tables and verdict from files; a small comparison for real."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -149,6 +150,9 @@ def test_what_is_of_no_fixed_time_is_forgotten(tmp_path):
     assert run.judged() == [{"minutes": 1.0}] and not run.diverged
     run.record(run.points(), diverged=True)
     assert run.diverged and len(run.points()) == 2
+    run.check()
+    with pytest.raises(UserError, match=r"is of configs/dcgan\.py:cpu, not configs/flow\.py"):
+        dataclasses.replace(run, config="configs/flow.py").check()
 
 
 def arguments(tmp_path, *more):
@@ -168,6 +172,7 @@ def arguments(tmp_path, *more):
         (["--methods=official-auto"], "official-auto needs --reference=CHECKOUT"),
         (["--methods=gan=configs/flow.py"], "'gan' is taken"),
         (["--methods=mine=configs/none.py"], "there is no configs/none.py for mine"),
+        (["--methods=mine=configs/flow.py,mine=configs/dcgan.py"], "two configs have one name"),
         (["--reference=configs"], "no checkout of stylegan2-ada-pytorch"),
     ],
 )
