@@ -202,8 +202,8 @@ def plot(rows: list[Row]) -> bytes:
             axis.vlines(
                 minutes, [e.low for e in found], [e.high for e in found], color=plots.colour(i), alpha=0.5
             )
-        axis.set_ylim(bottom=0)
-        axis.set_xlim(left=0)
+        axis.set_xlim(0, 1.05 * axis.dataLim.xmax)
+        axis.set_ylim(0, 1.05 * axis.dataLim.ymax)
         plots.titles(axis, titles[view], "minutes of training on one core", "lower is better")
     plots.legend(figure, dict(enumerate(methods)))
     return plots.png(figure)
