@@ -226,8 +226,7 @@ class Comparison:
         def look() -> None:
             for step, when in sorted(sealed(run).items()):
                 passed = minutes * before + (when - start) / 60
-                # Earlier than that: main.py was told to save and end by a signal.
-                if step not in {p["step"] for p in points} and passed >= minutes * (len(points) + 1):
+                if step not in {p["step"] for p in points}:
                     batch = json.loads((run.path / "workdir" / "config.json").read_bytes())["batch_size"]
                     point = {"minutes": passed, "cpu_minutes": cpu_before + cpu}
                     points.append(point | {"kimg": step * batch / 1000, "step": step})
@@ -240,6 +239,8 @@ class Comparison:
                 yield
         except Failed as e:
             look()
+            if e.code == errors.EXIT_PREEMPTED and len(points) > before:
+                run.record(points[:-1])  # saved for a signal, not at its time
             if e.code != errors.EXIT_DIVERGED:
                 raise
             run.record(points, diverged=True)

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import os
-import shutil
+import pathlib
 import subprocess
 import sys
 import time
@@ -16,12 +16,14 @@ from benchmarks import compare, compare_judge, compare_reference, compare_report
 from benchmarks.compare_report import ALPHA, WHITE
 from emoji_gan import checkpoint, errors, images, seal
 from emoji_gan.errors import UserError
-from eval import report
+from eval import encoder, report
 from eval.sets import Estimate
 from input_pipeline import pipeline
 from tests import runs as runs_lib
 from tests.reports import a_report
 
+CONFIG = "configs/dcgan.py:cpu"  # the fastest to compile
+BATCH = 32  # images, of CONFIG
 SETTINGS = {"minutes": 20.0, "points": 2, "n": 75, "resolution": 32, "command": "the command"}
 
 
@@ -221,7 +223,7 @@ def test_official_recipes():
 def test_two_programs_are_compared_and_go_on(tmp_path):
     out = tmp_path / "out"
     command = [
-        sys.executable, "-m", "benchmarks.compare", f"--out={out}", "--methods=tiny=tests/tiny.py",
+        sys.executable, "-m", "benchmarks.compare", f"--out={out}", f"--methods=tiny={CONFIG}",
         "--seeds=3", "--minutes=0.02", "--points=1", "--n=80", "--resolution=16", "--at_once=1",
     ]  # fmt: skip
     env = os.environ | {"PYTHONPATH": str(runs_lib.ROOT), "XDG_CACHE_HOME": str(tmp_path / "cache")}
@@ -231,7 +233,7 @@ def test_two_programs_are_compared_and_go_on(tmp_path):
             command, cwd=runs_lib.ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
 
-    run = compare.Run("tiny", "tests/tiny.py", 3, out / "tiny" / "seed3")
+    run = compare.Run("tiny", CONFIG, 3, out / "tiny" / "seed3")
     first = started()  # killed when all is trained and nothing is judged
     deadline = time.monotonic() + 400
     while not run.points():
@@ -247,33 +249,90 @@ def test_two_programs_are_compared_and_go_on(tmp_path):
     assert "judging tiny, seed 3" in said and "from point" not in said  # not trained again
     assert run.points() == trained and "**On white**" in said and "No verdict" in said
     (row,) = json.loads((out / "compare.json").read_text())["rows"]
-    assert row["config"] == "tests/tiny.py" and row["parameters"]["trained"] > row["parameters"]["drawn"] > 0
-    assert row["sampled_per_s"] > 0 and row["points"][0]["kimg"] == trained[0]["step"] * runs_lib.BATCH / 1000
+    assert row["config"] == CONFIG and row["parameters"]["trained"] > row["parameters"]["drawn"] > 0
+    assert row["sampled_per_s"] > 0 and row["points"][0]["kimg"] == trained[0]["step"] * BATCH / 1000
     for view in (ALPHA, WHITE):
         assert {"fd", "kid", "recall", "memorisation_rate"} <= set(row["points"][0][view])
     assert "alpha_stray" in row["points"][0][ALPHA] and "alpha_stray" not in row["points"][0][WHITE]
     assert (out / "compare.png").exists() and (out / "compare_samples.png").exists()
 
-    # What the official code would have left: PNGs without alpha, here of the training emoji themselves.
+
+@pytest.fixture
+def tiny_encoder(monkeypatch, tmp_path):
+    """A network that is fast to compile, and a cache of its own."""
+    params = encoder.init(np.random.default_rng(0), 10, 3, encoder.Size((8, 8), (1, 1), 12, 64, 8, 8))
+    monkeypatch.setattr(encoder, "load", lambda: (params, {"weights_sha256": "of the tests"}))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def test_pngs_of_the_official_code_are_judged_on_white(tmp_path, tiny_encoder):
     data = pipeline.load(compare_judge.data_config(16), "train")
-    compare_judge.export(data, tmp_path / "white")
-    official = compare.Run("official-auto", "", 0, tmp_path / "official")
-    official.path.mkdir()
-    shutil.copytree(tmp_path / "white", official.path / "samples-1")
-    point = {
-        "minutes": 1.0,
-        "cpu_minutes": 1.0,
-        "kimg": 1.0,
-        "step": 1,
-        "sampled_per_s": 1.0,
-        "parameters": {"drawn": 1, "trained": 2},
-    }
-    official.record([point])
-    compare_judge.judge(official.path, 16, len(data.images))
-    (judged,) = official.judged()
+    run = compare.Run("official-auto", "", 0, tmp_path / "official")
+    compare_judge.export(data, run.path / "samples-1")  # the training emoji themselves
+    point = {"minutes": 1.0, "cpu_minutes": 1.0, "kimg": 1.0, "step": 1, "sampled_per_s": 9.0}
+    run.record([point | {"parameters": {"drawn": 1, "trained": 2}}])
+    compare_judge.judge(run.path, 16, len(data.images))
+    (judged,) = run.judged()
     assert ALPHA not in judged and judged[WHITE]["extractor"]["background"] == "white, opaque"
+    assert judged["sampled_per_s"] == 9.0 and judged["parameters"] == {"drawn": 1, "trained": 2}
     assert judged[WHITE]["metrics"]["fd"]["value"] == pytest.approx(0, abs=1e-4)
     assert judged[WHITE]["metrics"]["memorisation_rate"]["value"] > 0.9
+    (run.path / "judged-1.json").unlink()
+    with pytest.raises(UserError, match="PNGs instead of 9999"):
+        compare_judge.judge(run.path, 16, 9999)
+
+
+# In the place of main.py: saves when it is told to, each step 10 more; `behaviour` says how it ends.
+STAND_IN = """
+import json, pathlib, signal, sys, time
+flags = dict(a[2:].split("=", 1) for a in sys.argv[1:])
+root = pathlib.Path(flags["workdir"])
+root.mkdir(parents=True, exist_ok=True)
+(root / "config.json").write_text(json.dumps({"batch_size": 32}))
+if root.name == "warm":
+    sys.exit()
+behaviour = pathlib.Path("behaviour").read_text()
+def save():
+    steps = [int(p.parent.name) for p in root.glob("checkpoints/*/seal.json")]
+    folder = root / "checkpoints" / str(max(steps, default=0) + 10)
+    folder.mkdir(parents=True)
+    (folder / "seal.json").write_text("{}")
+every = 60 * float(flags["config.checkpoint.every_minutes"])
+for i in range(round(60 * float(flags["stop_after_minutes"]) / every)):
+    if i == 1 and behaviour == "signalled":
+        save()  # at once, before its time
+        sys.exit(75)
+    time.sleep(1.1 * every)
+    save()
+    if i == 0 and behaviour == "diverges":
+        print("error: 10 non-finite steps", file=sys.stderr)
+        sys.exit(3)
+"""
+
+
+def test_training_goes_on_from_the_last_fixed_time(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pathlib.Path("main.py").write_text(STAND_IN)
+    pathlib.Path("some.py").write_text("")
+    flags = ["--out=out", "--minutes=0.03", "--points=3", "--seeds=0,1", "--methods=a=some.py", "--at_once=1"]
+    comparison = compare.Comparison(compare.parse(flags), tmp_path / "out")
+
+    def train(run, behaviour):
+        pathlib.Path("behaviour").write_text(behaviour)
+        run.path.mkdir(parents=True, exist_ok=True)
+        for _ in comparison._train(run, comparison.a.cores[0]):
+            time.sleep(0.01)
+
+    first, second = comparison.runs
+    with pytest.raises(compare.Failed, match="code 75"):
+        train(first, "signalled")
+    assert [p["step"] for p in first.points()] == [10] and sorted(compare.sealed(first)) == [10, 20]
+    train(first, "ends")  # 20 is forgotten, and made anew at its time
+    points = first.points()
+    assert [p["step"] for p in points] == [10, 20, 30] and [p["kimg"] for p in points] == [0.32, 0.64, 0.96]
+    assert all(p["minutes"] >= 0.01 * k for k, p in enumerate(points, 1)) and not first.diverged
+    train(second, "diverges")
+    assert second.diverged and [p["step"] for p in second.points()] == [10]
 
 
 def test_white_is_opaque_and_the_same_for_both_sides():
