@@ -1,37 +1,68 @@
-"""Time of a StyleGAN2 training iteration against the official PyTorch code, interleaved on this machine.
+"""Time of a training iteration of each method against PyTorch, interleaved on this machine.
 
-    python -m benchmarks.step_time --reference=CHECKOUT --reference_python=PYTHON --resolution=32 --width=tiny
+    python -m benchmarks.step_time --method=gan --reference=CHECKOUT --reference_python=PYTHON --width=tiny
 
-CHECKOUT is a copy of stylegan2-ada-pytorch and PYTHON an interpreter with torch, numpy and requests.
-Without --reference only ours is timed; `--host` times it against itself on one CPU device and with freed
-memory given back to the system (`sharding.setup_host_memory`). An iteration is a G and a D step plus its
-share of the lazy regularisers (path length every 4, R1 every 16), on the same network, batch and float32
-images; augmentation and composite off on both sides unless `--ada` (then p = 0.3 on both). The programs live
-side by side and take turns, one cycle of 16 iterations each; the figure is the median over cycles, the ratio
-the median of each turn's ours / better of theirs (NCHW, channels_last). `ratio_kept` counts two more of
-theirs, which keep freed memory as ours does: PyTorch does not by itself.
+PYTHON is an interpreter with torch (numpy, scipy and requests for the official code); without it only ours is
+timed. CHECKOUT is a copy of stylegan2-ada-pytorch (`gan`) or R3GAN (`r3gan`); DCGAN and WGAN-GP are measured
+against plain PyTorch (torch_dcgan.py), flow matching against nothing. `--host` times ours against itself on
+one CPU device and with freed memory given back to the system (`sharding.setup_host_memory`).
+
+An iteration is all that a step of the run is, with its share of lazy regularisers (StyleGAN2: path length
+every 4, R1 every 16) or of G's steps (WGAN-GP), on the same network, batch and float32 images; augmentation
+and composite off on both sides unless `--ada` (StyleGAN2; then p = 0.3 on both). The programs take turns, a
+cycle each, all others stopped meanwhile; the figure is the median over turns, the ratio the median of each
+turn's ours / better of theirs (NCHW, channels_last). `ratio_kept` counts two more of theirs, which keep freed
+memory as ours does: PyTorch does not by itself. GFLOP are those of ours in plain forms before compilation,
+the same for all; the peak is the best product of two matrices in numpy.
 """
 
 import argparse
 import json
 import os
-import pathlib
+import signal
 import statistics
 import subprocess
 import sys
+import time
 
-HERE = pathlib.Path(__file__).parent
-WIDTHS = {"tiny": (2048, 64), "small": (4096, 128)}  # channel_base, channel_max
-CYCLE = 16  # iterations: every lazy regulariser runs its share
+import numpy as np
+
+WIDTHS = {  # fields of config.model; tiny is the size of the `:cpu` variants
+    "gan": {
+        "tiny": {"channel_base": 2048, "channel_max": 64},
+        "small": {"channel_base": 4096, "channel_max": 128},
+    },
+    "dcgan": {"tiny": {"width": 32}, "small": {"width": 64}},
+    "wgan_gp": {"tiny": {"width": 32}, "small": {"width": 64}},
+    "r3gan": {
+        "tiny": {"width": 48, "groups": 6, "blocks": 1}, "small": {"width": 96, "groups": 12, "blocks": 1},
+    },
+    "flow": {
+        "tiny": {"width": 32, "multipliers": (1, 2, 2), "blocks": 1},
+        "small": {"width": 64, "multipliers": (1, 2, 2), "blocks": 2},
+    },
+}  # fmt: skip
+OFFICIAL = ("gan", "r3gan")  # measured against a checkout
+CYCLE = {
+    "gan": 16,
+    "dcgan": 40,
+    "wgan_gp": 20,
+    "r3gan": 8,
+    "flow": 10,
+}  # iterations; regularisers have their share
+CRITIC_STEPS = 5
 # The same three settings as sharding.setup_host_memory, as glibc reads them at the start of a program.
 KEEP_FREED = {"MALLOC_TRIM_THRESHOLD_": str(2**62), "MALLOC_MMAP_MAX_": "0", "MALLOC_ARENA_MAX": "1"}
 
 
 class Peer:
-    """A program that runs one cycle for every line it reads and answers its milliseconds an iteration."""
+    """A program that runs one cycle for every line it reads and answers its milliseconds an iteration.
+
+    Between its turns it is stopped: threads of PyTorch that wait for work keep a core busy.
+    """
 
     def __init__(self, name: str, command: list[str], env: dict[str, str] | None = None):
-        self.name, self.ms = name, []
+        self.name, self.ms, self.said = name, [], {}
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | (env or {})
         )
@@ -39,12 +70,16 @@ class Peer:
 
     def _answer(self) -> float:
         for line in self._process.stdout:
-            if line.startswith("ms "):
-                return float(line.split()[1])
+            word, _, value = line.partition(" ")
+            if word == "ms":
+                self._process.send_signal(signal.SIGSTOP)
+                return float(value)
+            self.said[word] = value.strip()
         sys.exit(f"error: {self.name} ended with code {self._process.wait()}; its message is above")
 
     def turn(self) -> float:
         """Runs a cycle; returns its ms an iteration."""
+        self._process.send_signal(signal.SIGCONT)
         self._process.stdin.write("go\n")
         self._process.stdin.flush()
         self.ms.append(self._answer())
@@ -52,74 +87,126 @@ class Peer:
 
     def close(self) -> None:
         """Ends the program."""
+        self._process.send_signal(signal.SIGCONT)
         self._process.stdin.close()
         self._process.wait()
 
 
-def serve(cycle, seconds) -> None:
-    """The other end of `Peer`, for a function that runs a cycle."""
+def serve(cycle, iterations: int) -> None:
+    """The other end of `Peer`, for a function that runs a cycle of so many iterations."""
     cycle()
     print("ms 0", flush=True)
     for _ in sys.stdin:
-        start = seconds()
+        start = time.perf_counter()
         cycle()
-        print(f"ms {(seconds() - start) / CYCLE * 1e3:.1f}", flush=True)
+        print(f"ms {(time.perf_counter() - start) / iterations * 1e3:.1f}", flush=True)
+
+
+def make_config(args: argparse.Namespace):
+    """The config of a method at these sizes, unresolved."""
+    import importlib
+
+    name = "stylegan" if args.method == "gan" else args.method
+    config = importlib.import_module(f"configs.{name}").get_config()
+    config.batch_size, config.data.resolution = args.batch, args.resolution
+    config.model.update(WIDTHS[args.method][args.width])
+    if args.method == "flow":
+        return config
+    config.model.composite = bool(args.ada)
+    if args.method == "r3gan":
+        config.schedule.p = (0.0, 0.0)
+        config.augment.p_init = 0.0
+        return config
+    if args.method == "wgan_gp":
+        config.loss.critic_steps = CRITIC_STEPS
+    config.augment.target, config.augment.p_init = 0.0, 0.3 if args.ada else 0.0
+    return config
 
 
 def ours(args: argparse.Namespace) -> None:
     """Runs this project's step as a peer."""
-    import time
-
     import jax
-    import numpy as np
 
-    from configs import default
     from emoji_gan import config as config_lib
-    from emoji_gan import sharding
-    from emoji_gan.methods import gan
+    from emoji_gan import methods, ops, sharding
 
     if not args.give_back:
         sharding.setup_host_memory()
     sharding.setup_host_devices(args.batch)
     sharding.setup_compilation_cache()
-    config = default.get_config()
-    config.batch_size, config.data.resolution = args.batch, args.resolution
-    config.model.channel_base, config.model.channel_max = WIDTHS[args.width]
-    config.model.composite = bool(args.ada)
-    config.augment.target, config.augment.p_init = 0.0, 0.3
-    if not args.ada:
-        for k, v in config.augment.items():
-            if isinstance(v, float) and k not in ("target", "kimg", "p_init", "p_max"):
-                config.augment[k] = 0.0
+    config, method = make_config(args), methods.load(args.method)
     mesh = sharding.make_mesh()
     config = config_lib.resolve(config, mesh.size)
-    state = jax.device_put(gan.init(config, 0, 0), sharding.replicated(mesh))
-    step_fn = gan.make_train_step(config, 0, mesh)
     pixels = np.random.default_rng(0).integers(
         0, 256, (args.batch, args.resolution, args.resolution, 4), np.uint8
     )
+
+    def batch_of(step):
+        return {
+            "image": pixels, "label": np.zeros(args.batch, np.int32),
+            "sample": np.arange(step * args.batch, (step + 1) * args.batch, dtype=np.uint32),
+        }  # fmt: skip
+
+    with ops.forms("plain"):
+        shapes = jax.eval_shape(lambda: method.init(config, 0, 0))
+        one = sharding.make_mesh(jax.devices()[:1])
+        programs = method.make_train_step(config, 0, one).programs
+        flops = {k: f.lower(shapes, batch_of(0)).cost_analysis()["flops"] for k, f in programs.items()}
+    shares = {"generator": 1 / CRITIC_STEPS}
+    if args.method == "gan":
+        shares = {"path_length": 1 / config.loss.pl_every, "r1": 1 / config.loss.r1_every}
+    print(f"gflop {sum(v * shares.get(k, 1.0) for k, v in flops.items()) / 1e9}", flush=True)
+
+    state = jax.device_put(method.init(config, 0, 0), sharding.replicated(mesh))
+    step_fn = method.make_train_step(config, 0, mesh)
     step = 0
 
     def cycle():
         nonlocal state, step
-        for _ in range(CYCLE):
-            batch = {
-                "image": pixels, "label": np.zeros(args.batch, np.int32),
-                "sample": np.arange(step * args.batch, (step + 1) * args.batch, dtype=np.uint32),
-            }  # fmt: skip
-            state, _ = step_fn(state, sharding.global_batch(mesh, batch), step)
+        for _ in range(CYCLE[args.method]):
+            state, _ = step_fn(state, sharding.global_batch(mesh, batch_of(step)), step)
             step += 1
         jax.block_until_ready(state)
 
-    serve(cycle, time.perf_counter)
+    serve(cycle, CYCLE[args.method])
+
+
+def references(args: argparse.Namespace) -> tuple[dict[str, Peer], dict[str, Peer]]:
+    """PyTorch in both layouts, as it is and told to keep freed memory."""
+    settings = {k: getattr(args, k) for k in ("method", "resolution", "batch", "ada")}
+    settings |= {
+        "checkout": args.reference, "cycle": CYCLE[args.method], "critic_steps": CRITIC_STEPS,
+        "model": WIDTHS[args.method][args.width],
+    }  # fmt: skip
+    if args.method != "gan":
+        settings["model"] = settings["model"] | {"z_dim": make_config(args).model.z_dim}
+    theirs, kept = {}, {}
+    for layout in ("nchw", "channels_last"):
+        said = json.dumps(settings | {"layout": layout})
+        command = [args.reference_python, "-m", "benchmarks.step_time_reference", said]
+        theirs[layout] = Peer(f"pytorch {layout}", command)
+        kept[layout] = Peer(f"pytorch {layout}, kept memory", command, KEEP_FREED)
+    return theirs, kept
+
+
+def peak_gflops() -> float:
+    """Of this machine in float32: the fastest of some products of two matrices."""
+    a = np.random.default_rng(0).standard_normal((2048, 2048), np.float32)
+    seconds = []
+    for _ in range(8):
+        start = time.perf_counter()
+        a @ a
+        seconds.append(time.perf_counter() - start)
+    return 2 * 2048**3 / min(seconds) / 1e9
 
 
 def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--reference", help="checkout of stylegan2-ada-pytorch; without it only ours is timed")
-    p.add_argument("--reference_python", default=sys.executable, help="interpreter with torch")
+    p.add_argument("--method", choices=WIDTHS, default="gan")
+    p.add_argument("--reference", help="checkout of stylegan2-ada-pytorch or R3GAN")
+    p.add_argument("--reference_python", help="interpreter with torch; without it only ours is timed")
     p.add_argument("--resolution", type=int, default=32)
-    p.add_argument("--width", choices=WIDTHS, default="tiny")
+    p.add_argument("--width", choices=("tiny", "small"), default="tiny")
     p.add_argument("--batch", type=int, default=32)
     p.add_argument("--turns", type=int, default=5)
     p.add_argument("--ada", action="store_true")
@@ -127,40 +214,51 @@ def main() -> None:
     p.add_argument("--peer", action="store_true", help=argparse.SUPPRESS)
     p.add_argument("--give_back", action="store_true", help=argparse.SUPPRESS)
     args = p.parse_args()
+    if args.ada and args.method != "gan":
+        p.error("--ada is for --method=gan")
+    if args.reference and not args.reference_python:
+        args.reference_python = sys.executable
+    if args.reference_python and args.method == "flow":
+        p.error("there is no reference for --method=flow")
+    if args.reference_python and bool(args.reference) != (args.method in OFFICIAL):
+        p.error(f"--reference=CHECKOUT is needed for {' and '.join(OFFICIAL)}, and only there")
     if args.peer:
         ours(args)
         return
-    same = [f"--{k}={getattr(args, k)}" for k in ("resolution", "width", "batch")]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no stopped program is left
+    peak = peak_gflops()
+    same = [f"--{k}={getattr(args, k)}" for k in ("method", "resolution", "width", "batch")]
     same += ["--ada"] if args.ada else []
     command = [sys.executable, "-m", "benchmarks.step_time", "--peer", *same]
     mine, others = Peer("ours", command), []
     if args.host:
         others.append(Peer("ours, one CPU device", command, {"JAX_NUM_CPU_DEVICES": "1"}))
         others.append(Peer("ours, memory given back", [*command, "--give_back"]))
-    kept = {}  # of theirs, those that keep freed memory
-    theirs = {}
-    if args.reference:
-        script = [args.reference_python, str(HERE / "step_time_reference.py"), args.reference]
-        base, top = WIDTHS[args.width]
-        sizes = [str(v) for v in (args.resolution, args.batch, base, top, int(args.ada))]
-        for layout in ("nchw", "channels_last"):
-            theirs[layout] = Peer(f"pytorch {layout}", [*script, layout, *sizes])
-            kept[layout] = Peer(f"pytorch {layout}, kept memory", [*script, layout, *sizes], KEEP_FREED)
+    theirs, kept = references(args) if args.reference_python else ({}, {})
     peers = [mine, *others, *theirs.values(), *kept.values()]
     ratios, ratios_kept = [], []
-    for _ in range(args.turns):
+    try:
+        for _ in range(args.turns):
+            for peer in peers:
+                peer.turn()
+            if theirs:
+                best = min(peer.ms[-1] for peer in theirs.values())
+                ratios.append(mine.ms[-1] / best)
+                ratios_kept.append(mine.ms[-1] / min(best, *(peer.ms[-1] for peer in kept.values())))
+    finally:
         for peer in peers:
-            peer.turn()
-        if theirs:
-            best = min(peer.ms[-1] for peer in theirs.values())
-            ratios.append(mine.ms[-1] / best)
-            ratios_kept.append(mine.ms[-1] / min(best, *(peer.ms[-1] for peer in kept.values())))
+            peer.close()
+    gflop = float(mine.said["gflop"])
+    print(f"{gflop:.2f} GFLOP/iteration; peak of a matmul {peak:.0f} GFLOP/s")
     for peer in peers:
         ms = statistics.median(peer.ms)
-        print(f"{peer.name:34s} {ms:8.0f} ms/iteration  {args.batch / ms * 1e3:7.1f} images/s  {peer.ms}")
-        peer.close()
-    summary = {"resolution": args.resolution, "width": args.width, "batch": args.batch, "ada": args.ada}
+        print(
+            f"{peer.name:34s} {ms:8.1f} ms/iteration {args.batch / ms * 1e3:7.1f} images/s "
+            f"{gflop / ms * 1e3:6.1f} GFLOP/s  {peer.ms}"
+        )
+    summary = {k: getattr(args, k) for k in ("method", "resolution", "width", "batch", "ada")}
     summary |= {peer.name: statistics.median(peer.ms) for peer in peers}
+    summary |= {"gflop": round(gflop, 3), "peak_gflops": round(peak, 1)}
     if ratios:
         summary["ratio"] = round(statistics.median(ratios), 3)
         summary["ratio_kept"] = round(statistics.median(ratios_kept), 3)

@@ -207,7 +207,7 @@ def test_the_real_programs(method, tmp_path):
     assert drawn.shape == (2, 16, 16, 4) and drawn.dtype == np.uint8
 
 
-@pytest.mark.parametrize("fixture", ["r3gan_32.npz"])
+@pytest.mark.parametrize("fixture", ["r3gan_32.npz", "r3gan_16_cond.npz"])
 def test_parity_with_the_official_networks(fixture, capsys):
     assert parity_networks.main(["", f"tests/fixtures/{fixture}"]) == 0
     printed = capsys.readouterr().out

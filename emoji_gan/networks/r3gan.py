@@ -143,7 +143,7 @@ class Discriminator(nnx.Module):
         count: int, expansion: int = 2, image_channels: int = 4,
     ):  # fmt: skip
         widths, groups = widths[::-1], groups[::-1]
-        c_embed = widths[0]
+        c_embed = widths[-1]  # at 4 px, as published
         self.enter = _normal(rng, 1, 1, image_channels, widths[0], fan_in=image_channels)
         n_out = [*widths[1:], c_embed if c_dim else 1]
         self.stages = nnx.List([
