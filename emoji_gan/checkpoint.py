@@ -100,7 +100,7 @@ class Checkpointer:
         """
         self._join()
         path = self._directory / str(step)
-        if (path / seal.NAME).exists():
+        if _agree((path / seal.NAME).exists()):  # process 0 writes it, so the others may not see it yet
             logging.info("checkpoint %d is already there", step)
         else:
             if self._failure is not None:

@@ -25,14 +25,15 @@ class Pictures:
     ):  # fmt: skip
         self._n, self._root, self._b = config.log.grid, root, config.batch_size
         method = methods.load(config.method)
-        self._sample, self._sampled = method.make_sample(config, num_classes), method.SAMPLED
-        self._summaries = method.make_summaries(config, num_classes)
+        self._sample = sharding.readable(method.make_sample(config, num_classes), mesh)
+        self._sampled = method.SAMPLED
+        self._summaries = sharding.readable(method.make_summaries(config, num_classes), mesh)
         count = self._n**2
-        self._seeds = jnp.arange(count, dtype=jnp.uint32)
+        self._seeds = np.arange(count, dtype=np.uint32)
         rows = np.random.default_rng(0).choice(len(data.images), min(count, len(data.images)), replace=False)
         self._reals = data.images[np.sort(rows)]
         labels = data.labels[np.resize(np.sort(rows), count)]
-        self._labels = jnp.asarray(labels, jnp.int32)
+        self._labels = np.asarray(labels, np.int32)
 
         def first_batch(emoji):  # whole, repeating emoji if need be: D's statistics are as in training
             batches = pipeline.batches(
@@ -55,7 +56,7 @@ class Pictures:
         shown = {}
         for psi in TRUNCATIONS:
             fields = {f: getattr(state, f) for f in self._sampled}
-            x = self._sample(fields, self._seeds, self._labels, jnp.float32(psi), jnp.float32(0))
+            x = self._sample(fields, self._seeds, self._labels, np.float32(psi), np.float32(0))
             shown[f"samples/psi_{psi:g}"] = self._grid(np.asarray(images.to_uint8(x)))
         for name, more in self._summaries(state, self._real_batch)["images"].items():
             shown[name] = self._grid(np.asarray(images.to_uint8(more))[: self._n**2])
