@@ -23,7 +23,7 @@ _DRY_RUN = flags.DEFINE_bool(
     "dry_run", False, "Print config, parameters, FLOPs and memory of the compiled step, and end."
 )
 _PROFILE = flags.DEFINE_bool("profile", False, "Record a profile of a few steps into the workdir.")
-# Several processes; docs/cluster.md. Under srun, mpirun, a TPU pod and an indexed Kubernetes Job none is needed.
+# Several processes (docs/cluster.md); srun, mpirun, a TPU pod and an indexed Kubernetes Job need no flag.
 _COORDINATOR = flags.DEFINE_string("coordinator", None, "HOST:PORT of process 0; it has no authentication.")
 _NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "Processes of the job.")
 _PROCESS_ID = flags.DEFINE_integer("process_id", None, "Of this process, from 0.")

@@ -73,7 +73,7 @@ def find(
             return _open_mpi(env)
         return Job("TPU metadata") if on_tpu else None
     index = _number("--process_id", process_id, index)
-    if count == 1 and not index:
+    if count == 1 and coordinator is None and not index:
         return None
     for flag, value, variable in (
         ("--coordinator=HOST:PORT", coordinator, "JAX_COORDINATOR_ADDRESS"),
@@ -92,8 +92,8 @@ def find(
 def start(job: Job | None, *, bind: str | None = None, heartbeat_s: int = HEARTBEAT_S) -> None:
     """Joins the job; to be called before any use of jax's backends.
 
-    From here on a process that dies ends the others within `heartbeat_s` (XLA aborts them: no `finally` runs),
-    and one that fails on its own waits no longer than that for them.
+    From here on a process that dies ends the others within about `heartbeat_s`: XLA aborts them, and no
+    `finally` runs. One that fails on its own waits no longer than that for them.
 
     Args:
       job: what `find` found.
