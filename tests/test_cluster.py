@@ -136,7 +136,8 @@ def test_the_judge_sees_the_same_in_several_processes(moved):
 def test_one_process_writes(runs, moved):
     assert len(list(moved.workdir.glob("events.out.tfevents.*"))) == 2  # one a start that trained
     assert (moved.workdir / "samples.png").exists()
-    assert '"batch_size": 32' in runs.read("two.0.out") and runs.read("two.1.out") == ""
+    assert '"batch_size": 32' in runs.read("two.0.out")
+    assert all(line.startswith("[Gloo]") for line in runs.read("two.1.out").splitlines())
     assert "kimg" not in runs.read("two.1.err")
     assert json.loads((moved.workdir / "config.json").read_text())["method"] == "dcgan"
 
@@ -180,12 +181,12 @@ def test_a_workdir_in_use_is_said_once_and_ends_all(runs):
     assert "error: " not in runs.read("in_use.1.err")
 
 
-def test_features_are_shared_out_and_the_same(tmp_path):
-    """Three processes; the last batch is not full."""
+def test_features_and_rollback_in_several_processes(tmp_path):
+    """Features are shared out, the last batch not full; a state rolled back is one of all devices."""
     images = np.random.default_rng(0).integers(0, 256, (19, 16, 16, 4), np.uint8)
     np.save(tmp_path / "images.npy", images)
     program = """if True:
-        import os, sys
+        import dataclasses, os, sys, types
         import numpy as np
         from emoji_gan import distributed
         distributed.start(distributed.find(os.environ), heartbeat_s=10)
@@ -198,6 +199,16 @@ def test_features_are_shared_out_and_the_same(tmp_path):
         found = extractor(np.load(sys.argv[1]))
         assert jax.process_count() == 3 and seen == [4, 4], seen
         np.save(f"{sys.argv[2]}.{jax.process_index()}.npy", found.features)
+
+        from emoji_gan import sharding, train
+        names = ("step", "bad_in_a_row", "bad_total", "rollbacks")
+        State = jax.tree_util.register_dataclass(dataclasses.make_dataclass("State", names))
+        old, bad = (sharding.replicate(sharding.make_mesh(), State(*np.int32(x)))
+                    for x in ((4, 0, 0, 0), (9, 3, 5, 0)))
+        saved = types.SimpleNamespace(restore=lambda shapes: (old, 4))
+        new = train._roll_back(saved, None, bad, False, types.SimpleNamespace(batch_size=32), 9)
+        assert [int(getattr(new, n)) for n in names] == [9, 0, 5, 1]
+        assert all(len(x.sharding.device_set) == 3 for x in jax.tree.leaves(new))
     """
     env = os.environ | {
         "JAX_NUM_CPU_DEVICES": "1", "PYTHONPATH": str(runs_lib.ROOT), "JAX_NUM_PROCESSES": "3",
