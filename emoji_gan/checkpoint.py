@@ -191,7 +191,7 @@ class Checkpointer:
             self._thread = None
 
     def _begin(self, step: int) -> None:
-        """Process 0 makes room for the step and notes it; where it cannot, the save fails in all processes."""
+        """Process 0 makes room for the step and notes it; if it cannot, the save fails in all of them."""
         path, failure = self._directory / str(step), None
         if jax.process_index() == 0:
             try:
