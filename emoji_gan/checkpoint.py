@@ -26,10 +26,9 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 from absl import logging
-from jax.experimental import multihost_utils
 
 from emoji_gan import config as config_lib
-from emoji_gan import seal
+from emoji_gan import distributed, seal
 from emoji_gan.errors import NotSaved, UserError
 from emoji_gan.workdir import write_atomic
 
@@ -105,18 +104,14 @@ class Checkpointer:
         if self._failures >= _MAX_FAILURES:
             raise NotSaved(f"{self._failures} saves in a row failed, the last: {self._failure}")
         path = self._directory / str(step)
-        if (path / seal.NAME).exists():
+        if _agree((path / seal.NAME).exists()):  # process 0 writes it, so the others may not see it yet
             logging.info("checkpoint %d is already there", step)
         else:
             if self._failure is not None:
                 self._remove_parts()  # orbax's other threads may have written on after the failure
                 self._failure = None
             try:
-                if jax.process_index() == 0:
-                    if path.exists():
-                        self._set_aside(step, seal.problem_of(path))
-                    write_atomic(self._directory / _SAVING, f"{step}\n".encode())
-                _agree(step)
+                self._begin(step)
                 self._manager.reload()  # forget steps that were deleted or set aside
                 self._manager.save(
                     step,
@@ -199,6 +194,19 @@ class Checkpointer:
         if self._thread is not None:
             self._thread.join()
             self._thread = None
+
+    def _begin(self, step: int) -> None:
+        """Process 0 makes room for the step and notes it; if it cannot, the save fails in all of them."""
+        path, failure = self._directory / str(step), None
+        if jax.process_index() == 0:
+            try:
+                if path.exists():
+                    self._set_aside(step, seal.problem_of(path))
+                write_atomic(self._directory / _SAVING, f"{step}\n".encode())
+            except (UserError, OSError) as e:
+                failure = e
+        if _agree(failure is not None):
+            raise failure or UserError("process 0 cannot write there")
 
     def _finish(self, step: int) -> None:
         """In the background: wait for orbax's commit, seal, delete what keep-N no longer covers."""
@@ -388,9 +396,8 @@ def _newest_good(directory: pathlib.Path) -> int:
 
 def _agree(step: int) -> int:
     """Process 0's answer, on every process."""
-    if jax.process_count() == 1:
-        return step
-    return int(multihost_utils.broadcast_one_to_all(np.int32(step)))
+    (answer,) = distributed.from_first(step)
+    return answer
 
 
 def _read_meta(path: pathlib.Path) -> dict[str, Any]:

@@ -25,10 +25,11 @@ class Pictures:
     ):  # fmt: skip
         self._n, self._root, self._b = config.log.grid, root, config.batch_size
         method = methods.load(config.method)
-        self._sample, self._sampled = method.make_sample(config, spec), method.SAMPLED
-        self._summaries = method.make_summaries(config, spec)
+        self._sample = sharding.readable(method.make_sample(config, spec), mesh)
+        self._sampled = method.SAMPLED
+        self._summaries = sharding.readable(method.make_summaries(config, spec), mesh)
         count = self._n**2
-        self._seeds = jnp.arange(count, dtype=jnp.uint32)
+        self._seeds = np.arange(count, dtype=np.uint32)
         rows = np.random.default_rng(0).choice(len(data.images), min(count, len(data.images)), replace=False)
         self._reals = data.images[np.sort(rows)]
         # Asked for by what the reals of the grid are, place by place.
@@ -56,7 +57,7 @@ class Pictures:
         shown = {}
         for psi in TRUNCATIONS:
             fields = {f: getattr(state, f) for f in self._sampled}
-            x = self._sample(fields, self._seeds, self._condition, jnp.float32(psi), jnp.float32(0))
+            x = self._sample(fields, self._seeds, self._condition, np.float32(psi), np.float32(0))
             shown[f"samples/psi_{psi:g}"] = self._grid(np.asarray(images.to_uint8(x)))
         for name, more in self._summaries(state, self._real_batch)["images"].items():
             shown[name] = self._grid(np.asarray(images.to_uint8(more))[: self._n**2])

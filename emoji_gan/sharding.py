@@ -4,7 +4,7 @@ import collections
 import ctypes
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import jax
@@ -14,7 +14,7 @@ from jax.sharding import PartitionSpec as P
 AXIS = "data"
 
 
-def setup_host_devices(batch_size: int | None) -> None:
+def setup_host_devices(batch_size: int | None, num_processes: int = 1) -> None:
     """Splits the CPU backend into one device per core; to be called before any use of jax's backends.
 
     One CPU device keeps 1.4-1.8 of two cores busy on these networks, two devices in data parallel keep both
@@ -23,12 +23,13 @@ def setup_host_devices(batch_size: int | None) -> None:
 
     Args:
       batch_size: of the config; None is taken as its smallest automatic value, 32.
+      num_processes: of the job, each taken to have this machine's cores to itself.
     """
     if "JAX_NUM_CPU_DEVICES" in os.environ:
         return
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     devices = 1
-    while 2 * devices <= cores and (batch_size or 32) % (16 * devices) == 0:
+    while 2 * devices <= cores and (batch_size or 32) % (16 * devices * num_processes) == 0:
         devices *= 2
     jax.config.update("jax_num_cpu_devices", devices)
 
@@ -69,6 +70,24 @@ def make_mesh(devices: list[jax.Device] | None = None) -> Mesh:
 def replicated(mesh: Mesh) -> NamedSharding:
     """The sharding of the state."""
     return NamedSharding(mesh, P())
+
+
+def replicate(mesh: Mesh, tree: Any) -> Any:
+    """Arrays that every process has made alike, as one of the whole job on all devices."""
+    if jax.process_count() == 1:
+        return jax.device_put(tree, replicated(mesh))
+    sharding = replicated(mesh)
+
+    def one(x):
+        here = np.asarray(x)
+        return jax.make_array_from_callback(here.shape, sharding, lambda index: here[index])
+
+    return jax.tree.map(one, tree)
+
+
+def readable(f: Callable, mesh: Mesh) -> Callable:
+    """Jits `f` so that every process can read all it returns."""
+    return jax.jit(f, out_shardings=replicated(mesh))
 
 
 def over_batch(mesh: Mesh) -> NamedSharding:

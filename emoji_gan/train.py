@@ -5,7 +5,6 @@ import dataclasses
 import json
 import math
 import pathlib
-import signal
 import time
 from collections.abc import Callable
 
@@ -16,7 +15,17 @@ import numpy as np
 from absl import logging
 from clu import parameter_overview
 
-from emoji_gan import checkpoint, conditions, methods, metrics, pictures, sharding, transfer, workdir
+from emoji_gan import (
+    checkpoint,
+    conditions,
+    distributed,
+    methods,
+    metrics,
+    pictures,
+    sharding,
+    transfer,
+    workdir,
+)  # fmt: skip
 from emoji_gan import config as config_lib
 from emoji_gan.errors import EXIT_OK, EXIT_PREEMPTED, Diverged
 from input_pipeline import pipeline
@@ -57,6 +66,7 @@ def train(
       NotSaved: the end, or several steps in a row, could not be saved. DataError: the data cannot be used.
     """
     started = time.monotonic()
+    first_process = jax.process_index() == 0
 
     # ---- mesh ----------------------------------------------------------------------------------------------
     mesh = sharding.make_mesh()
@@ -83,19 +93,20 @@ def train(
         jax.eval_shape(lambda: method.init(config, spec, config.seed)),
     )
     description = config.to_dict() | {"spec": spec.to_json()}
-    print(json.dumps(config.to_dict(), indent=1))
     overview = "\n".join(
         f"{name}\n{parameter_overview.get_parameter_overview(getattr(shapes, field), include_stats=False)}"
         for field, name in method.NETWORKS.items()
     )
-    print(overview, flush=True)
+    if first_process:
+        print(json.dumps(config.to_dict(), indent=1), overview, sep="\n", flush=True)
     if dry_run:
         _print_cost(step_fn, shapes, spec, config, mesh)
         return EXIT_OK
 
     with contextlib.ExitStack() as stack:
         # ---- workdir and state -----------------------------------------------------------------------------
-        root = stack.enter_context(workdir.locked(directory))
+        root = pathlib.Path(directory).expanduser().absolute()
+        distributed.on_first(lambda: stack.enter_context(workdir.locked(root)))
         checkpoints = checkpoint.Checkpointer(
             root, config=description, data_hash=data.content_hash, keep=config.checkpoint.keep,
             allow_config_change=allow_config_change,
@@ -107,20 +118,21 @@ def train(
             state = method.init(config, spec, config.seed)
             if config.init_from:
                 state = transfer.start(state, config, spec, config.init_from)
-            state = jax.device_put(state, sharding.replicated(mesh))
+            state = sharding.replicate(mesh, state)
             first = 0
         total = math.ceil(config.total_kimg * 1000 / b)
         if first >= total:
             print(f"{directory} is already trained to {first * b / 1000:.1f} kimg: nothing to do")
             return EXIT_OK
         logging.info("starting at %.1f of %.1f kimg, step %d", first * b / 1000, total * b / 1000, first)
-        workdir.write_atomic(root / "config.json", json.dumps(description, indent=1).encode())
-        workdir.write_atomic(root / "parameters.txt", overview.encode())
+        if first_process:
+            workdir.write_atomic(root / "config.json", json.dumps(description, indent=1).encode())
+            workdir.write_atomic(root / "parameters.txt", overview.encode())
 
         # ---- hooks -----------------------------------------------------------------------------------------
         writer = stack.enter_context(contextlib.closing(metrics.Writer(root, config, first)))
         shown = pictures.Pictures(config, spec, data, held_out, root, mesh)
-        stop = stack.enter_context(_stop_on_signals())
+        stop = stack.enter_context(distributed.stop_on_signals())
         if first == 0:
             shown.write_reals(writer, first)
             shown.write(writer, first, state)
@@ -163,15 +175,19 @@ def train(
                 shown.write(writer, done, state)
             if judge and due(config.eval.every_kimg):
                 writer.scalars(done, judge(state))
-            minutes = (time.monotonic() - last_save) / 60
-            to_save = due(config.checkpoint.every_kimg) or minutes >= config.checkpoint.every_minutes
+            clock = time.monotonic()
+            late, out_of_time = distributed.by_the_clock(
+                due(config.log.scalars_kimg),
+                clock - last_save >= config.checkpoint.every_minutes * 60,
+                stop_after_minutes is not None and clock - started >= stop_after_minutes * 60,
+            )
+            to_save = due(config.checkpoint.every_kimg) or late
             # A rollback must not come back to where it was needed.
             if to_save and not int(state.bad_in_a_row):
                 writer.flush()  # so that no curve has a gap before a step that is gone on from
                 checkpoints.save(done, state)
                 last_save = time.monotonic()
-            out_of_time = stop_after_minutes and time.monotonic() - started >= stop_after_minutes * 60
-            if (stop.requested or out_of_time) and done < total:
+            if (stop.at(done) or out_of_time) and done < total:
                 break
 
         # ---- end -------------------------------------------------------------------------------------------
@@ -180,30 +196,11 @@ def train(
         if not due(config.log.images_kimg):
             shown.write(writer, done, state)
         writer.flush()
-        _say_where(directory, root, done * b / 1000, total * b / 1000)
-        return EXIT_PREEMPTED if stop.requested and done < total else EXIT_OK
-
-
-@contextlib.contextmanager
-def _stop_on_signals():
-    """SIGTERM and Ctrl-C ask the loop to save and end; a second Ctrl-C ends it at once."""
-
-    class Stop:
-        requested = False
-
-    def handle(signum, frame):
-        del frame
-        if Stop.requested and signum == signal.SIGINT:
-            raise KeyboardInterrupt
-        Stop.requested = True
-        logging.warning("%s: saving after this step", signal.Signals(signum).name)
-
-    previous = {s: signal.signal(s, handle) for s in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield Stop
-    finally:
-        for s, handler in previous.items():
-            signal.signal(s, handler)
+        if first_process:
+            _say_where(directory, root, done * b / 1000, total * b / 1000)
+        # Also where the others wait for process 0, which has the most to write, before they leave.
+        (code,) = distributed.from_first(EXIT_PREEMPTED if stop.requested and done < total else EXIT_OK)
+        return code
 
 
 @contextlib.contextmanager

@@ -4,11 +4,10 @@ import math
 import time
 from collections.abc import Callable
 
-import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from emoji_gan import conditions, images, methods
+from emoji_gan import conditions, images, methods, sharding
 from eval import evaluate, generate, names, real_cache
 from eval.features import Extractor
 from eval.sets import SampleSet
@@ -37,15 +36,15 @@ def make(config: ml_collections.ConfigDict, data: pipeline.EmojiData) -> Callabl
     count = -(-config.eval.samples // _BATCH) * _BATCH
     _, condition = generate.conditions_like(data, count)
     method = methods.load(config.method)
-    sample = method.make_sample(config, conditions.of_data(data))
+    sample = sharding.readable(method.make_sample(config, conditions.of_data(data)), sharding.make_mesh())
 
     def judge(state) -> dict[str, float]:
         start = time.perf_counter()
         drawn, fields = [], {f: getattr(state, f) for f in method.SAMPLED}
         for i in range(0, count, _BATCH):
-            seeds = jnp.arange(i, i + _BATCH, dtype=jnp.uint32)
-            chosen = {name: jnp.asarray(values[i : i + _BATCH]) for name, values in condition.items()}
-            x = sample(fields, seeds, chosen, jnp.float32(1), jnp.float32(0))
+            seeds = np.arange(i, i + _BATCH, dtype=np.uint32)
+            asked = {name: values[i : i + _BATCH] for name, values in condition.items()}
+            x = sample(fields, seeds, asked, np.float32(1), np.float32(0))
             drawn.append(np.asarray(images.to_uint8(x)))
         pictures = np.concatenate(drawn)
         of_fakes = extractor(pictures)

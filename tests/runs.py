@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,7 +19,9 @@ from absl.testing import flagsaver
 
 ROOT = pathlib.Path(__file__).parents[1]
 CONFIG = "tests/tiny.py"
-BATCH = 32  # images, of CONFIG
+JOB_CONFIG = "tests/tiny_job.py"  # of jobs of several processes
+NPROC = "4"  # of their threads, as XLA reads it: how work is cut up decides how sums are rounded
+BATCH = 32  # images, of both
 _FOREVER = "--config.total_kimg=100000.0"
 # As people have them in their shells; no run may write them down.
 SECRETS = {
@@ -65,6 +68,13 @@ def sealed(workdir: pathlib.Path) -> list[int]:
     )
 
 
+def free_port() -> int:
+    """One that nobody listens on, for a coordinator."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
 class Runs:
     """Runs of main.py as processes of two devices each, with one compilation cache."""
 
@@ -79,10 +89,16 @@ class Runs:
 
     @contextlib.contextmanager
     def started(
-        self, workdir: pathlib.Path, *arguments: str, log: str, **env: str
+        self, workdir: pathlib.Path, *arguments: str, log: str, config: str = CONFIG, **env: str
     ) -> Iterator[subprocess.Popen]:
         """main.py, killed on leaving; `<log>.out` and `<log>.err` in the root take what it prints."""
-        command = [sys.executable, "main.py", f"--config={CONFIG}", f"--workdir={workdir}", *arguments]
+        command = [sys.executable, "main.py", f"--config={config}", f"--workdir={workdir}", *arguments]
+        with self.process(command, log=log, **env) as process:
+            yield process
+
+    @contextlib.contextmanager
+    def process(self, command: list[str], *, log: str, **env: str) -> Iterator[subprocess.Popen]:
+        """As `started`, for any command."""
         with open(self.root / f"{log}.out", "wb") as out, open(self.root / f"{log}.err", "wb") as err:
             process = subprocess.Popen(command, cwd=ROOT, env=self.env | env, stdout=out, stderr=err)
         try:
@@ -98,6 +114,24 @@ class Runs:
         return types.SimpleNamespace(
             returncode=code, out=self.read(f"{log}.out"), err=self.read(f"{log}.err")
         )
+
+    @contextlib.contextmanager
+    def job(
+        self, workdir: pathlib.Path, processes: int, devices: int, *arguments: str, log: str
+    ) -> Iterator[list[subprocess.Popen]]:
+        """main.py on JOB_CONFIG in so many processes, killed on leaving; `<log>.<i>.out` and `.err`."""
+        coordinator = f"127.0.0.1:{free_port()}"
+        with contextlib.ExitStack() as stack:
+            yield [
+                stack.enter_context(
+                    self.started(
+                        workdir, f"--coordinator={coordinator}", f"--num_processes={processes}",
+                        f"--process_id={i}", "--heartbeat_seconds=10", *arguments,
+                        log=f"{log}.{i}", config=JOB_CONFIG, JAX_NUM_CPU_DEVICES=str(devices), NPROC=NPROC,
+                    )
+                )
+                for i in range(processes)
+            ]  # fmt: skip
 
     def read(self, name: str) -> str:
         """A file of the root."""

@@ -34,6 +34,8 @@ def test_a_device_a_core_and_at_least_eight_samples(monkeypatch, cores, batch, d
     monkeypatch.setattr(jax.config, "update", chosen.__setitem__)
     sharding.setup_host_devices(batch)
     assert chosen == {"jax_num_cpu_devices": devices}
+    sharding.setup_host_devices(3 * (batch or 32), num_processes=3)  # each has a third of the batch
+    assert chosen == {"jax_num_cpu_devices": devices}
     monkeypatch.setenv("JAX_NUM_CPU_DEVICES", "3")
     chosen.clear()
     sharding.setup_host_devices(batch)
