@@ -17,11 +17,20 @@ from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
 from emoji_gan.metrics import tree_norm
-from emoji_gan.sharding import AXIS
+from emoji_gan.sharding import AXIS, over_batch
 
 Batch = dict[str, jax.Array]  # image u8 [b h w 4], label i32 [b], sample u32 [b]
 Metrics = dict[str, jax.Array]
 State = TypeVar("State")
+
+
+def batch_shapes(config, mesh: Mesh) -> dict[str, jax.ShapeDtypeStruct]:
+    """Of the global batch on `mesh`, to compile a step without data."""
+    b, res = config.batch_size, config.data.resolution
+    rows = {"image": ((b, res, res, 4), jnp.uint8), "label": ((b,), jnp.int32), "sample": ((b,), jnp.uint32)}
+    return {
+        k: jax.ShapeDtypeStruct(shape, dtype, sharding=over_batch(mesh)) for k, (shape, dtype) in rows.items()
+    }
 
 
 def keys_of(config, rollbacks: jax.Array, samples: jax.Array, purpose: int) -> jax.Array:

@@ -12,11 +12,10 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import ml_collections
-import numpy as np
 from absl import logging
 from clu import parameter_overview
 
-from emoji_gan import checkpoint, methods, metrics, pictures, sharding, workdir
+from emoji_gan import checkpoint, methods, metrics, pictures, sharding, steps, workdir
 from emoji_gan import config as config_lib
 from emoji_gan.errors import EXIT_OK, EXIT_PREEMPTED, Diverged
 from input_pipeline import pipeline
@@ -88,7 +87,7 @@ def train(
     )
     print(overview, flush=True)
     if dry_run:
-        _print_cost(step_fn, shapes, data, config, mesh)
+        _print_cost(step_fn, shapes, config, mesh)
         return EXIT_OK
 
     with contextlib.ExitStack() as stack:
@@ -235,14 +234,9 @@ def _schedules(config, state) -> metrics.Scalars:
     }
 
 
-def _print_cost(step_fn, shapes, data, config, mesh) -> None:
+def _print_cost(step_fn, shapes, config, mesh) -> None:
     """FLOPs and memory of the compiled programs of a step, per device."""
-    b, res = config.batch_size, config.data.resolution
-    rows = {"image": ((b, res, res, 4), np.uint8), "label": ((b,), np.int32), "sample": ((b,), np.uint32)}
-    batch = {
-        k: jax.ShapeDtypeStruct(shape, dtype, sharding=sharding.over_batch(mesh))
-        for k, (shape, dtype) in rows.items()
-    }
+    batch = steps.batch_shapes(config, mesh)
     for name, program in step_fn.programs.items():
         compiled = program.lower(shapes, batch).compile()
         cost, memory = compiled.cost_analysis() or {}, compiled.memory_analysis()

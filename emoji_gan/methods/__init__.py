@@ -5,7 +5,9 @@
   resolve(config, num_devices)           fills the method's auto fields and checks its own, in place
   init(config, num_classes, seed)        the state before the first step
   make_train_step(config, num_classes, mesh)
-                                         train_step(state, batch, step) -> state, metrics
+                                         train_step(state, batch, step) -> state, metrics; its programs,
+                                         the jitted functions (state, batch) -> state, metrics that it calls,
+                                         and runs_per_step, how often on average, both by name
   make_sample(config, num_classes)       sample(fields, seeds, labels, truncation, toward) -> images
   make_summaries(config, num_classes)    summaries(state, batch) -> {'scalars', 'images'}: scalars are
                                          shown of held-out emoji, images of training ones

@@ -168,6 +168,7 @@ def make_train_step(config: ml_collections.ConfigDict, num_classes: int, mesh: M
         return programs["penalised" if step % every == 0 else "main"](state, batch)
 
     train_step.programs = programs
+    train_step.runs_per_step = {"penalised": 1 / every, "main": 1 - 1 / every}
     return train_step
 
 
