@@ -77,10 +77,10 @@ def by_checkpoint(run: pathlib.Path, point: dict, n: int, data: pipeline.EmojiDa
     """From a run of main.py."""
     directory, step = run / "workdir", point["step"]
     sampler = Sampler(str(directory), step)
-    labels = generate.labels_like(data.labels, n)
-    generate.pictures(sampler, _WARM, labels[:_WARM], 1.0)  # compiles
+    _, asked = generate.conditions_like(data, n)
+    generate.pictures(sampler, _WARM, {k: v[:_WARM] for k, v in asked.items()}, 1.0)  # compiles
     start = time.perf_counter()
-    pictures = generate.pictures(sampler, n, labels, 1.0)
+    pictures = generate.pictures(sampler, n, asked, 1.0)
     rate = n / (time.perf_counter() - start)
     method = methods.load(sampler.config.method)
     _, state, _ = checkpoint.load_for_inference(directory, step, tuple(method.NETWORKS))

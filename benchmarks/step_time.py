@@ -127,8 +127,8 @@ def ours(args: argparse.Namespace) -> None:
     """Runs this project's step as a peer."""
     import jax
 
+    from emoji_gan import conditions, methods, ops, sharding
     from emoji_gan import config as config_lib
-    from emoji_gan import methods, ops, sharding
 
     if not args.give_back:
         sharding.setup_host_memory()
@@ -143,22 +143,22 @@ def ours(args: argparse.Namespace) -> None:
 
     def batch_of(step):
         return {
-            "image": pixels, "label": np.zeros(args.batch, np.int32),
+            "image": pixels, "condition": {},
             "sample": np.arange(step * args.batch, (step + 1) * args.batch, dtype=np.uint32),
         }  # fmt: skip
 
     with ops.forms("plain"):
-        shapes = jax.eval_shape(lambda: method.init(config, 0, 0))
+        shapes = jax.eval_shape(lambda: method.init(config, conditions.NONE, 0))
         one = sharding.make_mesh(jax.devices()[:1])
-        programs = method.make_train_step(config, 0, one).programs
+        programs = method.make_train_step(config, conditions.NONE, one).programs
         flops = {k: f.lower(shapes, batch_of(0)).cost_analysis()["flops"] for k, f in programs.items()}
     shares = {"generator": 1 / CRITIC_STEPS}
     if args.method == "gan":
         shares = {"path_length": 1 / config.loss.pl_every, "r1": 1 / config.loss.r1_every}
     print(f"gflop {sum(v * shares.get(k, 1.0) for k, v in flops.items()) / 1e9}", flush=True)
 
-    state = jax.device_put(method.init(config, 0, 0), sharding.replicated(mesh))
-    step_fn = method.make_train_step(config, 0, mesh)
+    state = jax.device_put(method.init(config, conditions.NONE, 0), sharding.replicated(mesh))
+    step_fn = method.make_train_step(config, conditions.NONE, mesh)
     step = 0
 
     def cycle():

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax import lax
 
 _DIMS = ("NHWC", "HWIO", "NHWC")
-_FORMS: list[str | None] = [None]  # None: by backend
+_FORMS: list[str | None] = [None]  # None: by platform
 # Bytes of output gradient per weight-gradient convolution: what fits into one core's L2 beside the input.
 _CHUNK_BYTES = 600_000
 
@@ -24,7 +24,7 @@ Padding = tuple[tuple[int, int], tuple[int, int]]
 
 @contextlib.contextmanager
 def forms(kind: str) -> Iterator[None]:
-    """Traces with `plain` or `cpu` forms instead of the backend's own, e.g. to compile for another."""
+    """Traces with `plain` or `cpu` forms instead of the platform's own, e.g. to compare them."""
     previous, _FORMS[0] = _FORMS[0], kind
     try:
         yield
@@ -32,9 +32,15 @@ def forms(kind: str) -> Iterator[None]:
         _FORMS[0] = previous
 
 
+def platform() -> str:
+    """Of the program being traced: that of the devices of its mesh, described or real, else JAX's default."""
+    device = jax.sharding.get_abstract_mesh().abstract_device  # JAX keeps traces of unlike meshes apart
+    return device.platform if device else jax.default_backend()
+
+
 def _cpu_forms() -> bool:
     """Whether to spell gradients out for XLA CPU, where the plain ones make a step cost 2-4 times as much."""
-    return (_FORMS[0] or ("cpu" if jax.default_backend() == "cpu" else "plain")) == "cpu"
+    return (_FORMS[0] or ("cpu" if platform() == "cpu" else "plain")) == "cpu"
 
 
 # ---- convolution -----------------------------------------------------------------------------------------

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import jax
+import numpy as np
+from jax.experimental import mesh_utils
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
@@ -64,6 +66,10 @@ def make_mesh(devices: list[jax.Device] | None = None) -> Mesh:
     Auto axes: under explicit ones every reshape of the batch would have to name its sharding.
     """
     devices = jax.devices() if devices is None else devices
+    slices = len({getattr(d, "slice_index", 0) for d in devices})
+    if devices[0].platform == "tpu" and slices > 1:  # jax.make_mesh takes TPUs of one slice only
+        laid_out = mesh_utils.create_hybrid_device_mesh((len(devices) // slices,), (slices,), devices)
+        return Mesh(laid_out, (AXIS,), axis_types=(AxisType.Auto,))
     return jax.make_mesh((len(devices),), (AXIS,), axis_types=(AxisType.Auto,), devices=devices)
 
 

@@ -16,12 +16,21 @@ from jax import lax
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
+from emoji_gan.conditions import Spec
 from emoji_gan.metrics import tree_norm
-from emoji_gan.sharding import AXIS
+from emoji_gan.sharding import AXIS, over_batch
 
 Batch = dict[str, Any]  # image u8 [b h w 4], condition (see `conditions`), sample u32 [b]
 Metrics = dict[str, jax.Array]
 State = TypeVar("State")
+
+
+def batch_shapes(config, spec: Spec, mesh: Mesh) -> Batch:
+    """Of the global batch on `mesh`, to compile a step without data."""
+    b, res = config.batch_size, config.data.resolution
+    image, sample = (jax.ShapeDtypeStruct(*s) for s in (((b, res, res, 4), jnp.uint8), ((b,), jnp.uint32)))
+    batch = {"image": image, "condition": spec.none(b), "sample": sample}
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=over_batch(mesh)), batch)
 
 
 def keys_of(config, rollbacks: jax.Array, samples: jax.Array, purpose: int) -> jax.Array:

@@ -11,7 +11,6 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import ml_collections
-import numpy as np
 from absl import logging
 from clu import parameter_overview
 
@@ -23,9 +22,10 @@ from emoji_gan import (
     metrics,
     pictures,
     sharding,
+    steps,
     transfer,
     workdir,
-)  # fmt: skip
+)
 from emoji_gan import config as config_lib
 from emoji_gan.errors import EXIT_OK, EXIT_PREEMPTED, Diverged
 from input_pipeline import pipeline
@@ -241,12 +241,7 @@ def _schedules(config, state) -> metrics.Scalars:
 
 def _print_cost(step_fn, shapes, spec, config, mesh) -> None:
     """FLOPs and memory of the compiled programs of a step, per device."""
-    b, res = config.batch_size, config.data.resolution
-    images, samples = np.zeros((b, res, res, 4), np.uint8), np.zeros(b, np.uint32)
-    batch = {"image": images, "condition": spec.none(b), "sample": samples}
-    batch = jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding.over_batch(mesh)), batch
-    )
+    batch = steps.batch_shapes(config, spec, mesh)
     for name, program in step_fn.programs.items():
         compiled = program.lower(shapes, batch).compile()
         cost, memory = compiled.cost_analysis() or {}, compiled.memory_analysis()

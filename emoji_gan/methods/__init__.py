@@ -4,7 +4,9 @@
   NETWORKS, SAMPLED     fields of the state: the parameters, with their names; what `sample` reads
   resolve(config, num_devices)           fills the method's auto fields and checks its own, in place
   init(config, spec, seed)               the state before the first step
-  make_train_step(config, spec, mesh)    train_step(state, batch, step) -> state, metrics
+  make_train_step(config, spec, mesh)    train_step(state, batch, step) -> state, metrics; its programs,
+                                         the jitted functions (state, batch) -> state, metrics that it calls,
+                                         and runs_per_step, how often on average, both by name
   make_sample(config, spec)              sample(fields, seeds, condition, truncation, toward) -> images
   make_summaries(config, spec)           summaries(state, batch) -> {'scalars', 'images'}: scalars are
                                          shown of held-out emoji, images of training ones

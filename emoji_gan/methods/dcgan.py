@@ -137,7 +137,7 @@ def make_train_step(config: ml_collections.ConfigDict, spec: Spec, mesh: Mesh):
         del step
         return main(state, batch)
 
-    train_step.programs = {"main": main}
+    train_step.programs, train_step.runs_per_step = {"main": main}, {"main": 1.0}
     return train_step
 
 

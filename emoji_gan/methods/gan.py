@@ -288,11 +288,13 @@ def make_train_step(config: ml_collections.ConfigDict, spec: Spec, mesh: Mesh):
             metrics |= more
         return state, metrics
 
-    train_step.programs = {"main": main}
+    train_step.programs, train_step.runs_per_step = {"main": main}, {"main": 1.0}
     if config.loss.pl_weight:
         train_step.programs["path_length"] = path_length
+        train_step.runs_per_step["path_length"] = 1 / config.loss.pl_every
     if config.loss.r1_gamma:
         train_step.programs["r1"] = r1
+        train_step.runs_per_step["r1"] = 1 / config.loss.r1_every
     return train_step
 
 

@@ -170,6 +170,7 @@ def make_train_step(config: ml_collections.ConfigDict, spec: Spec, mesh: Mesh):
         return programs["penalised" if step % every == 0 else "main"](state, batch)
 
     train_step.programs = programs
+    train_step.runs_per_step = {"penalised": 1 / every, "main": 1 - 1 / every}
     return train_step
 
 

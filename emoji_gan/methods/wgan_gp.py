@@ -112,4 +112,5 @@ def make_train_step(config: ml_collections.ConfigDict, spec: Spec, mesh: Mesh):
         return state, metrics
 
     train_step.programs = {"critic": critic, "generator": generator}
+    train_step.runs_per_step = {"critic": 1.0, "generator": 1 / config.loss.critic_steps}
     return train_step
