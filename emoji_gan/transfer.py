@@ -60,8 +60,8 @@ def start(state: Any, config, spec: conditions.Spec, source: str) -> Any:
                 fitted.append(leaf)
                 # Without a condition before there was nothing to embed it with.
                 if not _is_of_condition(path) or old_spec["classes"] or old_spec["text_dim"]:
-                    was = "absent" if value is None else "x".join(map(str, value.shape))
-                    misfits.append(f"{field}/{'/'.join(map(str, path))} ({was}, needed {leaf.shape})")
+                    was = "absent" if value is None else _size(value)
+                    misfits.append(f"{field}/{'/'.join(map(str, path))} ({was}, needed {_size(leaf)})")
         changed[field] = jax.tree_util.tree_unflatten(structure, fitted)
     if misfits and (not halvings or taken < _LEAST_SHARE * total):
         more = f" and {len(misfits) - _SHOWN} more" if len(misfits) > _SHOWN else ""
@@ -92,6 +92,10 @@ def _read(source: str, method: str) -> tuple[dict[str, Any], dict[str, Any], dic
     if config["method"] != method:
         raise UserError(f"--init_from={source}: it is of method {config['method']!r}, this run of {method!r}")
     return config, spec, fields
+
+
+def _size(x) -> str:
+    return "x".join(map(str, x.shape)) or "one number"
 
 
 def _path(keys) -> Path:

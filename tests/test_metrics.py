@@ -113,7 +113,7 @@ def test_tensorboard_goes_on_in_a_new_file_after_a_full_disk(tmp_path, config, c
     writer.scalars(1, {"loss": 1.0})
     writer.flush()
     with _files_limited_to(300):  # half a record, which ends the file for a reader
-        for step in range(2, 30):
+        for step in range(2, 5):  # the last of them fails
             writer.scalars(step, {"loss": 2.0})
             writer.flush()
     time.sleep(1.1)  # readers sort event files by the second they began in, then by a number as text
