@@ -12,6 +12,7 @@ are traced and lowered to StableHLO, no further.
 
 import argparse
 import dataclasses
+import functools
 import importlib.util
 import math
 import os
@@ -110,7 +111,7 @@ def step_programs(config: ml_collections.FrozenConfigDict, spec: conditions.Spec
     """The programs of a resolved config's training step.
 
     Returns:
-      Name -> (traced for `mesh`, how often it runs in a step).
+      Name -> (a function that traces it for `mesh`, how often it runs in a step).
     """
     method = methods.load(config.method)
     step_fn = method.make_train_step(config, spec, mesh)
@@ -120,7 +121,7 @@ def step_programs(config: ml_collections.FrozenConfigDict, spec: conditions.Spec
     )
     batch = steps.batch_shapes(config, spec, mesh)
     return {
-        name: (program.trace(state, batch), step_fn.runs_per_step[name])
+        name: (functools.partial(program.trace, state, batch), step_fn.runs_per_step[name])
         for name, program in step_fn.programs.items()
     }
 
@@ -182,8 +183,8 @@ def tpu_rows(args: argparse.Namespace, overrides: list[str], topology: str) -> I
         memory = f"{peak_bytes / 2**30:.2f} of {chip.hbm_gib / per_chip:g}"
         return _row(label, config.batch_size, program, runs, gflop, moved, memory, found, *ms)
 
-    for program, (traced, runs) in step_programs(config, spec, mesh).items():
-        cost = compile_cost(traced, program)
+    for program, (trace, runs) in step_programs(config, spec, mesh).items():
+        cost = compile_cost(trace(), program)
         print(f"{label} {program}: compiled in {cost.seconds:.0f} s", file=sys.stderr, flush=True)
         r = roofline.roofline(
             chip, cost.flops, cost.bytes_accessed, cost.collectives, mesh.size // args.num_slices,
@@ -215,8 +216,9 @@ def lower_for_cuda(args: argparse.Namespace, overrides: list[str]) -> None:
     """Prints what is in each program's StableHLO for CUDA."""
     config, spec = _resolve(args, overrides, args.devices)
     print(f"{args.devices} GPUs, batch {config.batch_size}. Lowered to StableHLO only: nothing is compiled.")
-    for name, (traced, runs) in step_programs(config, spec, abstract_mesh("gpu", args.devices)).items():
-        text = traced.lower(lowering_platforms=("cuda",)).as_text()
+    mesh = abstract_mesh("gpu", args.devices)
+    for name, (trace, runs) in step_programs(config, spec, mesh).items():
+        text = trace().lower(lowering_platforms=("cuda",)).as_text()
         ops = ("convolution", "dot_general", "all_reduce")
         counts = ", ".join(f"{len(re.findall(rf'stablehlo.{op}', text))} {op}" for op in ops)
         print(f"{name:12s} {runs:.4g} a step: {counts}", flush=True)

@@ -8,19 +8,19 @@ from emoji_gan.roofline import Collective
 # Lines as libtpu 0.0.42 prints them, shortened.
 _TUPLE = """
   %fusion.1 = f32[8,8]{1,0:T(8,128)} fusion(%all-reduce.200), kind=kLoop, calls=%fused_computation
-  %all-reduce.200 = (f32[8]{0:T(128)S(1)}, f32[8,8]{1,0:T(8,128)S(1)}, /*index=2*/bf16[3,3,8,8]{2,3,1,0:T(8,128)(2,1)},\
+  %all-reduce.200 = (f32[8]{0:T(128)S(1)}, f32[8,8]{1,0:T(8,128)S(1)}, /*index=2*/bf16[3,3,8,8]{2,3,1,0},\
  f32[]{:T(128)}) all-reduce(%a, %b, %c, %d), channel_id=1, replica_groups={{0,1,2,3}}, to_apply=%add
   %get-tuple-element.2 = f32[8]{0:T(128)} get-tuple-element(%all-reduce.200), index=0
   ROOT %all-reduce.201 = f32[2,4]{1,0} all-reduce(%e), channel_id=2, replica_groups={{0,1,2,3}}, to_apply=%add
-"""  # noqa: E501
+"""
 _ASYNC = """
-  %all-reduce-start.1 = f32[1024]{0} all-reduce-start(f32[1024]{0} %p), replica_groups=[2,16]<=[32], to_apply=%add
+  %all-reduce-start.1 = f32[1024]{0} all-reduce-start(%p), replica_groups=[2,16]<=[32], to_apply=%add
   %all-reduce-done.1 = f32[1024]{0} all-reduce-done(f32[1024]{0} %all-reduce-start.1)
   %all-gather-start.2 = (bf16[4,8]{1,0}, bf16[64,8]{1,0}) all-gather-start(%q), replica_groups=[2,16]<=[32]
   %all-gather-done.2 = bf16[64,8]{1,0} all-gather-done(%all-gather-start.2)
   %collective-permute-start.3 = (s8[5]{0}, s8[5]{0}, u32[], u32[]) collective-permute-start(%r), channel_id=9
   %reduce-scatter.4 = pred[6]{0} reduce-scatter(%s), replica_groups=[16,2]<=[2,16]T(1,0), to_apply=%or
-"""  # noqa: E501
+"""
 
 
 def test_collectives_of_a_tuple_count_once_with_all_their_bytes():
