@@ -29,7 +29,7 @@ scratch=$(mktemp -d)
 workdir=$scratch/run
 say() { echo "$(date +%T) $*"; }
 fail() { say "FAILED: $*"; tail -n 40 "$scratch"/job.log "$scratch"/slurmctld.log 2>/dev/null; exit 1; }
-tasks() { { pgrep -af "main.py .*--workdir=$workdir( |$)" || true; } | grep -v srun | cut -d' ' -f1; }
+tasks() { { pgrep -af "main.py .*--workdir=$workdir( |$)" | grep -v srun | cut -d' ' -f1; } || true; }
 cleanup() {
   scancel --quiet --name=emoji_gan 2>/dev/null || true
   for pid in $(tasks); do kill -9 "$pid" 2>/dev/null || true; done
