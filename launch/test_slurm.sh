@@ -26,17 +26,21 @@ if [[ ${1:-} != --inside ]]; then # with an /etc/hosts of its own, in which the 
 fi
 
 scratch=$(mktemp -d)
+workdir=$scratch/run
 say() { echo "$(date +%T) $*"; }
 fail() { say "FAILED: $*"; tail -n 40 "$scratch"/job.log "$scratch"/slurmctld.log 2>/dev/null; exit 1; }
+tasks() { { pgrep -af "main.py .*--workdir=$workdir( |$)" | grep -v srun | cut -d' ' -f1; } || true; }
 cleanup() {
-  scancel --quiet --name=emoji_gan --full 2>/dev/null || true
-  sleep 2
+  scancel --quiet --name=emoji_gan 2>/dev/null || true
+  for pid in $(tasks); do kill -9 "$pid" 2>/dev/null || true; done
+  sleep 5 # for the nodes to tell the controller
   for pid in "${daemons[@]}"; do kill "$pid" 2>/dev/null || true; done
   wait
   if [[ -z ${KEEP:-} ]]; then rm -rf "$scratch"; fi
 }
 daemons=()
 trap cleanup EXIT
+trap 'exit 143' INT TERM
 
 # ---- a controller and two nodes ------------------------------------------------------------------------------
 cp /etc/hosts "$scratch/hosts"
@@ -91,13 +95,11 @@ done
 say "up: $(sinfo --version), $(sinfo --noheader --format='%D nodes %N %T')"
 
 # ---- the shipped file ----------------------------------------------------------------------------------------
-workdir=$scratch/run
 export JAX_NUM_CPU_DEVICES=2 JAX_PLATFORMS=cpu
 export NPROC=4 # XLA's threads, in every layout: how work is cut up decides how sums are rounded
 newest() { basename "$(dirname "$(ls -t "$workdir"/checkpoints/[0-9]*/seal.json 2>/dev/null | head -n 1)")"; }
 steps() { { grep -o '"step": [0-9]*' "$workdir/metrics.jsonl" 2>/dev/null || echo 0; } | tail -n 1 | grep -o '[0-9]*$'; }
 field() { scontrol show job "$job" | grep -o "$1=[^ ]*" | cut -d= -f2; }
-tasks() { pgrep -f "main.py .*--workdir=$workdir( |$)" -a | grep -v srun | cut -d' ' -f1; }
 wait_for() { # WHAT SECONDS COMMAND...
   local what=$1 end=$((SECONDS + $2))
   shift 2
