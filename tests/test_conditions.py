@@ -1,5 +1,6 @@
 """Conditions: what a model may be asked for, from the data to the command line."""
 
+import json
 import sys
 
 import jax.numpy as jnp
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 from configs import default
 from emoji_gan import conditions, errors, model_file, sample
 from emoji_gan.errors import UserError
-from eval import encoder
+from eval import conditions as eval_conditions
+from eval import encoder, recognise
 from tests import runs as runs_lib
 
 SPEC = conditions.Spec((("group", ("Animals", "Food")), ("style", ("a", "a line"))), 3, "hash")
@@ -98,12 +100,12 @@ def test_phrases_in_english_and_french():
     np.testing.assert_allclose(PHRASES(many)[699], PHRASES(["cat 699"])[0], atol=1e-5)
 
 
-def ask(monkeypatch, capsys, *arguments):
-    """Exit code, stdout and the error line of the sampler."""
+def ask(monkeypatch, capsys, *arguments, program=sample):
+    """Exit code, stdout and the error line of the sampler, or of another program."""
     monkeypatch.setattr(sys, "argv", ["sample", *map(str, arguments)])
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "")
     with pytest.raises(SystemExit) as e:
-        errors.run(sample.main)
+        errors.run(program.main)
     out, err = capsys.readouterr()
     return e.value.code, out, [line for line in err.splitlines() if line.startswith("error: ")]
 
@@ -146,6 +148,19 @@ def test_asked_by_text_group_and_style(monkeypatch, capsys, tmp_path):
     ):
         code, _, problems = ask(monkeypatch, capsys, *where, flag)
         assert code == 2 and len(problems) == 1 and wanted in problems[0]
+    judged = tmp_path / "judged"
+    code, _, problems = ask(
+        monkeypatch, capsys, f"--model={file}", "--n=60", f"--out={judged}", program=eval_conditions
+    )
+    assert code == 0, problems
+    figures = json.loads((judged / "conditions.json").read_text())["figures"]
+    assert list(figures) == [
+        "real emoji", "nothing asked", "group", "style", "text", "all together", "held-out emoji, real",
+        "held-out emoji, by text",
+    ]  # fmt: skip
+    # Untrained, it draws noise; real emoji are recognised.
+    assert figures["real emoji"]["codepoint_top5"][0] > 0.5 > figures["text"]["codepoint_top1"][0]
+    assert "style" in figures["group"] and (judged / "conditions.md").read_text().count("|") > 60
     monkeypatch.setattr(encoder, "load", lambda: (encoder_params(), {"weights_sha256": "other"}))
     code, _, problems = ask(monkeypatch, capsys, *where, "--text=cat")
     assert code == 2 and "other weights of the emoji encoder" in problems[0]
@@ -163,3 +178,39 @@ def test_a_damaged_model_file_is_one_line(tmp_path):
         model_file.load(tmp_path / "x.safetensors")
     with pytest.raises(UserError, match="damaged or no model of emoji_gan"):
         model_file.load(encoder.WEIGHTS)  # safetensors, but another thing
+
+
+@pytest.mark.slow
+def test_the_model_in_the_box_draws_what_it_is_asked_for():
+    assert sample.IN_THE_BOX.stat().st_size < 12e6
+    box = sample.Sampler(str(sample.IN_THE_BOX))
+    assert box.spec.names == ("group", "style", "text") and box.config.data.sources == ("openmoji",)
+    params, meta = encoder.load()
+    groups = sorted(set(meta["groups"]))
+    kind = np.array([groups.index(g) for g in meta["groups"]])
+    for group in ("Flags", "Smileys & Emotion"):
+        drawn = box(list(range(16)), sample.ask(box.spec, {"group": group, "style": "openmoji"}, 16))
+        seen = recognise.group_probabilities(recognise.extract(params, drawn)[1], kind).argmax(1)
+        assert (seen == groups.index(group)).mean() > 0.5, group
+    # Line art has no colours.
+    line = box(list(range(8)), sample.ask(box.spec, {"text": "chat souriant", "style": "line"}, 8))
+    ink = line[line[..., 3] > 200][:, :3]
+    assert np.median(ink.max(1)) < 60
+
+
+def test_styles_are_told_apart_by_pixels():
+    real = np.zeros((2, 32, 32, 4), np.uint8)
+    real[0, 8:24, 8:24], real[1, 8:24, 8:10] = (255, 0, 0, 255), (0, 0, 0, 255)
+    asked = np.stack([real[1], real[0], real[0]])
+    asked[1, 0, 0] = 255
+    assert eval_conditions.nearest_style(asked, real, np.int32([4, 5])).tolist() == [5, 4, 4]
+
+
+def test_recognition_counts():
+    meta = {"codepoints": ["a", "b", "c", "d", "e", "f", "g"], "groups": ["x", "x", "y", "y", "z", "z", "z"]}
+    logits = np.tile(np.float32([9, 5, 0, 0, 0, 0, 0]), (60, 1))
+    asked = ["a"] * 30 + ["b"] * 15 + ["g"] * 15
+    found = eval_conditions.recognised(logits, asked, meta)
+    assert found["codepoint_top1"][0] == 0.5 and found["codepoint_top5"][0] == 1.0  # the rest tie at 0
+    assert found["group_top1"][0] == 0.75 and found["group_top1"][1] < 0.75 < found["group_top1"][2]
+    assert eval_conditions.recognised(logits[:10], asked[:10], meta) == {}
