@@ -17,7 +17,7 @@ import time
 
 import jax
 
-from emoji_gan import checkpoint, config, damage, methods, seal
+from emoji_gan import checkpoint, conditions, config, damage, methods, seal
 
 
 def main() -> None:
@@ -63,7 +63,7 @@ def _save(path: str, workdir: str) -> tuple[pathlib.Path, tuple[str, ...]]:
     resolved = config.resolve(config.load(path), 1)
     method = methods.load(resolved.method)
     checkpoints = checkpoint.Checkpointer(workdir, config=resolved.to_dict(), data_hash="", keep=1)
-    checkpoints.save(1, method.init(resolved, 0, 0), wait=True)
+    checkpoints.save(1, method.init(resolved, conditions.NONE, 0), wait=True)
     checkpoints.close()
     return pathlib.Path(workdir, "checkpoints", "1"), tuple(method.State.__dataclass_fields__)
 

@@ -10,7 +10,7 @@ from unittest import mock
 import jax
 import pytest
 
-from emoji_gan import aot, errors, methods, roofline, sharding, steps
+from emoji_gan import aot, conditions, errors, methods, roofline, sharding, steps
 from emoji_gan import config as config_lib
 from tests import test_methods
 
@@ -24,8 +24,8 @@ def programs(method, mesh, per_device=4, **changes):
     """Traced programs of the tiny config on a mesh, and its state's shapes."""
     config = test_methods.tiny_config(method, batch_size=per_device * mesh.size, **changes)
     config = config_lib.resolve(config, mesh.size)
-    state = jax.eval_shape(lambda: methods.load(method).init(config, 0, 0))
-    return aot.step_programs(config, 0, mesh), state
+    state = jax.eval_shape(lambda: methods.load(method).init(config, conditions.NONE, 0))
+    return aot.step_programs(config, conditions.NONE, mesh), state
 
 
 def command(*arguments):
@@ -72,7 +72,9 @@ def test_programs_run_as_often_as_they_say(method, monkeypatch):
     if method == "gan":
         changes = {"loss.r1_every": 8, "loss.pl_every": 4}
     config = config_lib.resolve(test_methods.tiny_config(method, **changes), 1)
-    step_fn = methods.load(method).make_train_step(config, 0, sharding.make_mesh(jax.devices()[:1]))
+    step_fn = methods.load(method).make_train_step(
+        config, conditions.NONE, sharding.make_mesh(jax.devices()[:1])
+    )
     for step in range(24):
         step_fn(None, None, step)
     assert step_fn.programs.keys() <= step_fn.runs_per_step.keys()
