@@ -40,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--weights", help="file of the 2015 network's weights")
     p.add_argument("--download_weights", action="store_true", help="fetch them if they are nowhere")
     p.add_argument("--batch_size", type=int, default=32, help="images a device while extracting")
+    p.add_argument("--paths", type=int, default=2000, help="pairs for the path length; 0: without it")
     p.add_argument("--seed", type=int, default=0, help="of resampling")
     p.add_argument("--html", action=argparse.BooleanOptionalAction, default=True, help="write the page")
     p.add_argument("--out", help="folder of the report; default: in the workdir, else ./eval_report")
@@ -80,7 +81,9 @@ def main() -> int:
 def _settings(a: argparse.Namespace):
     from eval import judge
 
-    return judge.Settings(n=a.n, truncation=a.truncation, data=a.data, seed=a.seed, html=a.html)
+    return judge.Settings(
+        n=a.n, truncation=a.truncation, data=a.data, seed=a.seed, html=a.html, paths=a.paths
+    )
 
 
 def _watch(a: argparse.Namespace, extractor) -> None:

@@ -120,6 +120,7 @@ def test_asked_by_text_group_and_style(monkeypatch, capsys, tmp_path):
         "--config.data.conditions=('group','style','text')", "--config.data.domains=('full','line')",
         "--config.data.groups=('Food & Drink','Animals & Nature')", "--config.log.grid=2",
         "--config.eval.every_kimg=0.048", "--config.eval.samples=100", "--config.optim.lr=0.01",
+        "--config.optim.warmup_kimg=0.0",
     ]  # fmt: skip
     code, _, err = runs_lib.in_process(*flags, f"--workdir={run}", "--config.total_kimg=0.048")
     assert code == 0, err
