@@ -48,8 +48,8 @@ compute: FLOPs at the peak of bf16, at which float32 convolutions of default pre
 memory: the bytes that the compiler counts for its fused operations at the full HBM bandwidth; what stays on
   the chip from one to the next is counted all the same.
 links: rings over all links of the chip at full speed, an all-reduce passing twice; a slice without
-  wrap-around (v5e and v6e below 16 a side) takes twice as long. Between slices each chip passes on its share
-  of the bytes through its share of the host's network.
+  wrap-around (v5e and v6e below 16 a side) takes twice as long. What is summed between slices passes twice
+  through the chip's share of its host's network.
 ms: the greater of compute and memory, and then links: the gradients' all-reduce waits for all of them. No
   latencies, no input, no host: a figure to plan by, not a forecast."""
 
@@ -59,8 +59,10 @@ _KINDS = (
 )  # fmt: skip
 # `%name = TYPE kind(` or `kind-start(`; the matching `kind-done(` carries the same data and is left out.
 _COLLECTIVE = re.compile(
-    rf"^\s*(?:ROOT )?%?[\w.-]+ = (.+?) ({'|'.join(_KINDS)})(-start)?\((.*)$", re.MULTILINE
+    rf"^\s*(?:ROOT )?%?[\w.-]+ = (.+?) ({'|'.join(_KINDS)}|send)(-start)?\((.*)$", re.MULTILINE
 )
+_BETWEEN = "_xla_megascale_transfer_type="  # marks what libtpu sends through the hosts to other slices
+BETWEEN_SLICES = "sum between slices"
 _ARRAY = re.compile(r"\b(pred|[a-z]+\d+\w*)\[([\d,]*)\]")
 # {{0,1},{2,3}} or, counted out, [groups,devices]<=[...]
 _GROUP = re.compile(r"replica_groups=(?:\{\{([\d,]+)\}|\[\d+,(\d+)\]<=)")
@@ -71,7 +73,8 @@ class Collective:
     """The collectives of a program that are of one kind and among as many devices.
 
     Attributes:
-      kind: 'all-reduce', ...
+      kind: 'all-reduce', ... or BETWEEN_SLICES: what a device sends through its host to be summed with the
+        other slices' (within a slice the compiler has reduced it already).
       group: devices that take part in one; None: all.
       count: of operations.
       bytes: of a device's results, by dtype.
@@ -87,6 +90,10 @@ def collectives(hlo: str) -> list[Collective]:
     """The collectives of a compiled program, given its text; one inside a loop's body counts once."""
     found: dict[tuple, Collective] = {}
     for type_, kind, start, rest in _COLLECTIVE.findall(hlo):
+        if kind == "send":
+            if _BETWEEN not in rest:
+                continue
+            kind, type_ = BETWEEN_SLICES, _parts(type_)[0]
         # These carry (operands, results, ...) while under way; an all-reduce its results only.
         if start and kind in ("all-gather", "collective-permute"):
             type_ = _parts(type_)[1]
@@ -141,18 +148,16 @@ def roofline(
       chip: what it runs on.
       flops, bytes_accessed: of a device.
       found: its collectives.
-      slice_devices: devices of a slice; a group of as many is taken to be one, one of `num_slices` to have a
-        device of each, a larger one to have all.
+      slice_devices: devices of a slice.
       num_slices: of the job.
       devices_per_chip: 2 where JAX shows each core of a chip (v4 described by libtpu).
     """
     share, links = 1 / devices_per_chip, 0.0  # share: of the chip
     for c in found:
-        group = c.group or slice_devices * num_slices
-        slices = num_slices if group > slice_devices or group == num_slices > 1 else 1
-        inside = group // slices
+        between = c.kind == BETWEEN_SLICES
+        group = num_slices if between else c.group or slice_devices
         data = sum(c.bytes.values()) * (group if c.kind == "reduce-scatter" else 1)  # whole, not a part
-        passes = 2 if c.kind == "all-reduce" else 1
-        links += passes * data * (inside - 1) / inside / (chip.ici * share)
-        links += passes * data / inside * (slices - 1) / slices / (chip.dcn * share)
+        passes = 2 if between or c.kind == "all-reduce" else 1
+        speed = (chip.dcn if between else chip.ici) * share
+        links += passes * data * (group - 1) / group / speed
     return Roofline(flops / (chip.flops * share), bytes_accessed / (chip.hbm * share), links)

@@ -42,6 +42,7 @@ def command(*arguments):
 # ---- without libtpu --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_accelerators_get_plain_convolutions_and_cpus_their_own():
     """On a host whose default backend is the CPU."""
     text = {}
@@ -131,32 +132,35 @@ def flow_costs():
 @_NEEDS_LIBTPU
 @pytest.mark.slow
 def test_devices_do_the_same_on_16_and_1024_chips(flow_costs):
-    small, *large = flow_costs
+    small, large, slices = flow_costs
     assert 0 < small.peak_bytes < roofline.CHIPS["v5e"].hbm_gib * 2**30
     assert small.flops > 0
-    for cost in large:
-        assert cost.flops == pytest.approx(small.flops, rel=0.01)
-        assert cost.peak_bytes == pytest.approx(small.peak_bytes, rel=0.1, abs=2**20)
+    assert (large.flops, slices.flops) == pytest.approx((small.flops, small.flops), rel=0.01)
+    assert large.peak_bytes == pytest.approx(small.peak_bytes, rel=0.01)
+    assert slices.peak_bytes < small.peak_bytes + 32 * 2**20  # buffers of what goes through the hosts
 
 
 @_NEEDS_LIBTPU
 @pytest.mark.slow
 def test_only_gradients_and_one_loss_travel_in_float32(flow_costs):
     _, state = programs("flow", aot.abstract_mesh("tpu", 16))
-    params = sum(x.size for x in jax.tree.leaves(state.v))
-    for cost in flow_costs[:2]:
-        assert {c.kind for c in cost.collectives} == {"all-reduce"}
-        assert {dtype: n for c in cost.collectives for dtype, n in c.bytes.items()} == {
-            "f32": 4 * (params + 1)
-        }
-    assert {dtype for c in flow_costs[2].collectives for dtype in c.bytes} == {"f32"}
+    whole = 4 * (sum(x.size for x in jax.tree.leaves(state.v)) + 1)
+    for cost, devices in zip(flow_costs, (16, 256), strict=False):
+        (found,) = cost.collectives
+        assert (found.kind, found.group, found.bytes.keys()) == ("all-reduce", devices, {"f32"})
+        # Two biases that are added to one another have the same gradient; it travels once.
+        assert 0.99 * whole < found.bytes["f32"] <= whole
+    found = {c.kind: set(c.bytes) for c in flow_costs[2].collectives}
+    assert found == {"all-reduce": {"f32"}, roofline.BETWEEN_SLICES: {"f32"}}
 
 
 @_NEEDS_LIBTPU
 @pytest.mark.slow
 def test_activations_in_bfloat16_leave_gradients_in_float32():
-    cost = aot.compile_cost(programs("flow", aot.tpu_mesh("v5e:2x2"), dtype="bfloat16")[0]["main"][0]())
-    assert {dtype for c in cost.collectives for dtype in c.bytes} == {"f32"}
+    with jax.numpy_dtype_promotion("standard"):  # jax's own attention mixes the two
+        traced = programs("flow", aot.tpu_mesh("v5e:2x2"), dtype="bfloat16")[0]["main"][0]()
+    assert "bf16" in traced.lower().as_text()
+    assert {dtype for c in aot.compile_cost(traced).collectives for dtype in c.bytes} == {"f32"}
 
 
 @_NEEDS_LIBTPU

@@ -21,6 +21,18 @@ _ASYNC = """
   %collective-permute-start.3 = (s8[5]{0}, s8[5]{0}, u32[], u32[]) collective-permute-start(%r), channel_id=9
   %reduce-scatter.4 = pred[6]{0} reduce-scatter(%s), replica_groups=[16,2]<=[2,16]T(1,0), to_apply=%or
 """
+_SLICES = """
+  %send.1 = (f32[19,8,128]{2,1,0:T(8,128)}, u32[], token[]) send(%x, %after-all.1), channel_id=4,\
+ is_host_transfer=true, frontend_attributes={_xla_megascale_transfer_type="ALL_REDUCE"}
+  %send-done.1 = token[] send-done(%send.1), channel_id=4, is_host_transfer=true
+  %send.2 = (f32[7]{0}, u32[], token[]) send(%y, %after-all.2), channel_id=6, is_host_transfer=true
+"""
+
+
+def test_what_goes_to_other_slices_is_found_among_transfers_to_the_host():
+    assert roofline.collectives(_SLICES) == [
+        Collective(roofline.BETWEEN_SLICES, None, 1, {"f32": 19 * 8 * 128 * 4})
+    ]
 
 
 def test_collectives_of_a_tuple_count_once_with_all_their_bytes():
@@ -57,18 +69,17 @@ def test_one_device_passes_nothing_on():
     assert roofline.roofline(_CHIP, 1.0, 1.0, alone, slice_devices=1).links == 0
 
 
-def test_between_slices_only_the_shares_travel_and_a_decomposed_all_reduce_costs_the_same():
-    whole = [Collective("all-reduce", 8, 1, {"f32": 64})]
-    parts = [
-        Collective("reduce-scatter", 4, 1, {"f32": 16}),
-        Collective("all-reduce", 2, 1, {"f32": 16}),
-        Collective("all-gather", 4, 1, {"f32": 64}),
-    ]
-    one, other = (
-        roofline.roofline(_CHIP, 0, 0, c, slice_devices=4, num_slices=2).links for c in (whole, parts)
-    )
-    assert one == pytest.approx(2 * 64 * (3 / 4) / 8.0 + 2 * 16 * (1 / 2) / 0.5)
-    assert other == pytest.approx(one)
+def test_between_slices_a_sum_passes_twice_through_the_network():
+    found = [Collective(roofline.BETWEEN_SLICES, None, 1, {"f32": 16})]
+    r = roofline.roofline(_CHIP, 0, 0, found, slice_devices=4, num_slices=2)
+    assert r.links == 2 * 16 * (1 / 2) / 0.5
+
+
+def test_an_all_reduce_in_two_halves_costs_the_same():
+    whole = [Collective("all-reduce", 4, 1, {"f32": 64})]
+    halves = [Collective("reduce-scatter", 4, 1, {"f32": 16}), Collective("all-gather", 4, 1, {"f32": 64})]
+    one, other = (roofline.roofline(_CHIP, 0, 0, c, slice_devices=4).links for c in (whole, halves))
+    assert one == pytest.approx(other)
 
 
 def test_a_core_has_its_share_of_the_chip():
