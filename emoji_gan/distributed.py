@@ -21,10 +21,12 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from absl import logging
 from jax.experimental import multihost_utils
 
+from emoji_gan import sharding
 from emoji_gan.errors import EXIT_OK, UserError
 
 HEARTBEAT_S = 30  # a process that was not heard of for so long is dead, and the others end
@@ -125,9 +127,24 @@ def start(job: Job | None, *, bind: str | None = None, heartbeat_s: int = HEARTB
     except (ValueError, RuntimeError) as e:
         line = str(e).strip().splitlines()[0]
         raise UserError(f"cannot join the job that {job.by} describes ({job.coordinator}): {line}") from e
+    _meet()
     logging.info("process %d of %d, by %s", jax.process_index(), jax.process_count(), job.by)
     if jax.process_index():
         logging.set_verbosity(logging.WARNING)  # the rest is the same in all
+
+
+def _meet() -> None:
+    """Lets all devices reduce something once, while the processes are still in step.
+
+    On CPUs, devices that reduce together for the first time wait 30 s for one another and then fail
+    ("Gloo context initialization failed"); later they wait as long as it takes. The first training step comes
+    after a compilation, in which processes can drift apart by more: one that finds the program in its cache
+    and one that does not.
+    """
+    from_first(0)
+    mesh = sharding.make_mesh()
+    ones = sharding.global_batch(mesh, {"x": np.ones(jax.local_device_count(), np.float32)})["x"]
+    sharding.readable(jnp.sum, mesh)(ones).block_until_ready()
 
 
 def on_tpu_vm() -> bool:

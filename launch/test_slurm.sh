@@ -131,7 +131,7 @@ log_size=$(stat -c %s "$scratch/job.log")
 wait_for "restart" 600 resumed
 say "resumed $((SECONDS - killed)) s after the kill: $(tail -c "+$((log_size + 1))" "$scratch/job.log" | grep -o 'starting at .*')"
 after() { (($(steps) > before + 25)); }
-wait_for "progress" 300 after
+wait_for "progress" 900 after
 
 say "step $(steps): scancel --signal=TERM"
 scancel --signal=TERM "$job"
