@@ -14,7 +14,7 @@ import PIL.Image
 import pytest
 from tensorboard.backend.event_processing import event_accumulator
 
-from emoji_gan import checkpoint, train
+from emoji_gan import checkpoint, conditions, train
 from emoji_gan import config as config_lib
 from emoji_gan.errors import EXIT_DIVERGED, EXIT_PREEMPTED, Diverged
 from emoji_gan.methods import gan
@@ -167,7 +167,7 @@ def test_divergence_rolls_back_once_then_stops(runs, interrupted):
     one = jax.sharding.SingleDeviceSharding(jax.devices()[0])
     shapes = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=one),
-        jax.eval_shape(lambda: gan.init(config, 0, 0)),
+        jax.eval_shape(lambda: gan.init(config, conditions.NONE, 0)),
     )
     with contextlib.closing(
         checkpoint.Checkpointer(w, config={}, data_hash="", keep=3, allow_config_change=True)
@@ -192,7 +192,7 @@ def test_divergence_rolls_back_once_then_stops(runs, interrupted):
 
 def test_rolling_back_keeps_the_count_and_draws_anew():
     config = config_lib.resolve(config_lib.load(runs_lib.CONFIG), 2)
-    old = gan.init(config, 0, 0)
+    old = gan.init(config, conditions.NONE, 0)
     now = dataclasses.replace(
         old, step=jnp.int32(9), bad_in_a_row=jnp.int32(3), bad_total=jnp.int32(5), ada_p=jnp.float32(0.7)
     )
