@@ -35,7 +35,8 @@ cleanup() {
   for pid in $(tasks); do kill -9 "$pid" 2>/dev/null || true; done
   sleep 5 # for the nodes to tell the controller
   for pid in "${daemons[@]}"; do kill "$pid" 2>/dev/null || true; done
-  wait
+  sleep 2
+  for pid in "${daemons[@]}"; do kill -9 "$pid" 2>/dev/null || true; done # a node waits for tasks that hang
   if [[ -z ${KEEP:-} ]]; then rm -rf "$scratch"; fi
 }
 daemons=()
@@ -114,7 +115,7 @@ is() { [[ $(field "$1") == "$2" ]]; }
 job=$(sbatch --parsable --nodes=2 --output="$scratch/job.log" launch/slurm.sbatch \
   --config=$config --workdir="$workdir" --config.total_kimg=100000.0 --heartbeat_seconds=10)
 say "submitted job $job: 2 nodes, a task each"
-wait_for "checkpoint" 600 trained
+wait_for "checkpoint" 900 trained
 pids=($(tasks))
 ((${#pids[@]} == 2)) || fail "${#pids[@]} tasks, not 2"
 say "step $(steps), checkpoint $(newest); kill -9 of task process ${pids[1]}"
