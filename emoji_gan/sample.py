@@ -27,6 +27,7 @@ from emoji_gan.errors import UserError
 _BATCH = 16
 IN_THE_BOX = pathlib.Path(__file__).parents[1] / "models" / "openmoji_32.safetensors"
 _TEXT_HELP = "ask for this, in English or French: a name, keywords, or a phrase like them"
+_TINY_PX = 64  # smaller images are magnified on the grid
 _LICENCES = {"openmoji": "derived from OpenMoji (openmoji.org), CC BY-SA 4.0"}
 
 
@@ -206,7 +207,8 @@ def main() -> int:
         path = out / f"seed{seed:010d}.png"
         images.save_png(path, picture, sampler.provenance(seed, a.truncation, asked))
     side = math.ceil(math.sqrt(len(seeds)))
-    shown = images.grid(pictures, math.ceil(len(seeds) / side), side)
+    magnify = max(1, _TINY_PX // pictures.shape[1])
+    shown = images.grid(pictures, math.ceil(len(seeds) / side), side).repeat(magnify, 0).repeat(magnify, 1)
     grid = out / "grid.png"
     images.save_png(grid, shown, sampler.provenance(seeds[0], a.truncation, asked) | {"seed": a.seeds})
     print(f"{len(seeds)} emoji in {out}, all of them in {grid}")
