@@ -62,11 +62,8 @@ class Job:
         self.workdir, self.text = workdir, ""
         command = [sys.executable, "main.py", *_EXPERIMENT, f"--workdir={workdir}"]
         command.append(f"--config.total_kimg={(steps - 0.5) * _BATCH / 1000}")
-        env = os.environ | {
-            "JAX_PLATFORMS": "cpu",
-            "JAX_NUM_CPU_DEVICES": "1",
-            "JAX_COMPILATION_CACHE_DIR": str(log.parent / "xla"),
-        }
+        env = {"JAX_COMPILATION_CACHE_DIR": str(log.parent / "xla")} | os.environ
+        env |= {"JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": "1"}
         # A pipe, as a full disk for the child must not silence it.
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env)
         self._reader = threading.Thread(target=self._read, args=(log,), daemon=True)
@@ -164,7 +161,7 @@ class Soak:
                 end = "SIGTERM"
         self._happened(end)
         good = [s for s in checkpoint.sealed_steps(self.workdir) if self._problem_of(s) is None]
-        if after and len(good) > 1:
+        if after and len(good) > (after in DAMAGES):  # a good step remains
             AFTER[after](self, self.workdir / "checkpoints" / str(good[-1]))
             self._happened(after)
         print(f"at step {job.last_step()}, newest good {self.newest_good()}", flush=True)
@@ -295,9 +292,12 @@ def _suspend(soak: Soak, job: Job) -> None:
 
 
 def _two_saves(soak: Soak, job: Job) -> None:
-    del soak
     newest = job.newest()
-    job.wait_until("two saves", lambda: job.newest() > newest + _STEPS_A_SAVE)
+
+    def two() -> bool:  # whichever steps they are: a full disk may have cost some
+        return sum(step > newest for step in checkpoint.sealed_steps(soak.workdir)) > 1
+
+    job.wait_until("two saves", two)
 
 
 def _half_a_line(soak: Soak, newest: pathlib.Path) -> None:
@@ -334,8 +334,8 @@ ENDS = {
     "SIGTERM": _sigterm,
     "disk full, then SIGTERM": _full_at_end,
 }
-AFTER = {f"{what} in the newest checkpoint": _damage(how) for what, how in damage.KINDS.items()}
-AFTER["half a line and half a record end the curves"] = _half_a_line
+DAMAGES = {f"{what} in the newest checkpoint": _damage(how) for what, how in damage.KINDS.items()}
+AFTER = DAMAGES | {"half a line and half a record end the curves": _half_a_line}
 
 
 def compare(soak: Soak, whole: pathlib.Path, step: int) -> str:
