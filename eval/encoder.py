@@ -341,8 +341,8 @@ class PhraseEncoder:
         words = _FEATURE.findall(fold(phrase))
         if not any(_is_known(word) for word in words):
             near = [n for w in words for n in difflib.get_close_matches(w, _known_words(), 2, 0.6)][:4]
-            hint = f"; near are {', '.join(near)}" if near else ""
-            raise UserError(f"text {phrase!r}: no word of it is known in English or French{hint}")
+            said = f"try {', '.join(near)}" if near else "use names of emoji, e.g. 'smiling face'"
+            raise UserError(f"text {phrase!r}: no word of it is known in English or French; {said}")
         return self([phrase])[0]
 
 

@@ -94,7 +94,7 @@ def test_phrases_in_english_and_french():
     for phrase in ("xqzvw kjhgf", "", "!?", "zz9"):
         with pytest.raises(UserError, match="no word of it is known"):
             PHRASES.ask(phrase)
-    with pytest.raises(UserError, match=r"near are .*smile"):
+    with pytest.raises(UserError, match=r"try .*smile"):
         PHRASES.ask("smmmile")
     many = [f"cat {i}" for i in range(700)]
     np.testing.assert_allclose(PHRASES(many)[699], PHRASES(["cat 699"])[0], atol=1e-5)
@@ -103,7 +103,6 @@ def test_phrases_in_english_and_french():
 def ask(monkeypatch, capsys, *arguments, program=sample):
     """Exit code, stdout and the error line of the sampler, or of another program."""
     monkeypatch.setattr(sys, "argv", ["sample", *map(str, arguments)])
-    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "")
     with pytest.raises(SystemExit) as e:
         errors.run(program.main)
     out, err = capsys.readouterr()
