@@ -28,7 +28,7 @@ demo: setup  ## the model in the box draws; the data set; ten minutes of trainin
 	@echo "before  source $(BIN)/activate"
 
 test: setup-dev
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadgroup $(PYTEST_ARGS)
 
 lint: setup-dev
 	$(BIN)/ruff check .

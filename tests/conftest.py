@@ -1,11 +1,18 @@
-"""Strict types and eight fake devices for every test."""
+"""Strict types, eight fake devices and one compilation cache for every test."""
 
+import atexit
 import os
+import shutil
+import tempfile
 
 # Set before jax is imported anywhere: tests build meshes of 1, 2 and 8 devices.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "8")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Programs compiled once for all tests, their processes and pytest-xdist's workers, none of the user's own.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="emoji_gan_xla_")
+    atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
 import jax
 import pytest
@@ -15,10 +22,17 @@ from tests import runs as runs_lib
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
+_SHARING = ("test_cluster.py", "test_encoder.py")  # with costly fixtures of their own
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Fast tests first."""
-    items.sort(key=lambda item: "slow" in item.keywords)
+    """Fast tests first, then those that share costly fixtures, in one of pytest-xdist's workers each."""
+    for item in items:
+        if "interrupted" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group("interrupted"))
+        elif item.path.name in _SHARING:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    items.sort(key=lambda item: ("slow" in item.keywords, item.get_closest_marker("xdist_group") is None))
 
 
 @pytest.fixture(scope="session")

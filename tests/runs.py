@@ -42,7 +42,6 @@ def in_process(*arguments: str) -> tuple[int, str, str]:
     with (
         flagsaver.flagsaver(),
         mock.patch.object(sys, "argv", argv),
-        mock.patch.dict(os.environ, {"JAX_COMPILATION_CACHE_DIR": ""}),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):
@@ -76,13 +75,12 @@ def free_port() -> int:
 
 
 class Runs:
-    """Runs of main.py as processes of two devices each, with one compilation cache."""
+    """Runs of main.py as processes of two devices each."""
 
     def __init__(self, root: pathlib.Path):
         self.root = root
         self.env = os.environ | {
             "JAX_NUM_CPU_DEVICES": "2",
-            "JAX_COMPILATION_CACHE_DIR": str(root / "xla"),
             "PYTHONPATH": str(ROOT),
             **SECRETS,
         }

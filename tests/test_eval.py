@@ -20,7 +20,6 @@ def tiny_encoder(monkeypatch, tmp_path):
     params = encoder.init(np.random.default_rng(0), 10, 3, size)
     monkeypatch.setattr(encoder, "load", lambda: (params, {"weights_sha256": "of the tests"}))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "")
     monkeypatch.delenv("EMOJI_GAN_INCEPTION", raising=False)
 
 

@@ -44,7 +44,6 @@ def test_any_text_is_seeds_or_refused(text):
 def in_process(monkeypatch, capsys, *arguments):
     """Exit code and stderr of `python -m emoji_gan.sample ARGUMENTS`."""
     monkeypatch.setattr(sys, "argv", ["sample", *map(str, arguments)])
-    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "")
     with pytest.raises(SystemExit) as e:
         errors.run(sample.main)
     return e.value.code, capsys.readouterr().err
