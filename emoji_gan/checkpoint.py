@@ -100,7 +100,7 @@ class Checkpointer:
         Raises:
           NotSaved: with `wait`, if the step could not be written (disk full, read-only, ...). Without it a
             failure is one warning: older steps are intact, and the next save tries again. The one after
-            `_MAX_FAILURES` failures in a row raises, too.
+            `_MAX_FAILURES` failures in a row raises, too. Processes other than the first exit with its code.
         """
         self._join()
         distributed.on_first(self._raise_if_too_many_failed)
@@ -187,7 +187,7 @@ class Checkpointer:
         """Returns when the last save is sealed.
 
         Raises:
-          NotSaved: it could not be written; older steps are intact.
+          NotSaved: it could not be written; older steps are intact. See `save`.
         """
         self._join()
         distributed.on_first(self._raise_failure)
