@@ -126,15 +126,20 @@ def step_programs(config: ml_collections.FrozenConfigDict, spec: conditions.Spec
     }
 
 
-def compile_cost(traced: jax.stages.Traced, name: str = "program") -> Cost:
+def compile_cost(traced: jax.stages.Traced, name: str = "program", effort: float = 0.0) -> Cost:
     """Compiles for the devices of the program's mesh.
+
+    Args:
+      traced: the program.
+      name: of it, for the error.
+      effort: of the compiler to make it fast, from -1 to 1; 0 is that of a run.
 
     Raises:
       UserError: it does not fit into their memory.
     """
     start = time.monotonic()
     try:
-        compiled = traced.lower().compile()
+        compiled = traced.lower().compile({"exec_time_optimization_effort": effort} if effort else None)
     except jax.errors.JaxRuntimeError as e:
         if "RESOURCE_EXHAUSTED" not in str(e):
             raise
@@ -177,14 +182,21 @@ def tpu_rows(args: argparse.Namespace, overrides: list[str], topology: str) -> I
     per_chip = mesh.size // (chips * args.num_slices)
     label = topology if args.num_slices == 1 else f"{args.num_slices} x {topology}"
     peak, mean = 0, [0.0] * 6
+    if args.effort:
+        label += f", effort {args.effort:g}"
 
     def row(program, runs, figures, peak_bytes, found):
         gflop, moved, *ms = (f"{x:.4g}" for x in figures)
         memory = f"{peak_bytes / 2**30:.2f} of {chip.hbm_gib / per_chip:g}"
         return _row(label, config.batch_size, program, runs, gflop, moved, memory, found, *ms)
 
-    for program, (trace, runs) in step_programs(config, spec, mesh).items():
-        cost = compile_cost(trace(), program)
+    programs = step_programs(config, spec, mesh)
+    wanted = args.programs.split(",") if args.programs else list(programs)
+    if unknown := [name for name in wanted if name not in programs]:
+        raise UserError(f"--programs={unknown[0]}: this step has {', '.join(programs)}")
+    for program in wanted:
+        trace, runs = programs[program]
+        cost = compile_cost(trace(), program, args.effort)
         print(f"{label} {program}: compiled in {cost.seconds:.0f} s", file=sys.stderr, flush=True)
         r = roofline.roofline(
             chip, cost.flops, cost.bytes_accessed, cost.collectives, mesh.size // args.num_slices,
@@ -195,7 +207,8 @@ def tpu_rows(args: argparse.Namespace, overrides: list[str], topology: str) -> I
         mean = [m + runs * f for m, f in zip(mean, figures, strict=True)]
         peak = max(peak, cost.peak_bytes)
         yield row(program, f"{runs:.4g}", figures, cost.peak_bytes, _describe(cost.collectives, mesh.size))
-    yield row("mean step", "", mean, peak, f"{config.batch_size / mean[-1]:.4g} kimg/s")
+    if set(wanted) == set(programs):
+        yield row("mean step", "", mean, peak, f"{config.batch_size / mean[-1]:.4g} kimg/s")
 
 
 def _row(*cells) -> str:
@@ -235,6 +248,11 @@ def main() -> int:
     p.add_argument("--topology", default="v5e:4x4", help="CHIP:AxB of a slice, or several with commas")
     p.add_argument("--num_slices", type=int, default=1, help="of such slices, joined by the hosts' network")
     p.add_argument("--devices", type=int, default=8, help="GPUs, for --platform=cuda")
+    p.add_argument("--programs", help="of the step, with commas: only these, for TPUs; default: all")
+    p.add_argument(
+        "--effort", type=float, default=0.0,
+        help="of the TPU compiler, -1 to 1: at -1 it is done much sooner, but memory is not that of the run",
+    )  # fmt: skip
     p.add_argument("--batch_per_device", type=int, help="images; default: the config's global batch")
     args, overrides = p.parse_known_args()
     for other in overrides:
@@ -243,6 +261,8 @@ def main() -> int:
     for name in ("num_slices", "devices", "batch_per_device"):
         if getattr(args, name) is not None and getattr(args, name) < 1:
             raise UserError(f"--{name}={getattr(args, name)}: must be at least 1")
+    if not -1 <= args.effort <= 1:
+        raise UserError(f"--effort={args.effort:g}: must be from -1 to 1")
     jax.config.update("jax_platforms", "cpu")  # described devices only: real ones are left to others
     if args.platform == "cuda":
         lower_for_cuda(args, overrides)

@@ -53,6 +53,8 @@ _NONE, _NONE_GOOD = -1, -2  # stand for "no step" where processes agree on one
 class Checkpointer:
     """Saves and restores the whole state of one run; every process of the job makes one.
 
+    Process 0 writes, as every process has the whole state: of several writers those that do not fail, as a
+    disk fills, would wait for the others for minutes.
     The caller holds the lock of the workdir (`emoji_gan.workdir.locked`).
     """
 
@@ -81,13 +83,13 @@ class Checkpointer:
         self._keep = keep
         self._allow_config_change = allow_config_change
         self._thread: threading.Thread | None = None
-        self._failure: NotSaved | None = None  # of the last save
+        self._failure: NotSaved | None = None  # of the last save, on process 0
         self._failures = 0  # in a row
-        try:
-            self._remove_parts()
-            self._manager = ocp.CheckpointManager(self._directory, item_names=("state", "meta"))
-        except OSError as e:
-            raise UserError(f"cannot write {self._directory}: {e.strerror}; choose another --workdir") from e
+        distributed.on_first(self._make_directory)
+        me = jax.process_index()
+        alone = ocp.options.MultiprocessingOptions(primary_host=me, active_processes={me})
+        options = ocp.CheckpointManagerOptions(create=False, multiprocessing_options=alone)
+        self._manager = ocp.CheckpointManager(self._directory, item_names=("state", "meta"), options=options)
 
     def save(self, step: int, state: State, *, wait: bool = False) -> None:
         """Starts writing a step; the caller may donate `state` at once.
@@ -98,36 +100,44 @@ class Checkpointer:
         Raises:
           NotSaved: with `wait`, if the step could not be written (disk full, read-only, ...). Without it a
             failure is one warning: older steps are intact, and the next save tries again. The one after
-            `_MAX_FAILURES` failures in a row raises, too.
+            `_MAX_FAILURES` failures in a row raises, too. Processes other than the first exit with its code.
         """
         self._join()
-        if self._failures >= _MAX_FAILURES:
-            raise NotSaved(f"{self._failures} saves in a row failed, the last: {self._failure}")
+        distributed.on_first(self._raise_if_too_many_failed)
         path = self._directory / str(step)
         if _agree((path / seal.NAME).exists()):  # process 0 writes it, so the others may not see it yet
             logging.info("checkpoint %d is already there", step)
         else:
-            if self._failure is not None:
-                self._remove_parts()  # orbax's other threads may have written on after the failure
-                self._failure = None
-            try:
-                self._begin(step)
-                self._manager.reload()  # forget steps that were deleted or set aside
-                self._manager.save(
-                    step,
-                    args=ocp.args.Composite(
-                        state=ocp.args.StandardSave(state),
-                        meta=ocp.args.JsonSave({"config": self._config, "data_hash": self._data_hash}),
-                    ),
-                    force=True,
-                )
-            except (UserError, OSError, ValueError) as e:  # tensorstore reports a full disk as a ValueError
-                self._fail(step, e)
-            else:
-                self._thread = threading.Thread(target=self._finish, args=(step,), name="seal")
-                self._thread.start()
+            if jax.process_index() == 0:
+                self._write(step, state)
         if wait:
             self.wait()
+
+    def _write(self, step: int, state: State) -> None:
+        """Copies the state to the host and starts to write it, on process 0."""
+        if jax.process_count() > 1:  # of arrays on all devices orbax would leave a share to the others
+            state = jax.tree.map(lambda x: np.array(x.addressable_data(0)), state)
+        if self._failure is not None:
+            self._remove_parts()  # orbax's other threads may have written on after the failure
+            self._failure = None
+        try:
+            if (path := self._directory / str(step)).exists():
+                self._set_aside(step, seal.problem_of(path))
+            write_atomic(self._directory / _SAVING, f"{step}\n".encode())
+            self._manager.reload()  # forget steps that were deleted or set aside
+            self._manager.save(
+                step,
+                args=ocp.args.Composite(
+                    state=ocp.args.StandardSave(state),
+                    meta=ocp.args.JsonSave({"config": self._config, "data_hash": self._data_hash}),
+                ),
+                force=True,
+            )
+        except (UserError, OSError, ValueError) as e:  # tensorstore reports a full disk as a ValueError
+            self._fail(step, e)
+        else:
+            self._thread = threading.Thread(target=self._finish, args=(step,), name="seal")
+            self._thread.start()
 
     def restore(self, abstract_state: State) -> tuple[State, int] | None:
         """The newest good step as (state, step); None in a workdir without checkpoints.
@@ -177,11 +187,10 @@ class Checkpointer:
         """Returns when the last save is sealed.
 
         Raises:
-          NotSaved: it could not be written; older steps are intact.
+          NotSaved: it could not be written; older steps are intact. See `save`.
         """
         self._join()
-        if self._failure is not None:
-            raise self._failure
+        distributed.on_first(self._raise_failure)
 
     def close(self) -> None:
         """Waits, then lets go of the directory; a failed save was a warning already, so it raises nothing."""
@@ -195,27 +204,28 @@ class Checkpointer:
             self._thread.join()
             self._thread = None
 
-    def _begin(self, step: int) -> None:
-        """Process 0 makes room for the step and notes it; if it cannot, the save fails in all of them."""
-        path, failure = self._directory / str(step), None
-        if jax.process_index() == 0:
-            try:
-                if path.exists():
-                    self._set_aside(step, seal.problem_of(path))
-                write_atomic(self._directory / _SAVING, f"{step}\n".encode())
-            except (UserError, OSError) as e:
-                failure = e
-        if _agree(failure is not None):
-            raise failure or UserError("process 0 cannot write there")
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    def _raise_if_too_many_failed(self) -> None:
+        if self._failures >= _MAX_FAILURES:
+            raise NotSaved(f"{self._failures} saves in a row failed, the last: {self._failure}")
+
+    def _make_directory(self) -> None:
+        try:
+            self._remove_parts()
+            self._directory.mkdir(parents=True, exist_ok=True)
+        except OSError as e:
+            raise UserError(f"cannot write {self._directory}: {e.strerror}; choose another --workdir") from e
 
     def _finish(self, step: int) -> None:
         """In the background: wait for orbax's commit, seal, delete what keep-N no longer covers."""
         try:
             self._manager.wait_until_finished()
-            if jax.process_index() == 0:
-                seal.seal(self._directory / str(step))
-                (self._directory / _SAVING).unlink(missing_ok=True)
-                self._prune()
+            seal.seal(self._directory / str(step))
+            (self._directory / _SAVING).unlink(missing_ok=True)
+            self._prune()
             self._failures = 0
         except Exception as e:  # a thread's exception would be lost; `wait` raises it
             self._fail(step, e)
@@ -223,7 +233,7 @@ class Checkpointer:
     def _fail(self, step: int, error: Exception) -> None:
         self._remove_parts()
         path = self._directory / str(step)
-        if jax.process_index() == 0 and not (path / seal.NAME).exists():
+        if not (path / seal.NAME).exists():
             shutil.rmtree(path, ignore_errors=True)  # committed, but the disk had no room for the seal
         self._failures += 1
         self._failure = NotSaved(

@@ -44,7 +44,7 @@ def problem_of(path: pathlib.Path) -> str | None:
     if second_line != hashlib.sha256(body).hexdigest().encode() + b"\n":
         return f"{NAME} is not what was written"
     try:
-        content = json.loads(body)
+        content = json.loads(body.decode())  # as UTF-8: given bytes, json would guess
         if content["step"] != path.name:
             return f"{NAME} is of step {str(content['step'])[:40]}"
         files = {str(name): (int(size), str(sha256)) for name, (size, sha256) in content["files"].items()}

@@ -60,6 +60,7 @@ class Result:
     cases: int = 0
     refused: int = 0
     slowest_s: float = 0.0
+    seconds: float = 0.0
     findings: dict[str, str] = dataclasses.field(default_factory=dict)  # what -> the shortest case
 
 
@@ -146,7 +147,9 @@ def run(reader: Reader, cases: int, seed: int, bound_s: float = _BOUND_S) -> Res
             if known is None or len(repr(case)) < len(known):
                 result.findings[what] = repr(case)
 
+    began = time.perf_counter()
     one()
+    result.seconds = time.perf_counter() - began
     return result
 
 
@@ -388,7 +391,7 @@ def _read_seal(case: tuple[bytes, bool], folder: pathlib.Path) -> None:
     problem = seal.problem_of(step)
     same = False
     with contextlib.suppress(ValueError, RecursionError):
-        same = json.loads(body) == _GOOD_SEAL
+        same = json.loads(body.decode()) == _GOOD_SEAL
     assert (problem is None) == (own_hash and same and b"\n" not in body), problem
     assert problem is None or "\n" not in problem
 
@@ -496,13 +499,14 @@ def _main() -> int:
     parser.add_argument("--only", default=",".join(READERS), help=", between readers")
     args = parser.parse_args()
     warnings.simplefilter("ignore")  # of Pillow and zipfile, about the damage
-    print(f"{'reader':20s} {'cases':>7s} {'refused':>7s} {'slowest':>8s} findings, seed {args.seed}")
+    head = f"{'cases':>7s} {'refused':>7s} {'slowest':>8s} {'seconds':>8s} findings"
+    print(f"{'reader':20s} {head}, seed {args.seed}")
     found = collections.Counter()
     for name in args.only.split(","):
         result = run(READERS[name], args.cases, args.seed)
         found[name] = len(result.findings)
-        counts = f"{result.cases:7d} {result.refused:7d} {result.slowest_s:7.2f}s {len(result.findings)}"
-        print(f"{name:20s} {counts}", flush=True)
+        counts = f"{result.cases:7d} {result.refused:7d} {result.slowest_s:7.2f}s {result.seconds:7.0f}s"
+        print(f"{name:20s} {counts} {len(result.findings)}", flush=True)
         for what, case in result.findings.items():
             shown = "".join(c if c in string.printable else "?" for c in case)
             print(f"    {what}: {shown[:300]}{'...' if len(shown) > 300 else ''}", flush=True)

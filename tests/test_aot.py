@@ -91,6 +91,7 @@ def test_programs_run_as_often_as_they_say(method, monkeypatch):
         (("--topology=v5e:4x4,v5p:4x4",), "e.g. v5p:4x4x4"),
         (("--topology=v5e:32x32",), "--num_slices"),
         (("--num_slices=0",), "at least 1"),
+        (("--effort=2",), "from -1 to 1"),
         (("--bogus=1",), "'--bogus=1'"),
         (("--platform=cuda", "--config.model.nope=1"), "nope"),
         (("--platform=cuda", "--devices=16", "--config.batch_size=30"), "nearest: 64"),
@@ -161,6 +162,12 @@ def test_activations_in_bfloat16_leave_gradients_in_float32():
         traced = programs("flow", aot.tpu_mesh("v5e:2x2"), dtype="bfloat16")[0]["main"][0]()
     assert "bf16" in traced.lower().as_text()
     assert {dtype for c in aot.compile_cost(traced).collectives for dtype in c.bytes} == {"f32"}
+
+
+@_NEEDS_LIBTPU
+def test_an_unknown_program_takes_one_line():
+    code, out, err = command("--programs=r2")
+    assert (code, out) == (2, "") and "main, path_length, r1" in err and err.count("\n") == 1
 
 
 @_NEEDS_LIBTPU

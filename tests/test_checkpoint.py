@@ -1,6 +1,7 @@
 """Sealed checkpoints: what was saved comes back bit for bit, and nothing damaged ever does."""
 
 import dataclasses
+import hashlib
 import logging
 import os
 import pathlib
@@ -191,6 +192,18 @@ def test_damage_is_named_and_set_aside(tmp_path, warnings, damage):
     c.save(2, make_state(2), wait=True)  # its number is free again
     assert c.restore(abstract_state())[1] == 2
     c.close()
+
+
+def test_a_seal_is_utf_8(tmp_path):
+    """Python's JSON reader guesses the encoding of bytes; damage must not become another seal by that."""
+    step = tmp_path / "1"
+    step.mkdir()
+    seal.seal(step)
+    assert seal.problem_of(step) is None
+    body = (step / seal.NAME).read_bytes().splitlines()[0].decode().encode("utf-16-le")
+    digest = hashlib.sha256(body).hexdigest().encode()
+    (step / seal.NAME).write_bytes(body + b"\n" + digest + b"\n")
+    assert seal.problem_of(step) == "seal.json is no seal, though its own hash is right"
 
 
 def test_none_good_is_refused_every_time(tmp_path):

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -13,8 +14,9 @@ import numpy as np
 import pytest
 import yaml
 
+from emoji_gan import seal
 from emoji_gan import workdir as workdir_lib
-from emoji_gan.errors import EXIT_PREEMPTED
+from emoji_gan.errors import EXIT_NOT_SAVED, EXIT_PREEMPTED
 from eval.features import Extractor
 from tests import runs as runs_lib
 
@@ -166,6 +168,36 @@ def test_after_a_kill_no_sample_is_repeated_or_skipped(runs, bereaved):
 def test_another_number_of_devices_agrees_to_rounding(moved, bereaved):
     two, four = losses(bereaved.lines)[:5], losses(runs_lib.lines(moved.whole))[:5]
     np.testing.assert_allclose(two, four, rtol=1e-5)
+
+
+def test_a_full_disk_is_met_by_all_processes(runs):
+    """First for a while, which a job outlives; then while it is told to stop."""
+    w = runs.root / "full"
+
+    def limit_files(process, size):
+        hard = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)[1]
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (hard if size is None else size, hard))
+
+    def failed():
+        return "could not be written" in runs.read("full.0.err")
+
+    # 32 steps: long enough that not five saves in a row fail before the limit is lifted.
+    every = [f"--config.{x}_kimg=1.024" for x in ("checkpoint.every", "log.scalars", "log.images")]
+    with runs.job(w, 2, 1, FOREVER, *every, log="full") as processes:
+        runs.wait(processes[0], "full.0", lambda: runs_lib.sealed(w))
+        limit_files(processes[0], 16384)  # bytes: more than it prints, less than the state's largest file
+        runs.wait(processes[0], "full.0", failed)
+        limit_files(processes[0], None)
+        before = runs_lib.sealed(w)[-1]
+        runs.wait(processes[0], "full.0", lambda: runs_lib.sealed(w)[-1] > before)
+        limit_files(processes[0], 16384)
+        processes[1].send_signal(signal.SIGTERM)
+        codes = wait_all(processes, timeout=60)
+    assert codes == [EXIT_NOT_SAVED] * 2, runs.read("full.0.err")[-2000:]
+    kept = runs_lib.sealed(w)
+    assert len(kept) >= 2 and not any(seal.problem_of(w / "checkpoints" / str(step)) for step in kept)
+    assert runs.read("full.0.err").count("error: checkpoint ") == 1
+    assert "error: " not in runs.read("full.1.err") and "could not" not in runs.read("full.1.err")
 
 
 def test_a_workdir_in_use_is_said_once_and_ends_all(runs):
