@@ -21,8 +21,16 @@ def r1(logits_of: Callable[[jax.Array], jax.Array], images: jax.Array) -> jax.Ar
 
     `logits_of` may mix samples of a group (minibatch stddev): the gradient is of the sum of its logits.
     """
-    grads = jax.grad(lambda x: logits_of(x).sum())(images)
-    return jnp.sum(jnp.square(grads), (1, 2, 3))
+    return logits_and_r1(logits_of, images)[1]
+
+
+def logits_and_r1(
+    logits_of: Callable[[jax.Array], jax.Array], images: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """The logits `b` of images `b h w c` and `r1` there, of one pass."""
+    logits, pull = jax.vjp(logits_of, images)
+    (grads,) = pull(jnp.ones_like(logits))
+    return logits, jnp.sum(jnp.square(grads), (1, 2, 3))
 
 
 def path_lengths(images_of: Callable[[jax.Array], jax.Array], ws: jax.Array, noise: jax.Array) -> jax.Array:

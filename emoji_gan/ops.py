@@ -65,8 +65,11 @@ def conv2d_grouped(x: jax.Array, w: jax.Array, groups: int) -> jax.Array:
             x, w, (1, 1), pad, dimension_numbers=_DIMS, feature_group_count=groups
         )
     # XLA CPU takes hundreds of times as long for the weight gradient of a grouped convolution.
-    parts = zip(jnp.split(x, groups, -1), jnp.split(w, groups, -1), strict=True)
-    return jnp.concatenate([conv2d(xi, wi) for xi, wi in parts], -1)
+    k, _, ci, co = w.shape
+    x = x.reshape(*x.shape[:3], groups, ci).transpose(3, 0, 1, 2, 4)
+    w = w.reshape(k, k, ci, groups, co // groups).transpose(3, 0, 1, 2, 4)
+    y = _conv_each_cpu(x, w, ((k // 2, k // 2),) * 2)  # g b h w co/g
+    return y.transpose(1, 2, 3, 0, 4).reshape(*y.shape[1:4], co)
 
 
 def conv2d_up(x: jax.Array, w: jax.Array) -> jax.Array:
@@ -169,6 +172,22 @@ def _conv_cpu_bwd(pad, residuals, g):
 
 # The forward rules call the functions they belong to, or an outer derivative would take the plain gradient.
 _conv_cpu.defvjp(lambda x, w, pad: (_conv_cpu(x, w, pad), (x, w)), _conv_cpu_bwd)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _conv_each_cpu(x, w, pad):
+    """Convolves `g b h w ci` with `g k k ci co`, in a loop: written out, it compiles g times as long."""
+    return lax.map(lambda xw: _conv_cpu(*xw, pad), (x, w))
+
+
+def _conv_each_cpu_bwd(pad, residuals, g):
+    x, w = residuals
+    back = tuple((w.shape[a] - 1 - pad[a - 1][0], w.shape[a] - 1 - pad[a - 1][1]) for a in (1, 2))
+    dx = _conv_each_cpu(g, jax.vmap(_flip)(w), back)
+    return dx, lax.map(lambda xg: _weight_gradient(*xg, pad), (x, g))
+
+
+_conv_each_cpu.defvjp(lambda x, w, pad: (_conv_each_cpu(x, w, pad), (x, w)), _conv_each_cpu_bwd)
 
 
 # Low-passed up- and downsampling convolutions are each other's input gradient (the filter is symmetric).

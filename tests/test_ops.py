@@ -7,8 +7,16 @@ import pytest
 
 from emoji_gan import ops
 
+
+def _grouped(x, w):
+    """Two groups, the second of other values."""
+    x, w = jnp.concatenate([x, x * x], -1), jnp.concatenate([w, 0.5 * jnp.flip(w)], -1)
+    return ops.conv2d_grouped(x, w, 2)
+
+
 OPS = {
     "conv3x3": (ops.conv2d, 3),
+    "grouped": (_grouped, 3),
     "conv1x1": (ops.conv2d, 1),
     "up": (ops.conv2d_up, 3),
     "down": (ops.conv2d_down, 3),

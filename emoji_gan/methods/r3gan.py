@@ -114,28 +114,38 @@ def make_train_step(config: ml_collections.ConfigDict, spec: Spec, mesh: Mesh):
             def generate(params, keys):
                 return nnx.merge(g_def, params)(steps.normal(keys, config.model.z_dim), c, dtype)
 
-            def logits(params, x, keys, dtype=dtype):
+            def logits(params, images_and_keys, dtype=dtype, penalty=False):
+                """D's logits `b` of each batch, of one pass over them all; with their squared slopes `b`."""
+                x, keys = (jnp.concatenate(v) for v in zip(*images_and_keys, strict=True))
+                n = len(images_and_keys)
+                colours, classes = (v if v is None else jnp.concatenate([v] * n) for v in (colour_keys, c))
                 p = now["p"] if any(config.schedule.p) else None
-                x = adversarial.d_input(x, keys, colour_keys, p, config)
-                return nnx.merge(d_def, params)(x, c, dtype)
+
+                def of(x):
+                    shown = adversarial.d_input(x, keys, colours, p, config)
+                    return nnx.merge(d_def, params)(shown, classes, dtype)
+
+                parts = losses.logits_and_r1(of, x) if penalty else (of(x),)
+                return [half for part in parts for half in jnp.split(part, n)]
 
             def g_loss(g_params):
-                fakes = logits(state.d, generate(g_params, g_keys), g_aug)
-                reals = logits(state.d, real, g_real_keys)  # pairs with the fakes
+                (fakes,) = logits(state.d, [(generate(g_params, g_keys), g_aug)])
+                (reals,) = logits(state.d, [(real, g_real_keys)])  # pairs with the fakes
                 return losses.g_relativistic(reals, fakes).mean()
 
             loss_g, grads_g = jax.value_and_grad(g_loss)(state.g)
             fake = generate(state.g, d_keys)
 
             def d_loss(d_params):
-                reals, fakes = logits(d_params, real, real_keys), logits(d_params, fake, d_aug)
-                loss = losses.d_relativistic(reals, fakes).mean()
-                total, r1, r2 = loss, jnp.zeros(()), jnp.zeros(())
-                if penalised:  # in float32: squares of gradients
-                    r1 = losses.r1(lambda x: logits(d_params, x, real_keys, jnp.float32), real).mean()
-                    r2 = losses.r1(lambda x: logits(d_params, x, d_aug, jnp.float32), fake).mean()
-                    total = loss + every * now["gamma"] / 2 * (r1 + r2)
-                return total, (loss, reals, fakes, r1, r2)
+                both = [(real, real_keys), (fake, d_aug)]
+                if not penalised:
+                    reals, fakes = logits(d_params, both)
+                    loss = losses.d_relativistic(reals, fakes).mean()
+                    return loss, (loss, reals, fakes, jnp.zeros(()), jnp.zeros(()))
+                # In float32: squares of gradients.
+                reals, fakes, r1, r2 = logits(d_params, both, jnp.float32, penalty=True)
+                loss, r1, r2 = losses.d_relativistic(reals, fakes).mean(), r1.mean(), r2.mean()
+                return loss + every * now["gamma"] / 2 * (r1 + r2), (loss, reals, fakes, r1, r2)
 
             (_, (loss_d, reals, fakes, r1, r2)), grads_d = jax.value_and_grad(d_loss, has_aux=True)(state.d)
             grads_g, grads_d = steps.mean((grads_g, grads_d))

@@ -1,0 +1,115 @@
+"""A few emoji learned from a trained model and from nothing, as many images shown, judged alike.
+
+    python -m benchmarks.fine_tune --out=FOLDER --kimg=8 --groups="Food & Drink"
+
+Two runs of `main.py` with one seed, `--init_from` apart. At --points fixed kimg both draw --n images, asked
+as often as the emoji they learn are, judged by the emoji encoder against these emoji.
+FOLDER/fine_tune.md has the table, FOLDER/fine_tune.png the last pictures: from the model left, from nothing
+right. Runs that are whole are not trained again.
+"""
+
+import argparse
+import importlib
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+
+from emoji_gan import errors, images, sample, sharding, workdir
+from emoji_gan.checkpoint import sealed_steps
+from emoji_gan.errors import UserError
+from eval import evaluate, features, generate, memorisation, names
+from eval.sets import SampleSet
+from input_pipeline import pipeline
+
+METRICS = {
+    name: evaluate.METRICS[name] for name in ("frechet", "kid", "precision_recall", "density_coverage")
+} | {"memorisation": memorisation.evaluate}  # the real side is the training set here
+SHOWN = ("fd", "kid", "precision", "recall", "density", "coverage", "memorisation_rate")
+STARTS = ("from the model", "from nothing")
+_GRID = 8  # rows and columns of each half of the picture
+_MAGNIFY = 2
+
+
+def train(a: argparse.Namespace, run: pathlib.Path, init_from: str) -> None:
+    """Runs main.py to its end, or on to it."""
+    command = [sys.executable, "main.py", f"--config={a.config}", f"--workdir={run}"]
+    command += [f"--config.init_from={init_from}", f"--config.seed={a.seed}", f"--config.total_kimg={a.kimg}"]
+    command += [f"--config.data.{k}={v!r}" for k, v in fields(a).items()]
+    command += [
+        f"--config.checkpoint.every_kimg={a.kimg / a.points}",
+        "--config.checkpoint.every_minutes=1e6",
+    ]
+    command += [f"--config.checkpoint.keep={a.points + 1}", "--config.log.images_kimg=1e6"]
+    code = subprocess.run(command).returncode
+    if code:
+        raise UserError(f"{' '.join(command)} ended with code {code}; its message is above")
+
+
+def fields(a: argparse.Namespace) -> dict[str, tuple[str, ...]]:
+    """Those of config.data that choose the emoji."""
+    return {"groups": tuple(a.groups), "subgroups": tuple(a.subgroups), "domains": ("full",)}
+
+
+def figures(run: pathlib.Path, step: int, data: pipeline.EmojiData, real: SampleSet, a: argparse.Namespace):
+    """Kimg, the judge's figures and the first pictures of a checkpoint."""
+    sampler = sample.Sampler(str(run), step)
+    _, asked = generate.conditions_like(data, a.n)
+    drawn = generate.pictures(sampler, a.n, asked, a.truncation)
+    found, seeds = real.extract(drawn), tuple(f"seed {i}" for i in range(a.n))
+    fake = SampleSet(drawn, found.features, found.logits, None, None, None, real.extract, seeds)
+    estimates, missing, *_ = evaluate.evaluate(real, fake, None, 0, METRICS)
+    if unsaid := {k: v for k, v in missing.items() if k != "memorisation"}:
+        raise UserError("; ".join(unsaid.values()))
+    return step * sampler.config.batch_size / 1000, estimates, images.grid(drawn[: _GRID**2], _GRID, _GRID)
+
+
+def main() -> int:
+    """The command line."""
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--out", required=True, type=pathlib.Path)
+    p.add_argument("--config", default="configs/flow.py:box")
+    p.add_argument("--init_from", default=str(sample.IN_THE_BOX), help="a workdir or model file")
+    p.add_argument("--groups", nargs="*", default=["Food & Drink"])
+    p.add_argument("--subgroups", nargs="*", default=[])
+    p.add_argument("--kimg", type=float, default=8.0, help="of images shown, each run")
+    p.add_argument("--points", type=int, default=2, help="at which both are judged, evenly apart")
+    p.add_argument("--n", type=int, default=200, help="images drawn at each")
+    p.add_argument("--truncation", type=float, default=1.0)
+    p.add_argument("--seed", type=int, default=0)
+    a = p.parse_args()
+    sharding.setup_host_memory()
+    sharding.setup_compilation_cache()
+    runs = {start: a.out / start.replace(" ", "_") for start in STARTS}
+    for run, init_from in zip(runs.values(), (os.path.abspath(a.init_from), ""), strict=True):
+        train(a, run, init_from)
+    path, _, variant = a.config.partition(":")
+    config = importlib.import_module(path.removesuffix(".py").replace("/", ".")).get_config(variant)
+    config.data.update(fields(a))
+    data, extractor = pipeline.load(config.data, "train"), features.Extractor("emoji-encoder")
+    found = extractor(data.images)
+    real = SampleSet(
+        data.images, found.features, found.logits, None, np.asarray(data.columns["cluster"]), None, extractor,
+        tuple(data.columns["codepoints"].tolist()),
+    )  # fmt: skip
+    head = [names.display_name(m, "emoji-encoder") for m in SHOWN]
+    lines = [f"{len(data.images)} emoji: {fields(a)}", "", f"| start | kimg | {' | '.join(head)} |"]
+    lines.append(f"|---|---:|{'---|' * len(head)}")
+    grids = []
+    for start, run in runs.items():
+        for step in sealed_steps(run):
+            kimg, estimates, grid = figures(run, step, data, real, a)
+            cells = [names.value_text(estimates[m]) for m in SHOWN]
+            lines.append(f"| {start} | {kimg:.1f} | {' | '.join(cells)} |")
+        grids.append(grid)
+    board = np.concatenate(grids, 1).repeat(_MAGNIFY, 0).repeat(_MAGNIFY, 1)
+    images.save_png(a.out / "fine_tune.png", board)
+    workdir.write_atomic(a.out / "fine_tune.md", ("\n".join(lines) + "\n").encode())
+    print("\n".join(lines))
+    return errors.EXIT_OK
+
+
+if __name__ == "__main__":
+    errors.run(main)
