@@ -25,8 +25,8 @@ def first_step(name: str) -> dict[str, float]:
     import jax
     import numpy as np
 
-    from emoji_gan import config as config_lib
     from emoji_gan import conditions, methods, sharding
+    from emoji_gan import config as config_lib
 
     config = importlib.import_module(f"configs.{name}").get_config("cpu")
     sharding.setup_host_memory()
