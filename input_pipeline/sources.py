@@ -50,8 +50,9 @@ _TONES = {
     "dark": "1F3FF",
 }
 
-# What a file or a member of a zip raises: RuntimeError on a password or a method that Python lacks.
-_READ_ERRORS = (OSError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error)
+# What a file or a member of a zip raises: RuntimeError on a password or a method that Python lacks,
+# UnicodeDecodeError on a member's own header whose name is not the UTF-8 it claims to be.
+_READ_ERRORS = (OSError, RuntimeError, EOFError, UnicodeDecodeError, zipfile.BadZipFile, zlib.error)
 _NOT_IN_LIST = "no emoji of the Unicode list has this name"
 
 

@@ -226,6 +226,16 @@ def test_unreadable_pictures_are_named_and_limited(tmp_path):
         sources.read(path, "mine", 8)
 
 
+def test_of_two_files_one_whose_header_is_no_utf_8_is_passed_over(tmp_path):
+    path = _write_zip(tmp_path / "a.zip", {"é/1f600.png": _png(), "a/1f600.png": _png()})
+    data = path.read_bytes()
+    first = data.index("é".encode())  # in the member's own header; the directory at the end stays as it is
+    path.write_bytes(data[:first] + b"\xff\xff" + data[first + 2 :])
+    records = sources.read(path, "mine", 8, max_bad_share=0.5)
+    assert records.columns["codepoints"].tolist() == ["1F600"]
+    assert "é/1f600.png" in dict(records.skipped)
+
+
 def test_a_zip_cannot_escape_or_explode(tmp_path, monkeypatch):
     files = {
         "../1f600.png": _png(),
