@@ -261,7 +261,8 @@ def _full(soak: Soak, job: Job) -> None:
     first = job.newest()
     job.limit_files(soak.rng.choice((0, 100, 5000)))
     count = soak.rng.randint(1, 3)  # of failed saves: five in a row would end it
-    job.wait_until("a failed save", lambda: job.text.count("could not be written") >= count)
+    failed = re.compile(r"checkpoint \d+ could not be written")
+    job.wait_until("a failed save", lambda: len(failed.findall(job.text)) >= count)
     job.limit_files(-1)
     _two_saves(soak, job)
     # TensorBoard's points are buffered, so those from the last save on may be lost.
