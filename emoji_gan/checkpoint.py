@@ -107,9 +107,8 @@ class Checkpointer:
         path = self._directory / str(step)
         if _agree((path / seal.NAME).exists()):  # process 0 writes it, so the others may not see it yet
             logging.info("checkpoint %d is already there", step)
-        else:
-            if jax.process_index() == 0:
-                self._write(step, state)
+        elif jax.process_index() == 0:
+            self._write(step, state)
         if wait:
             self.wait()
 
