@@ -9,7 +9,6 @@ cache on two idle cores.
 """
 
 import argparse
-import importlib
 import json
 import os
 import subprocess
@@ -28,7 +27,7 @@ def first_step(name: str) -> dict[str, float]:
     from emoji_gan import conditions, methods, sharding
     from emoji_gan import config as config_lib
 
-    config = importlib.import_module(f"configs.{name}").get_config("cpu")
+    config = config_lib.load(f"configs/{name}.py:cpu")
     sharding.setup_host_memory()
     sharding.setup_host_devices(config.batch_size)
     sharding.setup_compilation_cache()

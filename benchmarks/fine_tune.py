@@ -9,7 +9,6 @@ right. Runs that are whole are not trained again.
 """
 
 import argparse
-import importlib
 import os
 import pathlib
 import subprocess
@@ -17,16 +16,15 @@ import sys
 
 import numpy as np
 
+from benchmarks import compare_judge
+from emoji_gan import config as config_lib
 from emoji_gan import errors, images, sample, sharding, workdir
 from emoji_gan.checkpoint import sealed_steps
 from emoji_gan.errors import UserError
-from eval import evaluate, features, generate, memorisation, names
+from eval import evaluate, features, generate, names
 from eval.sets import SampleSet
 from input_pipeline import pipeline
 
-METRICS = {
-    name: evaluate.METRICS[name] for name in ("frechet", "kid", "precision_recall", "density_coverage")
-} | {"memorisation": memorisation.evaluate}  # the real side is the training set here
 SHOWN = ("fd", "kid", "precision", "recall", "density", "coverage", "memorisation_rate")
 STARTS = ("from the model", "from nothing")
 _GRID = 8  # rows and columns of each half of the picture
@@ -40,9 +38,9 @@ def train(a: argparse.Namespace, run: pathlib.Path, init_from: str) -> None:
     command += [f"--config.data.{k}={v!r}" for k, v in fields(a).items()]
     command += [
         f"--config.checkpoint.every_kimg={a.kimg / a.points}",
-        "--config.checkpoint.every_minutes=1e6",
+        f"--config.checkpoint.keep={a.points + 1}",
     ]
-    command += [f"--config.checkpoint.keep={a.points + 1}", "--config.log.images_kimg=1e6"]
+    command += ["--config.checkpoint.every_minutes=1e6", "--config.log.images_kimg=1e6"]
     code = subprocess.run(command).returncode
     if code:
         raise UserError(f"{' '.join(command)} ended with code {code}; its message is above")
@@ -57,10 +55,10 @@ def figures(run: pathlib.Path, step: int, data: pipeline.EmojiData, real: Sample
     """Kimg, the judge's figures and the first pictures of a checkpoint."""
     sampler = sample.Sampler(str(run), step)
     _, asked = generate.conditions_like(data, a.n)
-    drawn = generate.pictures(sampler, a.n, asked, a.truncation)
+    drawn = generate.pictures(sampler, a.n, asked, 1.0)
     found, seeds = real.extract(drawn), tuple(f"seed {i}" for i in range(a.n))
     fake = SampleSet(drawn, found.features, found.logits, None, None, None, real.extract, seeds)
-    estimates, missing, *_ = evaluate.evaluate(real, fake, None, 0, METRICS)
+    estimates, missing, *_ = evaluate.evaluate(real, fake, None, 0, compare_judge.METRICS)
     if unsaid := {k: v for k, v in missing.items() if k != "memorisation"}:
         raise UserError("; ".join(unsaid.values()))
     return step * sampler.config.batch_size / 1000, estimates, images.grid(drawn[: _GRID**2], _GRID, _GRID)
@@ -77,7 +75,6 @@ def main() -> int:
     p.add_argument("--kimg", type=float, default=8.0, help="of images shown, each run")
     p.add_argument("--points", type=int, default=2, help="at which both are judged, evenly apart")
     p.add_argument("--n", type=int, default=200, help="images drawn at each")
-    p.add_argument("--truncation", type=float, default=1.0)
     p.add_argument("--seed", type=int, default=0)
     a = p.parse_args()
     sharding.setup_host_memory()
@@ -85,14 +82,12 @@ def main() -> int:
     runs = {start: a.out / start.replace(" ", "_") for start in STARTS}
     for run, init_from in zip(runs.values(), (os.path.abspath(a.init_from), ""), strict=True):
         train(a, run, init_from)
-    path, _, variant = a.config.partition(":")
-    config = importlib.import_module(path.removesuffix(".py").replace("/", ".")).get_config(variant)
+    config = config_lib.load(a.config)
     config.data.update(fields(a))
-    data, extractor = pipeline.load(config.data, "train"), features.Extractor("emoji-encoder")
-    found = extractor(data.images)
-    real = SampleSet(
-        data.images, found.features, found.logits, None, np.asarray(data.columns["cluster"]), None, extractor,
-        tuple(data.columns["codepoints"].tolist()),
+    data = pipeline.load(config.data, "train")
+    real = compare_judge.side(
+        data.images, data.content_hash, features.Extractor("emoji-encoder"),
+        np.asarray(data.columns["cluster"]), tuple(data.columns["codepoints"].tolist()),
     )  # fmt: skip
     head = [names.display_name(m, "emoji-encoder") for m in SHOWN]
     lines = [f"{len(data.images)} emoji: {fields(a)}", "", f"| start | kimg | {' | '.join(head)} |"]
