@@ -41,9 +41,8 @@ def train(a: argparse.Namespace, run: pathlib.Path, init_from: str) -> None:
         f"--config.checkpoint.keep={a.points + 1}",
     ]
     command += ["--config.checkpoint.every_minutes=1e6", "--config.log.images_kimg=1e6"]
-    code = subprocess.run(command).returncode
-    if code:
-        raise UserError(f"{' '.join(command)} ended with code {code}; its message is above")
+    if code := subprocess.run(command).returncode:
+        sys.exit(code)  # it has said why
 
 
 def fields(a: argparse.Namespace) -> dict[str, tuple[str, ...]]:
