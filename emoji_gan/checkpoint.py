@@ -12,11 +12,13 @@ or truncated file; the seal turns all of these into "use the one before".
 
 import contextlib
 import errno
+import functools
 import logging as python_logging
 import os
 import pathlib
 import re
 import shutil
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
@@ -477,9 +479,17 @@ def _reason(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
+@functools.cache
 def _silence_orbax() -> None:
-    """Drops orbax's log lines: tracebacks of what this module reports in one line."""
-    python_logging.getLogger("absl").addFilter(_not_from_orbax)  # once, however often it is called
+    """Drops what orbax prints of a failed save, hundreds of lines; this module reports it in one."""
+    python_logging.getLogger("absl").addFilter(_not_from_orbax)
+    before = sys.unraisablehook
+
+    def without_closed_loops(unraisable) -> None:  # tensorstore's writes that end after orbax gave up
+        if str(unraisable.exc_value) != "Event loop is closed":
+            before(unraisable)
+
+    sys.unraisablehook = without_closed_loops
 
 
 def _not_from_orbax(record: python_logging.LogRecord) -> bool:

@@ -1,5 +1,6 @@
 """A user's mistake is one line and an exit code, never a traceback."""
 
+import contextlib
 import sys
 from collections.abc import Callable
 
@@ -38,5 +39,6 @@ def run(main: Callable[[], int | None]) -> None:
     try:
         sys.exit(main() or EXIT_OK)
     except (UserError, DataError) as e:
-        print(f"error: {e}", file=sys.stderr)
+        with contextlib.suppress(OSError):  # a log on the full disk must not change the exit code
+            print(f"error: {e}", file=sys.stderr)
         sys.exit(getattr(e, "exit_code", EXIT_USER_ERROR))

@@ -182,7 +182,9 @@ def test_a_full_disk_is_met_by_all_processes(runs):
         return "could not be written" in runs.read("full.0.err")
 
     # 32 steps: long enough that not five saves in a row fail before the limit is lifted.
-    every = [f"--config.{x}_kimg=1.024" for x in ("checkpoint.every", "log.scalars", "log.images")]
+    every = ["--config.checkpoint.every_kimg=1.024"] + [  # what it prints stays below the limit
+        f"--config.log.{x}_kimg=1000.0" for x in ("scalars", "images")
+    ]
     with runs.job(w, 2, 1, FOREVER, *every, log="full") as processes:
         runs.wait(processes[0], "full.0", lambda: runs_lib.sealed(w))
         limit_files(processes[0], 16384)  # bytes: more than it prints, less than the state's largest file
