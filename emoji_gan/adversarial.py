@@ -107,22 +107,30 @@ def logit_metrics(real: jax.Array, fake: jax.Array) -> Metrics:
     }  # fmt: skip
 
 
-def make_summaries(config, logits_of: Callable[[Any, jax.Array, jax.Array | None], jax.Array], spec: Spec):
+def make_summaries(
+    config,
+    logits_of: Callable[[Any, jax.Array, jax.Array | None], jax.Array],
+    spec: Spec,
+    p_of: Callable[[Any, Any], jax.Array | None] = p_of,
+):
     """Returns `summaries(state, batch)`: scalars, D's signs on a held-out batch, and images, it augmented.
 
     Args:
       config: resolved.
       logits_of: (state, D's input `b h w c`, classes) to logits `b`.
       spec: of the conditions.
+      p_of: (state, config) to the augmentation probability; None: never augmented, and no such picture.
     """
 
     @jax.jit
     def summaries(state, batch: Batch):
         c = conditions.encode(spec, batch["condition"])
         keys = jax.vmap(lambda i: jax.random.fold_in(jax.random.key(config.seed), i))(batch["sample"])
-        x = augment.augment(images.to_model(batch["image"]), keys, state.ada_p, config.augment)
+        x, shown = images.to_model(batch["image"]), {}
+        if (p := p_of(state, config)) is not None:
+            shown["augmented"] = x = augment.augment(x, keys, p, config.augment)
         logits = logits_of(state, d_input(x, keys, keys, None, config), c)
         scalars = {"signs/validation": jnp.sign(logits).mean(), "logits/validation": logits.mean()}
-        return {"scalars": scalars, "images": {"augmented": x}}
+        return {"scalars": scalars, "images": shown}
 
     return summaries

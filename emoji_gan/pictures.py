@@ -1,4 +1,4 @@
-"""What a run shows besides its curves: sample grids, reals, augmented reals, and D on held-out emoji."""
+"""What a run shows besides its curves: sample grids, reals, these augmented, D on held-out emoji."""
 
 import pathlib
 from typing import Any
@@ -53,7 +53,7 @@ class Pictures:
                 images.save_png(self._root / "reals.png", self._grid(self._reals))
 
     def write(self, writer: metrics.Writer, step: int, state: Any) -> None:
-        """EMA samples at both truncations, augmented reals, and alpha statistics at full variety."""
+        """EMA samples at both truncations, reals augmented if they are, alpha statistics at full variety."""
         shown = {}
         for psi in TRUNCATIONS:
             fields = {f: getattr(state, f) for f in self._sampled}

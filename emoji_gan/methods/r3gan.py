@@ -198,4 +198,9 @@ def make_sample(config: ml_collections.ConfigDict, spec: Spec) -> Callable[..., 
 def make_summaries(config: ml_collections.ConfigDict, spec: Spec):
     """See `adversarial.make_summaries`."""
     _, d_def = _graphs(config, spec)
-    return adversarial.make_summaries(config, lambda state, x, c: nnx.merge(d_def, state.d)(x, c), spec)
+    return adversarial.make_summaries(
+        config,
+        lambda state, x, c: nnx.merge(d_def, state.d)(x, c),
+        spec,
+        lambda state, config: state.ada_p,  # the schedule leads it
+    )
