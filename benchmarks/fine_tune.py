@@ -1,11 +1,12 @@
 """A few emoji learned from a trained model and from nothing, as many images shown, judged alike.
 
     python -m benchmarks.fine_tune --out=FOLDER --kimg=8 --groups="Food & Drink"
+    python -m benchmarks.fine_tune --out=FOLDER --config=configs/dcgan.py:cpu --init_from=WORKDIR --freeze_d 1
 
-Two runs of `main.py` with one seed, `--init_from` apart. At --points fixed kimg both draw --n images, asked
-as often as the emoji they learn are, judged by the emoji encoder against these emoji.
-FOLDER/fine_tune.md has the table, FOLDER/fine_tune.png the last pictures: from the model left, from nothing
-right. Runs that are whole are not trained again.
+Runs of `main.py` with one seed, `--init_from` apart; with --freeze_d also from the model with so many maps of
+D frozen (2002.10964). At --points fixed kimg each draws --n images, asked as often as the emoji it learns
+are, judged by the emoji encoder against these emoji. FOLDER/fine_tune.md has the table, FOLDER/fine_tune.png
+the last pictures of each, from left to right. Runs that are whole are not trained again.
 """
 
 import argparse
@@ -26,12 +27,11 @@ from eval.sets import SampleSet
 from input_pipeline import pipeline
 
 SHOWN = ("fd", "kid", "precision", "recall", "density", "coverage", "memorisation_rate")
-STARTS = ("from the model", "from nothing")
-_GRID = 8  # rows and columns of each half of the picture
+_GRID = 8  # rows and columns of each part of the picture
 _MAGNIFY = 2
 
 
-def train(a: argparse.Namespace, run: pathlib.Path, init_from: str) -> None:
+def train(a: argparse.Namespace, run: pathlib.Path, init_from: str, freeze_d: int) -> None:
     """Runs main.py to its end, or on to it."""
     command = [sys.executable, "main.py", f"--config={a.config}", f"--workdir={run}"]
     command += [f"--config.init_from={init_from}", f"--config.seed={a.seed}", f"--config.total_kimg={a.kimg}"]
@@ -40,6 +40,7 @@ def train(a: argparse.Namespace, run: pathlib.Path, init_from: str) -> None:
         f"--config.checkpoint.every_kimg={a.kimg / a.points}",
         f"--config.checkpoint.keep={a.points + 1}",
     ]
+    command += [f"--config.optim.freeze_d={freeze_d}"] if freeze_d else []
     command += ["--config.checkpoint.every_minutes=1e6", "--config.log.images_kimg=1e6"]
     if code := subprocess.run(command).returncode:
         sys.exit(code)  # it has said why
@@ -71,6 +72,7 @@ def main() -> int:
     p.add_argument("--init_from", default=str(sample.IN_THE_BOX), help="a workdir or model file")
     p.add_argument("--groups", nargs="*", default=["Food & Drink"])
     p.add_argument("--subgroups", nargs="*", default=[])
+    p.add_argument("--freeze_d", type=int, nargs="*", default=[], help="maps of D")
     p.add_argument("--kimg", type=float, default=8.0, help="of images shown, each run")
     p.add_argument("--points", type=int, default=2, help="at which both are judged, evenly apart")
     p.add_argument("--n", type=int, default=200, help="images drawn at each")
@@ -78,9 +80,12 @@ def main() -> int:
     a = p.parse_args()
     sharding.setup_host_memory()
     sharding.setup_compilation_cache()
-    runs = {start: a.out / start.replace(" ", "_") for start in STARTS}
-    for run, init_from in zip(runs.values(), (os.path.abspath(a.init_from), ""), strict=True):
-        train(a, run, init_from)
+    model = os.path.abspath(a.init_from)
+    starts = {"from the model": (model, 0), "from nothing": ("", 0)}
+    starts |= {f"from the model, {maps} of D frozen": (model, maps) for maps in a.freeze_d}
+    runs = {start: a.out / start.replace(" ", "_").replace(",", "") for start in starts}
+    for start, run in runs.items():
+        train(a, run, *starts[start])
     config = config_lib.load(a.config)
     config.data.update(fields(a))
     data = pipeline.load(config.data, "train")
