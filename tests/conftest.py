@@ -33,6 +33,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("interrupted"))
         elif item.path.name in _SHARING:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
+        elif item.path.name == "test_methods.py" and hasattr(item, "callspec"):  # one compiles for the others
+            item.add_marker(pytest.mark.xdist_group(item.callspec.params.get("method", "parity")))
     items.sort(key=lambda item: ("slow" in item.keywords, item.get_closest_marker("xdist_group") is None))
 
 

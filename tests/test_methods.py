@@ -39,6 +39,8 @@ def tiny_config(method: str, **changes) -> ml_collections.ConfigDict:
     return c
 
 
+# Of most tests below, so that they share compiled programs: told of its condition from the second step on.
+TOLD = {"condition.blend_kimg": (0.0, 0.017)}
 SPEC = conditions.Spec((("group", ("a", "b", "c")), ("style", ("x", "y"))), 5, "hash")
 
 
@@ -88,9 +90,7 @@ def sampler(method, state, config, spec=conditions.NONE):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_steps_samples_and_summaries(method):
-    # Told from the second step on.
-    changes = {"condition.blend_kimg": (0.0, 0.017)}
-    state, found, config = trained(method, spec=SPEC, **changes)
+    state, found, config = trained(method, spec=SPEC, **TOLD)
     assert int(state.step) == 3 and int(state.bad_total) == 0
     assert all(np.isfinite(v) for metrics in found for v in metrics.values())
     sample = sampler(method, state, config, SPEC)
@@ -115,7 +115,7 @@ def test_steps_samples_and_summaries(method):
 def test_devices_do_not_change_the_losses(method):
     losses = []
     for devices in (1, 2):
-        _, found, _ = trained(method, devices, SPEC)
+        _, found, _ = trained(method, devices, SPEC, **TOLD)
         losses.append([v for m in found for k, v in sorted(m.items()) if k.startswith("loss/")])
     for other in losses[1:]:
         np.testing.assert_allclose(other, losses[0], rtol=1e-5, atol=1e-6)
@@ -124,14 +124,14 @@ def test_devices_do_not_change_the_losses(method):
 @pytest.mark.parametrize("method", METHODS[1:])  # tests/test_train.py has the first
 def test_a_step_that_is_not_finite_is_skipped(method):
     mesh = sharding.make_mesh(jax.devices()[:1])
-    config = config_lib.resolve(tiny_config(method), 1)
+    config = config_lib.resolve(tiny_config(method, **TOLD), 1)
     module = methods.load(method)
-    state = module.init(config, conditions.NONE, 0)
+    state = module.init(config, SPEC, 0)
     poisoned = {f: jax.tree.map(lambda v: v * jnp.nan, getattr(state, f)) for f in list(module.NETWORKS)[-1:]}
     bad = type(state)(**{**{k: getattr(state, k) for k in state.__dataclass_fields__}, **poisoned})
     kept = jax.device_get(getattr(bad, module.SAMPLED[0]))
-    after, _ = module.make_train_step(config, conditions.NONE, mesh)(
-        jax.device_put(bad, sharding.replicated(mesh)), batch_of(mesh, config, 0, conditions.NONE), 1
+    after, _ = module.make_train_step(config, SPEC, mesh)(
+        jax.device_put(bad, sharding.replicated(mesh)), batch_of(mesh, config, 0, SPEC), 1
     )
     assert int(after.step) == 1 and int(after.bad_in_a_row) == 1
     jax.tree.map(np.testing.assert_array_equal, kept, jax.device_get(getattr(after, module.SAMPLED[0])))
