@@ -1,7 +1,13 @@
 """A user's mistakes through main.py: one line that begins with `error: `, exit code 2, no traceback."""
 
+import contextlib
+import pathlib
+import sys
+
 import pytest
 
+from emoji_gan import errors
+from emoji_gan.errors import NotSaved
 from tests import runs
 
 TINY = f"--config={runs.CONFIG}"
@@ -29,6 +35,22 @@ def test_one_line(arguments, wanted, tmp_path):
     assert len(found) == 1 and wanted in found[0], err
     assert "Traceback" not in err
     assert not list(tmp_path.iterdir())  # nothing half made
+
+
+@pytest.mark.skipif(not pathlib.Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_log_that_cannot_be_written_keeps_the_exit_code(monkeypatch):
+    def fails():
+        raise NotSaved("no room")
+
+    with open("/dev/full", "w", buffering=1) as full, pytest.raises(SystemExit) as e:
+        monkeypatch.setattr(sys, "stderr", full)
+        try:
+            errors.run(fails)
+        finally:
+            monkeypatch.undo()
+            with contextlib.suppress(OSError):  # what could not be written is still buffered
+                full.close()
+    assert e.value.code == errors.EXIT_NOT_SAVED
 
 
 def test_unwritable_workdir(tmp_path):
