@@ -38,7 +38,7 @@ from emoji_gan.errors import UserError
 from input_pipeline import names
 
 OURS = {
-    "gan": "configs/stylegan.py:cpu", "r3gan": "configs/r3gan.py:cpu", "dcgan": "configs/dcgan.py:cpu",
+    "stylegan2": "configs/stylegan.py:cpu", "r3gan": "configs/r3gan.py:cpu", "dcgan": "configs/dcgan.py:cpu",
     "wgan_gp": "configs/wgan_gp.py:cpu", "flow": "configs/flow.py:cpu",
 }  # fmt: skip
 REFERENCE = {"official-auto": "auto", "official-cifar": "cifar"}  # by its own names of the recipe

@@ -1,11 +1,11 @@
 """Time of a training iteration of each method against PyTorch, interleaved on this machine.
 
-    python -m benchmarks.step_time --method=gan --reference=CHECKOUT --reference_python=PYTHON --width=tiny
+    python -m benchmarks.step_time --method=r3gan --reference=CHECKOUT --reference_python=PYTHON --width=tiny
 
 PYTHON is an interpreter with torch (numpy, scipy and requests for the official code); without it only ours is
-timed. CHECKOUT is a copy of stylegan2-ada-pytorch (`gan`) or R3GAN (`r3gan`); DCGAN and WGAN-GP are measured
-against plain PyTorch (torch_dcgan.py), flow matching against nothing. `--host` times ours against itself on
-one CPU device and with freed memory given back to the system (`sharding.setup_host_memory`).
+timed. CHECKOUT is a copy of stylegan2-ada-pytorch (`stylegan2`) or R3GAN (`r3gan`); DCGAN and WGAN-GP are
+measured against plain PyTorch (torch_dcgan.py), flow matching against nothing. `--host` times ours against
+itself on one CPU device and with freed memory given back to the system (`sharding.setup_host_memory`).
 
 An iteration is all that a step of the run is, with its share of lazy regularisers (StyleGAN2: path length
 every 4, R1 every 16) or of G's steps (WGAN-GP), on the same network, batch and float32 images; augmentation
@@ -28,7 +28,7 @@ import time
 import numpy as np
 
 WIDTHS = {  # fields of config.model; tiny is the size of the `:cpu` variants
-    "gan": {
+    "stylegan2": {
         "tiny": {"channel_base": 2048, "channel_max": 64},
         "small": {"channel_base": 4096, "channel_max": 128},
     },
@@ -42,9 +42,9 @@ WIDTHS = {  # fields of config.model; tiny is the size of the `:cpu` variants
         "small": {"width": 64, "multipliers": (1, 2, 2), "blocks": 2},
     },
 }  # fmt: skip
-OFFICIAL = ("gan", "r3gan")  # measured against a checkout
+OFFICIAL = ("stylegan2", "r3gan")  # measured against a checkout
 CYCLE = {
-    "gan": 16,
+    "stylegan2": 16,
     "dcgan": 40,
     "wgan_gp": 20,
     "r3gan": 8,
@@ -106,7 +106,7 @@ def make_config(args: argparse.Namespace):
     """The config of a method at these sizes, unresolved."""
     import importlib
 
-    name = "stylegan" if args.method == "gan" else args.method
+    name = "stylegan" if args.method == "stylegan2" else args.method
     config = importlib.import_module(f"configs.{name}").get_config()
     config.batch_size, config.data.resolution = args.batch, args.resolution
     config.model.update(WIDTHS[args.method][args.width])
@@ -153,7 +153,7 @@ def ours(args: argparse.Namespace) -> None:
         programs = method.make_train_step(config, conditions.NONE, one).programs
         flops = {k: f.lower(shapes, batch_of(0)).cost_analysis()["flops"] for k, f in programs.items()}
     shares = {"generator": 1 / CRITIC_STEPS}
-    if args.method == "gan":
+    if args.method == "stylegan2":
         shares = {"path_length": 1 / config.loss.pl_every, "r1": 1 / config.loss.r1_every}
     print(f"gflop {sum(v * shares.get(k, 1.0) for k, v in flops.items()) / 1e9}", flush=True)
 
@@ -178,7 +178,7 @@ def references(args: argparse.Namespace) -> tuple[dict[str, Peer], dict[str, Pee
         "checkout": args.reference, "cycle": CYCLE[args.method], "critic_steps": CRITIC_STEPS,
         "model": WIDTHS[args.method][args.width],
     }  # fmt: skip
-    if args.method != "gan":
+    if args.method != "stylegan2":
         settings["model"] = settings["model"] | {"z_dim": make_config(args).model.z_dim}
     theirs, kept = {}, {}
     for layout in ("nchw", "channels_last"):
@@ -202,7 +202,7 @@ def peak_gflops() -> float:
 
 def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--method", choices=WIDTHS, default="gan")
+    p.add_argument("--method", choices=WIDTHS, default="stylegan2")
     p.add_argument("--reference", help="checkout of stylegan2-ada-pytorch or R3GAN")
     p.add_argument("--reference_python", help="interpreter with torch; without it only ours is timed")
     p.add_argument("--resolution", type=int, default=32)
@@ -214,8 +214,8 @@ def main() -> None:
     p.add_argument("--peer", action="store_true", help=argparse.SUPPRESS)
     p.add_argument("--give_back", action="store_true", help=argparse.SUPPRESS)
     args = p.parse_args()
-    if args.ada and args.method != "gan":
-        p.error("--ada is for --method=gan")
+    if args.ada and args.method != "stylegan2":
+        p.error("--ada is for --method=stylegan2")
     if args.reference and not args.reference_python:
         args.reference_python = sys.executable
     if args.reference_python and args.method == "flow":

@@ -105,7 +105,9 @@ def main() -> None:
     s = json.loads(sys.argv[1])
     torch.manual_seed(0)
     s["memory_format"] = torch.channels_last if s["layout"] == "channels_last" else torch.contiguous_format
-    methods = {"gan": stylegan2, "r3gan": r3gan, "dcgan": torch_dcgan.dcgan, "wgan_gp": torch_dcgan.wgan_gp}
+    methods = {
+        "stylegan2": stylegan2, "r3gan": r3gan, "dcgan": torch_dcgan.dcgan, "wgan_gp": torch_dcgan.wgan_gp,
+    }  # fmt: skip
     iteration = methods[s["method"]](s)
 
     def cycle():

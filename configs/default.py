@@ -10,7 +10,7 @@ from ml_collections import config_dict
 def get_config() -> ml_collections.ConfigDict:
     """Returns the defaults, with the auto fields still unresolved."""
     c = ml_collections.ConfigDict()
-    c.method = "gan"  # a module of emoji_gan.methods
+    c.method = "stylegan2"  # a module of emoji_gan.methods
     c.seed = 0
     c.total_kimg = 25000.0  # kimg: thousands of real images shown to D
     c.batch_size = config_dict.placeholder(int)  # global, images; auto: 4096 / resolution in [32, 64]

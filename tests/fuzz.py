@@ -353,7 +353,7 @@ _OVERRIDES = st.lists(
 )
 
 
-for _method in ("gan", "dcgan"):
+for _method in ("stylegan2", "dcgan"):
     methods.load(_method)  # else the first case would pay for its imports
 
 

@@ -51,7 +51,7 @@ def test_accelerators_get_plain_convolutions_and_cpus_their_own():
         "tpu": aot.abstract_mesh("tpu", 2),
         "cuda": aot.abstract_mesh("gpu", 2),
     }.items():
-        trace, _ = programs("gan", mesh)[0]["path_length"]
+        trace, _ = programs("stylegan2", mesh)[0]["path_length"]
         text[platform] = trace().lower(lowering_platforms=(platform,)).as_text()
     transposed = {platform for platform, t in text.items() if "lhs_dilate = [2, 2]" in t}
     convolutions = {platform: t.count("stablehlo.convolution") for platform, t in text.items()}
@@ -70,7 +70,7 @@ def test_programs_run_as_often_as_they_say(method, monkeypatch):
 
     monkeypatch.setattr(steps, "compiled", lambda f, mesh: Program())
     changes = {"r3gan": {"loss.penalty_every": 4}, "wgan_gp": {"loss.critic_steps": 3}}.get(method, {})
-    if method == "gan":
+    if method == "stylegan2":
         changes = {"loss.r1_every": 8, "loss.pl_every": 4}
     config = config_lib.resolve(test_methods.tiny_config(method, **changes), 1)
     step_fn = methods.load(method).make_train_step(

@@ -107,10 +107,10 @@ def test_verdict_is_of_means_over_the_same_seeds(tmp_path, rows):
 
 
 def test_unfinished_runs_have_no_part_in_the_verdict(tmp_path, rows):
-    lucky = a_row(tmp_path, "gan", 0, (0.1, 0.01))  # its other seed is missing
+    lucky = a_row(tmp_path, "stylegan2", 0, (0.1, 0.01))  # its other seed is missing
     early = [a_row(tmp_path, "r3gan", seed, (0.01,), diverged=seed == 0) for seed in (0, 1)]
     found = compare_report.verdict(SETTINGS, [*rows, lucky, *early])
-    assert found["ours"] == "dcgan" and "gan, r3gan" in found["text"]
+    assert found["ours"] == "dcgan" and "r3gan, stylegan2" in found["text"]
     never = compare_report.Row("wgan_gp", 0, "", True, (), str(tmp_path))
     text = compare_report.markdown(SETTINGS, [*rows, *early, never])
     assert "| r3gan, seed 0, point 1 (diverged) |" in text and "| r3gan, seed 1, point 1 |" in text
@@ -170,9 +170,9 @@ def arguments(tmp_path, *more):
         (["--n=10"], "--n=10: expected at least 75"),
         (["--seeds=a"], "--seeds=a: expected numbers"),
         (["--at_once=10000"], "--at_once=10000: there are only"),
-        (["--methods=dcgam"], "no 'dcgam'; there are gan, r3gan"),
+        (["--methods=dcgam"], "no 'dcgam'; there are stylegan2, r3gan"),
         (["--methods=official-auto"], "official-auto needs --reference=CHECKOUT"),
-        (["--methods=gan=configs/flow.py"], "'gan' is taken"),
+        (["--methods=stylegan2=configs/flow.py"], "'stylegan2' is taken"),
         (["--methods=mine=configs/none.py"], "there is no configs/none.py for mine"),
         (["--methods=mine=configs/flow.py,mine=configs/dcgan.py"], "two configs have one name"),
         (["--reference=configs"], "no checkout of stylegan2-ada-pytorch"),

@@ -14,13 +14,13 @@ from emoji_gan.sample import Sampler
 from tests import parity_networks, tiny
 from tests import runs as runs_lib
 
-METHODS = ("gan", "dcgan", "wgan_gp", "r3gan", "flow")
-_CONFIGS = {"gan": stylegan, "dcgan": dcgan, "wgan_gp": wgan_gp, "r3gan": r3gan, "flow": flow}
+METHODS = ("stylegan2", "dcgan", "wgan_gp", "r3gan", "flow")
+_CONFIGS = {"stylegan2": stylegan, "dcgan": dcgan, "wgan_gp": wgan_gp, "r3gan": r3gan, "flow": flow}
 
 
 def tiny_config(method: str, **changes) -> ml_collections.ConfigDict:
     """16 px, few channels."""
-    c = tiny.get_config() if method == "gan" else _CONFIGS[method].get_config("cpu")
+    c = tiny.get_config() if method == "stylegan2" else _CONFIGS[method].get_config("cpu")
     c.batch_size, c.data.resolution = 16, 16
     for key, value in {
         "dcgan": {"model.width": 4, "model.z_dim": 8},
@@ -111,7 +111,7 @@ def test_steps_samples_and_summaries(method):
     assert all(v.shape == (16, 16, 16, 4) for v in shown["images"].values())
 
 
-@pytest.mark.parametrize("method", METHODS[1:])  # tests/test_gan.py has the first
+@pytest.mark.parametrize("method", METHODS[1:])  # tests/test_stylegan2.py has the first
 def test_devices_do_not_change_the_losses(method):
     losses = []
     for devices in (1, 2):

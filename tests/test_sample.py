@@ -122,7 +122,7 @@ def test_a_seed_is_the_same_image_in_any_company(monkeypatch, capsys, drawn, who
     for flag, wanted in (
         ("--group=cat", "--group=cat: this model has no such condition; its conditions: none"),
         ("--text=cat", "--text=cat: this model has no such condition; its conditions: none"),
-        ("--guidance=2", "--guidance: gan has no such choice (it draws in one step)"),
+        ("--guidance=2", "--guidance: stylegan2 has no such choice (it draws in one step)"),
     ):
         assert wanted in refuse(flag)
     there = ", ".join(map(str, runs_lib.sealed(whole.workdir)))

@@ -17,7 +17,7 @@ from tensorboard.backend.event_processing import event_accumulator
 from emoji_gan import checkpoint, conditions, train
 from emoji_gan import config as config_lib
 from emoji_gan.errors import EXIT_DIVERGED, EXIT_PREEMPTED, Diverged
-from emoji_gan.methods import gan
+from emoji_gan.methods import stylegan2
 from tests import runs as runs_lib
 
 pytestmark = pytest.mark.slow
@@ -73,7 +73,7 @@ def test_interrupted_equals_whole_bit_for_bit(interrupted, whole):
     assert found.kill_lines[-1]["step"] > found.kill_step  # steps were lost and made again
     assert found.total > found.kill_step > found.term_step > 0
 
-    every = tuple(gan.State.__dataclass_fields__)
+    every = tuple(stylegan2.State.__dataclass_fields__)
     (_, a, _), (_, b, _) = (
         checkpoint.load_for_inference(r.workdir, found.total, every) for r in (found, whole)
     )
@@ -167,7 +167,7 @@ def test_divergence_rolls_back_once_then_stops(runs, interrupted):
     one = jax.sharding.SingleDeviceSharding(jax.devices()[0])
     shapes = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=one),
-        jax.eval_shape(lambda: gan.init(config, conditions.NONE, 0)),
+        jax.eval_shape(lambda: stylegan2.init(config, conditions.NONE, 0)),
     )
     with contextlib.closing(
         checkpoint.Checkpointer(w, config={}, data_hash="", keep=3, allow_config_change=True)
@@ -192,7 +192,7 @@ def test_divergence_rolls_back_once_then_stops(runs, interrupted):
 
 def test_rolling_back_keeps_the_count_and_draws_anew():
     config = config_lib.resolve(config_lib.load(runs_lib.CONFIG), 2)
-    old = gan.init(config, conditions.NONE, 0)
+    old = stylegan2.init(config, conditions.NONE, 0)
     now = dataclasses.replace(
         old, step=jnp.int32(9), bad_in_a_row=jnp.int32(3), bad_total=jnp.int32(5), ada_p=jnp.float32(0.7)
     )

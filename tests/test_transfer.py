@@ -60,7 +60,7 @@ def test_networks_grow(method, monkeypatch):
         changed = sum(a.size for a, b in zip(after, initial, strict=True) if (np.asarray(a) != b).any())
         assert changed > 0.3 * sum(x.size for x in jax.tree.leaves(fields[field])), field
     if "d" in fields:  # D's smallest maps carry over, whose numbers count from the image
-        last = {"gan": ("b4", "out", "weight"), "r3gan": ("stages", 3, "linear")}.get(method, ("out",))
+        last = {"stylegan2": ("b4", "out", "weight"), "r3gan": ("stages", 3, "linear")}.get(method, ("out",))
         was = {"r3gan": ("stages", 2, "linear")}.get(method, last)
         new, old = state.d, fields["d"]
         for a, b in zip(last, was, strict=True):
@@ -82,7 +82,7 @@ def test_what_does_not_fit_is_one_line(monkeypatch, tmp_path):
         config_lib.resolve(tiny_config("dcgan", **{"optim.freeze_d": 1}), 1)
 
 
-@pytest.mark.parametrize("method", ["gan", "dcgan", "r3gan"])
+@pytest.mark.parametrize("method", ["stylegan2", "dcgan", "r3gan"])
 def test_frozen_maps_of_d_stay(method):
     changes = {"optim.freeze_d": 1, "init_from": "somewhere"}
     state, _, config = trained(method, count=2, **changes)
@@ -93,10 +93,10 @@ def test_frozen_maps_of_d_stay(method):
             jax.tree_util.tree_flatten_with_path(state.d)[0], jax.tree.leaves(start.d), strict=True
         )
     }
-    first = {"gan": "b16", "r3gan": ("stages", 0)}.get(method, ("kernels", 0))
+    first = {"stylegan2": "b16", "r3gan": ("stages", 0)}.get(method, ("kernels", 0))
     frozen = {p for p in same if p[0] == first or p[:2] == first}
     assert frozen and all(same[p] for p in frozen)
-    last = {"gan": ("b4", "out", "weight"), "r3gan": ("stages", 2, "linear")}.get(method, ("out",))
+    last = {"stylegan2": ("b4", "out", "weight"), "r3gan": ("stages", 2, "linear")}.get(method, ("out",))
     assert not same[last]
 
 

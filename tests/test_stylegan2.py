@@ -11,7 +11,7 @@ import pytest
 from configs import default
 from emoji_gan import conditions, sharding
 from emoji_gan import config as config_lib
-from emoji_gan.methods import gan
+from emoji_gan.methods import stylegan2
 
 
 def tiny(**overrides):
@@ -31,9 +31,9 @@ def run(config, devices, steps, spec=conditions.NONE, change=lambda state: state
     """The metrics of each step, the last state and the step function, on the first so many devices."""
     mesh = sharding.make_mesh(jax.devices()[:devices])
     config = config_lib.resolve(config, devices)
-    state = jax.device_put(gan.init(config, spec, 0), sharding.replicated(mesh))
+    state = jax.device_put(stylegan2.init(config, spec, 0), sharding.replicated(mesh))
     state = jax.device_put(change(state), sharding.replicated(mesh))
-    step_fn = gan.make_train_step(config, spec, mesh)
+    step_fn = stylegan2.make_train_step(config, spec, mesh)
     rng = np.random.default_rng(0)
     history = []
     for step in range(steps):
@@ -84,7 +84,7 @@ def test_a_non_finite_step_is_skipped_and_counted():
     alone = {"loss.pl_weight": 0.0, "loss.r1_gamma": 0.0}  # R1 stays finite, and may go on
     history, state, _ = run(tiny(**alone), 1, 2, change=poison)
     assert history[-1]["bad_steps/in_a_row"] == 2 and int(state.step) == 2
-    start = gan.init(config_lib.resolve(tiny(), 1), conditions.NONE, 0)
+    start = stylegan2.init(config_lib.resolve(tiny(), 1), conditions.NONE, 0)
     jax.tree.map(np.testing.assert_array_equal, state.g, start.g)
     jax.tree.map(np.testing.assert_array_equal, state.g_ema, start.g_ema)
     np.testing.assert_array_equal(state.d["b8"]["conv0"]["weight"], start.d["b8"]["conv0"]["weight"])
@@ -112,7 +112,7 @@ def test_first_step_of_the_average_copies_the_parameters():
 
 def test_lazy_regularisation_corrects_adam():
     config = config_lib.resolve(tiny(**{"loss.r1_every": 16, "loss.pl_every": 4}), 1)
-    for optimizer, every in zip(gan._optimizers(config), (4, 16), strict=True):
+    for optimizer, every in zip(stylegan2._optimizers(config), (4, 16), strict=True):
         state = optimizer.init({"w": jnp.zeros(())})
         with jax.numpy_dtype_promotion("standard"):
             updates, _ = optimizer.update({"w": jnp.ones(())}, state)
@@ -146,12 +146,12 @@ def test_no_convolution_leaves_the_fast_kernels():
     c = tiny(**{"data.resolution": 32, "model.channel_base": 2048, "model.channel_max": 64})
     mesh = sharding.make_mesh(jax.devices()[:2])
     config = config_lib.resolve(c, 2)
-    state = jax.eval_shape(lambda: gan.init(config, conditions.NONE, 0))
+    state = jax.eval_shape(lambda: stylegan2.init(config, conditions.NONE, 0))
     batch = {
         "image": jax.ShapeDtypeStruct((16, 32, 32, 4), jnp.uint8),
         "condition": {},
         "sample": jax.ShapeDtypeStruct((16,), jnp.uint32),
     }
-    for name, program in gan.make_train_step(config, conditions.NONE, mesh).programs.items():
+    for name, program in stylegan2.make_train_step(config, conditions.NONE, mesh).programs.items():
         total, slow = _convolution_gflop(program.lower(state, batch).compile().as_text())
         assert total > 0.5 and slow < 0.01 * total, (name, total, slow)
