@@ -4,6 +4,7 @@ import atexit
 import os
 import shutil
 import tempfile
+from unittest import mock
 
 # Set before jax is imported anywhere: tests build meshes of 1, 2 and 8 devices.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -20,6 +21,11 @@ import pytest
 
 from tests import runs as runs_lib
 
+# Most of the suite's time is compiling small programs, half of that in LLVM's optimisation: done without in
+# this process. The programs that tests start are compiled as a user's are.
+with mock.patch.dict(os.environ, XLA_FLAGS="--xla_backend_optimization_level=0"):
+    jax.devices()  # XLA reads its flags once
+
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
@@ -33,6 +39,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("interrupted"))
         elif item.path.name in _SHARING:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
+        elif item.path.name == "test_stylegan2.py":
+            item.add_marker(pytest.mark.xdist_group("stylegan2"))
         elif item.path.name == "test_methods.py" and hasattr(item, "callspec"):  # one compiles for the others
             item.add_marker(pytest.mark.xdist_group(item.callspec.params.get("method", "parity")))
     items.sort(key=lambda item: ("slow" in item.keywords, item.get_closest_marker("xdist_group") is None))

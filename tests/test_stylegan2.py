@@ -27,6 +27,10 @@ def tiny(**overrides):
     return c
 
 
+# Of most tests below, so that they share the one program: no regularisers.
+ALONE = {"loss.pl_weight": 0.0, "loss.r1_gamma": 0.0, "augment.every": 2}
+
+
 def run(config, devices, steps, spec=conditions.NONE, change=lambda state: state):
     """The metrics of each step, the last state and the step function, on the first so many devices."""
     mesh = sharding.make_mesh(jax.devices()[:devices])
@@ -51,13 +55,12 @@ def run(config, devices, steps, spec=conditions.NONE, change=lambda state: state
 
 @pytest.mark.slow
 def test_losses_do_not_depend_on_the_number_of_devices():
-    one, two, eight = (run(tiny(), n, 3)[0] for n in (1, 2, 8))
-    for other in (two, eight):
-        for step, (a, b) in enumerate(zip(one, other, strict=True)):
-            assert a.keys() == b.keys()
-            for name in a:
-                if name.startswith(("loss", "r1", "path_length", "logits", "ada")):
-                    assert b[name] == pytest.approx(a[name], rel=1e-5, abs=1e-6), (step, name)
+    one, eight = (run(tiny(), n, 3)[0] for n in (1, 8))
+    for step, (a, b) in enumerate(zip(one, eight, strict=True)):
+        assert a.keys() == b.keys()
+        for name in a:
+            if name.startswith(("loss", "r1", "path_length", "logits", "ada")):
+                assert b[name] == pytest.approx(a[name], rel=1e-5, abs=1e-6), (step, name)
 
 
 @pytest.mark.slow
@@ -81,8 +84,7 @@ def test_a_non_finite_step_is_skipped_and_counted():
         d["b4"] = d["b4"] | {"out": d["b4"]["out"] | {"bias": jnp.full((1,), jnp.nan)}}
         return dataclasses.replace(state, d=d)
 
-    alone = {"loss.pl_weight": 0.0, "loss.r1_gamma": 0.0}  # R1 stays finite, and may go on
-    history, state, _ = run(tiny(**alone), 1, 2, change=poison)
+    history, state, _ = run(tiny(**ALONE), 1, 2, change=poison)  # R1 would stay finite, and go on
     assert history[-1]["bad_steps/in_a_row"] == 2 and int(state.step) == 2
     start = stylegan2.init(config_lib.resolve(tiny(), 1), conditions.NONE, 0)
     jax.tree.map(np.testing.assert_array_equal, state.g, start.g)
@@ -92,8 +94,7 @@ def test_a_non_finite_step_is_skipped_and_counted():
 
 @pytest.mark.slow
 def test_p_moves_by_the_images_seen_and_ema_ramps_up():
-    config = tiny(**{"loss.pl_weight": 0.0, "loss.r1_gamma": 0.0, "augment.every": 2})
-    history, state, _ = run(config, 1, 4)
+    history, state, _ = run(tiny(**ALONE), 1, 4)
     p = [m["ada/p"] for m in history]
     assert p[0] == 0.5
     for before, after in ((p[0], p[1]), (p[2], p[3])):
@@ -106,7 +107,7 @@ def test_p_moves_by_the_images_seen_and_ema_ramps_up():
 
 @pytest.mark.slow
 def test_first_step_of_the_average_copies_the_parameters():
-    _, state, _ = run(tiny(**{"loss.pl_weight": 0.0, "loss.r1_gamma": 0.0}), 1, 1)
+    _, state, _ = run(tiny(**ALONE), 1, 1)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-7), state.g_ema, state.g)
 
 
