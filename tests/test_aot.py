@@ -160,8 +160,9 @@ def test_only_gradients_and_one_loss_travel_in_float32(flow_costs):
 def test_activations_in_bfloat16_leave_gradients_in_float32():
     with jax.numpy_dtype_promotion("standard"):  # jax's own attention mixes the two
         traced = programs("flow", aot.tpu_mesh("v5e:2x2"), dtype="bfloat16")[0]["main"][0]()
-    assert "bf16" in traced.lower().as_text()
-    assert {dtype for c in aot.compile_cost(traced).collectives for dtype in c.bytes} == {"f32"}
+        assert "bf16" in traced.lower().as_text()
+        collectives = aot.compile_cost(traced).collectives
+    assert {dtype for c in collectives for dtype in c.bytes} == {"f32"}
 
 
 @_NEEDS_LIBTPU
