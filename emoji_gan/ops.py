@@ -86,27 +86,14 @@ def conv2d_down(x: jax.Array, w: jax.Array) -> jax.Array:
 
 def conv4_down(x: jax.Array, w: jax.Array) -> jax.Array:
     """Halves `b h w ci` by a stride-2 `4 4 ci co` convolution, zero padded by 1: `b h/2 w/2 co`."""
-    if not _cpu_forms():
-        return _lax_conv(x, w, ((1, 1), (1, 1)), stride=2)
-    # Each 2x2 square as channels: a dense convolution of 2x2 taps, whose gradients are dense too.
-    b, h, wide, c = x.shape
-    x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))).reshape(b, h // 2 + 1, 2, wide // 2 + 1, 2, c)
-    x = x.transpose(0, 1, 3, 2, 4, 5).reshape(b, h // 2 + 1, wide // 2 + 1, 4 * c)
-    w = w.reshape(2, 2, 2, 2, c, -1).transpose(0, 2, 1, 3, 4, 5).reshape(2, 2, 4 * c, -1)
-    return _conv_cpu(x, w, ((0, 0), (0, 0)))
+    return _down4_cpu(x, w) if _cpu_forms() else _lax_conv(x, w, ((1, 1), (1, 1)), stride=2)
 
 
 def conv4_up(x: jax.Array, w: jax.Array) -> jax.Array:
     """Doubles `b h w ci` by a stride-2 transposed `4 4 ci co` convolution, cropped by 1: `b 2h 2w co`."""
-    if not _cpu_forms():
-        return _lax_conv(x, jnp.flip(w, (0, 1)), ((2, 2), (2, 2)), lhs_dilation=2)
-    # out[2p - 1 + a] = x[p - 1] w[2 + a] + x[p] w[a]: both parities a by one dense convolution of 2x2 taps.
-    b, h, wide, c = x.shape
-    n = w.shape[-1]
-    w = jnp.flip(w.reshape(2, 2, 2, 2, c, n), (0, 2)).transpose(0, 2, 4, 1, 3, 5).reshape(2, 2, c, 4 * n)
-    x = _conv_cpu(jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))), w, ((0, 0), (0, 0)))
-    x = x.reshape(b, h + 1, wide + 1, 2, 2, n).transpose(0, 1, 3, 2, 4, 5)
-    return x.reshape(b, 2 * h + 2, 2 * wide + 2, n)[:, 1:-1, 1:-1]
+    if _cpu_forms():
+        return _up4_cpu(x, w)
+    return _lax_conv(x, jnp.flip(w, (0, 1)), ((2, 2), (2, 2)), lhs_dilation=2)
 
 
 def _up_plain(x, w, gain):
@@ -228,6 +215,56 @@ def _up_cpu_bwd(gain, residuals, g):
 
 _down_cpu.defvjp(lambda x, w, gain: (_down_cpu(x, w, gain), (x, w)), _down_cpu_bwd)
 _up_cpu.defvjp(lambda x, w, gain: (_up_cpu(x, w, gain), (x, w)), _up_cpu_bwd)
+
+
+# 4x4 convolutions of stride 2 and their transposes are each other's input gradient.
+@jax.custom_vjp
+def _down4_cpu(x, w):
+    """Each 2x2 square as channels: a dense convolution of 2x2 taps."""
+    w = w.reshape(2, 2, 2, 2, *w.shape[2:]).transpose(0, 2, 1, 3, 4, 5)
+    return _lax_conv(_squares(x), w.reshape(2, 2, -1, w.shape[-1]), "VALID")
+
+
+@jax.custom_vjp
+def _up4_cpu(x, w):
+    """out[2p - 1 + a] += x[p] w[a]: one product for all taps a, then the sum of four shifted arrays."""
+    b, h, wide, c = x.shape
+    n = w.shape[-1]
+    w = w.reshape(2, 2, 2, 2, c, n).transpose(4, 0, 2, 1, 3, 5)  # a as square, then place in it
+    y = (x.reshape(-1, c) @ w.reshape(c, -1)).reshape(b, h, wide, 2, 2, 4 * n)
+    y = sum(
+        jnp.pad(y[:, :, :, i, j], ((0, 0), (i, 1 - i), (j, 1 - j), (0, 0))) for i in (0, 1) for j in (0, 1)
+    )
+    y = y.reshape(b, h + 1, wide + 1, 2, 2, n).transpose(0, 1, 3, 2, 4, 5)
+    return y.reshape(b, 2 * h + 2, 2 * wide + 2, n)[:, 1:-1, 1:-1]
+
+
+def _squares(x):
+    """`b h w c` padded by 1 to `b h/2+1 w/2+1 4c`."""
+    b, h, wide, c = x.shape
+    x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))).reshape(b, h // 2 + 1, 2, wide // 2 + 1, 2, c)
+    return x.transpose(0, 1, 3, 2, 4, 5).reshape(b, h // 2 + 1, wide // 2 + 1, 4 * c)
+
+
+def _weight_gradient4(large, small):
+    """Of `_down4_cpu` from the larger map to the smaller: `4 4 c(large) c(small)`."""
+    dw = _weight_gradient(_squares(large), small, ((0, 0), (0, 0)))
+    dw = dw.reshape(2, 2, 2, 2, large.shape[-1], -1).transpose(0, 2, 1, 3, 4, 5)
+    return dw.reshape(4, 4, large.shape[-1], -1)
+
+
+def _down4_cpu_bwd(residuals, g):
+    x, w = residuals
+    return _up4_cpu(g, w.swapaxes(2, 3)), _weight_gradient4(x, g)
+
+
+def _up4_cpu_bwd(residuals, g):
+    x, w = residuals
+    return _down4_cpu(g, w.swapaxes(2, 3)), _weight_gradient4(g, x).swapaxes(2, 3)
+
+
+_down4_cpu.defvjp(lambda x, w: (_down4_cpu(x, w), (x, w)), _down4_cpu_bwd)
+_up4_cpu.defvjp(lambda x, w: (_up4_cpu(x, w), (x, w)), _up4_cpu_bwd)
 
 
 @jax.custom_vjp
