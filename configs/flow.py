@@ -21,6 +21,7 @@ def get_config(variant: str = ""):
         "blocks": 2,  # on every map
         "heads": 4,  # of the attention, on the smallest map
         "patch": 1,  # px; squares of so many are a place of the largest map
+        "predict": "velocity",  # or image, the better where patches are large
     })  # fmt: skip
     c.loss = ml_collections.ConfigDict()
     c.optim = ml_collections.ConfigDict({

@@ -137,13 +137,15 @@ def test_a_step_that_is_not_finite_is_skipped(method):
     jax.tree.map(np.testing.assert_array_equal, kept, jax.device_get(getattr(after, module.SAMPLED[0])))
 
 
-def test_a_flow_learns_one_picture():
+@pytest.mark.parametrize(("predict", "solver"), [("velocity", "heun"), ("image", "heun"), ("image", "euler")])
+def test_a_flow_learns_one_picture(predict, solver):
     """Its samples come to be the only image it is shown."""
     mesh = sharding.make_mesh(jax.devices()[:1])
     config = config_lib.resolve(
         tiny_config(
             "flow",
             **{"optim.lr": 0.003, "optim.warmup_kimg": 0.0, "ema.half_life_kimg": 0.2, "sample.steps": 8},
+            **{"model.predict": predict, "sample.solver": solver},
         ),
         1,
     )
@@ -228,6 +230,7 @@ def test_parity_with_the_official_networks(fixture, capsys):
         ("dcgan", {"condition.blend_kimg": (2.0, 1.0)}, "the second not below the first"),
         ("dcgan", {"data.conditions": ("colour",)}, "must be a tuple of names out of"),
         ("flow", {"model.multipliers": (1, 1, 1, 1, 1)}, "too many for 16 px"),
+        ("flow", {"model.predict": "x"}, "model.predict='x': must be one of 'velocity', 'image'"),
         ("flow", {"sample.solver": "rk4"}, "sample.solver='rk4': must be one of 'euler', 'heun'"),
         ("wgan_gp", {"loss.critic_steps": 0}, "loss.critic_steps=0: must be at least 1"),
         ("dcgan", {"batch_size": 7}, "batch_size=7 does not divide over 2 devices; nearest: 8"),

@@ -1,7 +1,7 @@
 """Flow matching (2210.02747, 2209.03003): a network learns the straight way from noise to emoji.
 
-At x_t = (1 - t) noise + t image it predicts image - noise; `sample` goes from t = 0 to 1 in
-`sample.steps` steps. No discriminator, no augmentation.
+At x_t = (1 - t) noise + t image it predicts the velocity image - noise, or the image, from which the
+velocity follows; `sample` goes from t = 0 to 1 in `sample.steps` steps. No discriminator, no augmentation.
 """
 
 import dataclasses
@@ -21,6 +21,7 @@ from emoji_gan.metrics import tree_norm
 from emoji_gan.networks import unet
 from emoji_gan.steps import Batch, Metrics
 
+_LEAST_LEFT = 0.05  # of the way; the velocity of a predicted image is a quotient (2511.13720, appendix A)
 NETWORKS, SAMPLED = {"v": "velocity"}, ("v_ema",)
 
 
@@ -48,10 +49,12 @@ _RULES = {
     "sample.guidance": rules.at_least(0),
 }
 
+_PREDICT = {"model.predict": rules.one_of("velocity", "image")}
+
 
 def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
     """Fills the auto fields, in place."""
-    rules.check(config, _RULES)
+    rules.check(config, _RULES | (_PREDICT if "predict" in config.model else {}))
     halvings = len(config.model.multipliers) - 1
     px, patch = config.data.resolution, config.model.patch
     if px % patch or px // patch >> halvings < 2:
@@ -82,6 +85,25 @@ def _graph(config, spec):
     return nnx.graphdef(nnx.eval_shape(lambda: make_network(config, spec, 0)))
 
 
+def _of_image(config) -> bool:
+    return config.model.get("predict", "velocity") == "image"  # the first models' configs lack it
+
+
+def make_velocity(config: ml_collections.ConfigDict, spec: Spec) -> Callable[..., jax.Array]:
+    """Returns `velocity(params, x, t, c, dtype)`, f32 `b h w c`: at x of time t `b`, given the condition c.
+
+    A network whose places are squares has to carry their noise through to predict a velocity; an image
+    lies on few dimensions and needs no such room (2511.13720).
+    """
+    graph, of_image = _graph(config, spec), _of_image(config)
+
+    def velocity(params, x, t, c, dtype=jnp.float32):
+        y = nnx.merge(graph, params)(x, t, c, dtype)
+        return (y - x) / jnp.maximum(1 - t, _LEAST_LEFT)[:, None, None, None] if of_image else y
+
+    return velocity
+
+
 def init(config: ml_collections.ConfigDict, spec: Spec, seed: int) -> State:
     """The state before the first step, on the default device."""
     v = nnx.to_pure_dict(nnx.state(make_network(config, spec, seed)))
@@ -97,7 +119,8 @@ def _optimizer(config):
 
 def make_train_step(config: ml_collections.ConfigDict, spec: Spec, mesh: Mesh):
     """Returns `train_step(state, batch, step) -> state, metrics` over the global batch of `mesh`."""
-    dtype, graph, optimizer = jnp.dtype(config.dtype), _graph(config, spec), _optimizer(config)
+    dtype, optimizer = jnp.dtype(config.dtype), _optimizer(config)
+    velocity = make_velocity(config, spec)
 
     def main(state: State, batch: Batch) -> tuple[State, Metrics]:
         noise_keys, t_keys = (steps.keys_of(config, state.rollbacks, batch["sample"], i) for i in range(2))
@@ -105,7 +128,7 @@ def make_train_step(config: ml_collections.ConfigDict, spec: Spec, mesh: Mesh):
         c = conditions.told(spec, config, batch)
 
         def loss(params):
-            return velocity_loss(graph, params, real, c, noise_keys, t_keys, dtype).mean()
+            return velocity_loss(velocity, params, real, c, noise_keys, t_keys, dtype).mean()
 
         value, grads = steps.mean(jax.value_and_grad(loss)(state.v))
         seen, norm = steps.images_seen(state, config), tree_norm(grads)
@@ -131,36 +154,38 @@ def make_train_step(config: ml_collections.ConfigDict, spec: Spec, mesh: Mesh):
     return train_step
 
 
-def velocity_loss(graph, params, real, c, noise_keys, t_keys, dtype) -> jax.Array:
+def velocity_loss(velocity, params, real, c, noise_keys, t_keys, dtype) -> jax.Array:
     """Mean square `b` of what the velocity at a random place of the way is off (2210.02747, equation 23)."""
     noise = steps.normal(noise_keys, *real.shape[1:])
     t = jax.nn.sigmoid(steps.normal(t_keys))  # more often midway (2403.03206, section 3.1)
     share = t[:, None, None, None]
-    v = nnx.merge(graph, params)((1 - share) * noise + share * real, t, c, dtype)
+    v = velocity(params, (1 - share) * noise + share * real, t, c, dtype)
     return jnp.mean(jnp.square(v - (real - noise)), (1, 2, 3))
 
 
 def make_sample(config: ml_collections.ConfigDict, spec: Spec) -> Callable[..., jax.Array]:
     """Returns `sample(fields, seeds, condition, truncation, toward)`, jitted; truncation scales the noise."""
-    graph, res, count = _graph(config, spec), config.data.resolution, config.sample.steps
-    guidance = config.sample.guidance
+    at, res, count = make_velocity(config, spec), config.data.resolution, config.sample.steps
+    guidance, of_image = config.sample.guidance, _of_image(config)
 
     def sample(fields: dict[str, Any], seeds, condition, truncation, toward):
-        network, c = nnx.merge(graph, fields["v_ema"]), conditions.encode(spec, condition)
+        c = conditions.encode(spec, condition)
 
         def velocity(x, t):
             t = jnp.full(len(x), t, jnp.float32)
-            given = network(x, t, c)
+            given = at(fields["v_ema"], x, t, c)
             if guidance == 1:
                 return given
-            without = network(x, t, jnp.zeros_like(c))
+            without = at(fields["v_ema"], x, t, jnp.zeros_like(c))
             return without + guidance * (given - without)
 
         def euler(x, i):
             t = i.astype(jnp.float32) / count
             v = velocity(x, t)
             if config.sample.solver == "heun":  # the mean of both ends' (2206.00364, algorithm 1)
-                v = 0.5 * (v + velocity(x + v / count, t + 1.0 / count))
+                end = velocity(x + v / count, t + 1.0 / count)
+                # A predicted image has no velocity at the very end: the last step is Euler's, as there.
+                v = jnp.where(of_image & (i == count - 1), v, 0.5 * (v + end))
             return x + v / count, None
 
         x = steps.latents(seeds, (res, res, 4), truncation, toward)
@@ -171,13 +196,13 @@ def make_sample(config: ml_collections.ConfigDict, spec: Spec) -> Callable[..., 
 
 def make_summaries(config: ml_collections.ConfigDict, spec: Spec):
     """The loss of held-out emoji: above that of training ones, these are being memorised."""
-    graph = _graph(config, spec)
+    velocity = make_velocity(config, spec)
 
     @jax.jit
     def summaries(state: State, batch: Batch):
         keys = [steps.keys_of(config, jnp.int32(0), batch["sample"], i) for i in range(2)]
         c = conditions.encode(spec, batch["condition"])
-        loss = velocity_loss(graph, state.v_ema, images.to_model(batch["image"]), c, *keys, jnp.float32)
+        loss = velocity_loss(velocity, state.v_ema, images.to_model(batch["image"]), c, *keys, jnp.float32)
         return {"scalars": {"loss/validation": loss.mean()}, "images": {}}
 
     return summaries
