@@ -49,6 +49,7 @@ _RULES = {
     "sample.guidance": rules.at_least(0),
 }
 
+# Where the config has it: the first models' lack it, and they predict velocities.
 _PREDICT = {"model.predict": rules.one_of("velocity", "image")}
 
 
@@ -86,7 +87,7 @@ def _graph(config, spec):
 
 
 def _of_image(config) -> bool:
-    return config.model.get("predict", "velocity") == "image"  # the first models' configs lack it
+    return config.model.get("predict", "velocity") == "image"
 
 
 def make_velocity(config: ml_collections.ConfigDict, spec: Spec) -> Callable[..., jax.Array]:
@@ -155,7 +156,7 @@ def make_train_step(config: ml_collections.ConfigDict, spec: Spec, mesh: Mesh):
 
 
 def velocity_loss(velocity, params, real, c, noise_keys, t_keys, dtype) -> jax.Array:
-    """Mean square `b` of what the velocity at a random place of the way is off (2210.02747, equation 23)."""
+    """Mean square `b` of what `velocity` at a random place of the way is off (2210.02747, equation 23)."""
     noise = steps.normal(noise_keys, *real.shape[1:])
     t = jax.nn.sigmoid(steps.normal(t_keys))  # more often midway (2403.03206, section 3.1)
     share = t[:, None, None, None]
