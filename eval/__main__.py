@@ -3,6 +3,7 @@
     python -m eval --workdir=runs/demo                    a run's newest checkpoint against its training data
     python -m eval --workdir=runs/demo --data=validation  against emoji it never saw
     python -m eval --workdir=runs/demo --watch            every checkpoint as it appears; keeps the best
+    python -m eval --workdir=FILE.safetensors             a model file; the report lies in ./eval_report
     python -m eval --real=DIR --fake=DIR                  any two folders of PNGs
     python -m eval --compare runs/a runs/b runs/c         one table and one plot over finished reports
 
@@ -23,7 +24,7 @@ def _parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         prog="python -m eval", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    p.add_argument("--workdir", help="of the run to judge")
+    p.add_argument("--workdir", help="of the run to judge, or a model file")
     p.add_argument("--step", type=int, help="checkpoint; default: the newest good one")
     p.add_argument("--n", type=int, default=10_000, help="images to generate")
     p.add_argument("--truncation", type=float, default=1.0, help="psi; 1: the full variety")

@@ -66,11 +66,12 @@ def run(
     """Judges a checkpoint of a run against its own data.
 
     Args:
-      workdir: of the run.
+      workdir: of the run, or a model file.
       extractor: see `eval.features`.
       settings: how many images and so on.
       step: the checkpoint's; None: the newest good one.
-      out: folder of the report; None: in the workdir, under the checkpoint's kimg.
+      out: folder of the report; None: in the workdir, under the checkpoint's kimg, or for a model file
+        ./eval_report.
 
     Raises:
       UserError: no good checkpoint, data that changed since the run, features that are not finite, an
@@ -120,10 +121,12 @@ def run(
     more = {"config_sha256": sampler.config_hash} | dataclasses.asdict(settings)
     made = _judged(real, fake, trained_on, extractor, settings.seed, clock, about_real, about_fake, more)
     found, memorised = made
-    to = pathlib.Path(out or report.folder_of(workdir, found))
+    of_a_run = pathlib.Path(workdir).is_dir()
+    to = pathlib.Path(out or (report.folder_of(workdir, found) if of_a_run else "eval_report"))
     if jax.process_index() == 0:
         report.save(found, to, real, fake, memorised, settings.html, trained_on)
-        report.write_tensorboard(found, workdir)
+        if of_a_run:
+            report.write_tensorboard(found, workdir)
     return Judgement(found, to / report.NAME)
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from configs import default
 from emoji_gan import conditions, errors, model_file, sample
 from emoji_gan.errors import UserError
+from eval import __main__ as eval_main
 from eval import conditions as eval_conditions
 from eval import encoder, recognise
 from tests import runs as runs_lib
@@ -161,6 +162,11 @@ def test_asked_by_text_group_and_style(monkeypatch, capsys, tmp_path):
     # Untrained, it draws noise; real emoji are recognised.
     assert figures["real emoji"]["codepoint_top5"][0] > 0.5 > figures["text"]["codepoint_top1"][0]
     assert "style" in figures["group"] and (judged / "conditions.md").read_text().count("|") > 60
+    monkeypatch.chdir(tmp_path)
+    judging = [f"--workdir={file}", "--n=20", "--paths=0", "--no-html"]
+    code, out, problems = ask(monkeypatch, capsys, *judging, program=eval_main)
+    assert code == 0 and "palette" in out, problems
+    assert sorted(f.name for f in (tmp_path / "eval_report").iterdir()) == ["report.json", "report.md"]
     monkeypatch.setattr(encoder, "load", lambda: (encoder_params(), {"weights_sha256": "other"}))
     code, _, problems = ask(monkeypatch, capsys, *where, "--text=cat")
     assert code == 2 and "other weights of the emoji encoder" in problems[0]
