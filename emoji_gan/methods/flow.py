@@ -184,9 +184,9 @@ def make_sample(config: ml_collections.ConfigDict, spec: Spec) -> Callable[..., 
             t = i.astype(jnp.float32) / count
             v = velocity(x, t)
             if config.sample.solver == "heun":  # the mean of both ends' (2206.00364, algorithm 1)
-                end = velocity(x + v / count, t + 1.0 / count)
+                mean = lambda v: 0.5 * (v + velocity(x + v / count, t + 1.0 / count))  # noqa: E731
                 # A predicted image has no velocity at the very end: the last step is Euler's, as there.
-                v = jnp.where(of_image & (i == count - 1), v, 0.5 * (v + end))
+                v = jax.lax.cond(i < count - 1, mean, lambda v: v, v) if of_image else mean(v)
             return x + v / count, None
 
         x = steps.latents(seeds, (res, res, 4), truncation, toward)
