@@ -53,6 +53,7 @@ def get_config(variant: str = ""):
         c.data.domains = ("full", "line")
         c.data.conditions = ("group", "style", "text")
         c.model.patch, c.model.width, c.model.multipliers, c.model.blocks = 2, 64, (1, 2), 1
+        c.model.predict = "image"  # sooner good than by velocity (docs/results.md)
         c.optim.lr, c.optim.warmup_kimg = 0.001, 2.0
         c.sample.steps, c.sample.guidance = 12, 2.0
         c.log.grid, c.log.images_kimg = 6, 25.0
