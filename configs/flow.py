@@ -12,7 +12,7 @@ from configs import default
 
 
 def get_config(variant: str = ""):
-    """Returns the experiment; variants: '', 'cpu' and 'box', the model in the box."""
+    """Returns the experiment; variants: '', 'cpu', 'demo' (`make demo`) and 'box', the model in the box."""
     c = default.get_config()
     c.method = "flow"
     c.model = ml_collections.ConfigDict({
@@ -42,9 +42,11 @@ def get_config(variant: str = ""):
         c.batch_size = 32
         c.model.width, c.model.multipliers, c.model.blocks = 32, (1, 2, 2), 1
         c.optim.lr, c.optim.warmup_kimg = 0.001, 2.0
+    elif variant == "demo":
+        _on_squares(c)
+        c.log.images_kimg = 10.0
     elif variant == "box":
-        default.on_a_laptop(c)
-        c.batch_size = 32
+        _on_squares(c)
         # All of Unicode's emoji, coloured and as line art, asked for by any subset of three conditions.
         c.data.groups = (
             "Activities", "Animals & Nature", "Component", "Flags", "Food & Drink", "Objects",
@@ -52,11 +54,18 @@ def get_config(variant: str = ""):
         )  # fmt: skip
         c.data.domains = ("full", "line")
         c.data.conditions = ("group", "style", "text")
-        c.model.patch, c.model.width, c.model.multipliers, c.model.blocks = 2, 64, (1, 2), 1
-        c.model.predict = "image"  # sooner good than by velocity (docs/results.md)
-        c.optim.lr, c.optim.warmup_kimg = 0.001, 2.0
-        c.sample.steps, c.sample.guidance = 12, 2.0
+        c.sample.guidance = 2.0
         c.log.grid, c.log.images_kimg = 6, 25.0
     elif variant:
-        raise ValueError(f"variant {variant!r}: the variants are '', 'cpu' and 'box'")
+        raise ValueError(f"variant {variant!r}: the variants are '', 'cpu', 'demo' and 'box'")
     return c
+
+
+def _on_squares(c) -> None:
+    """On a laptop, and sooner good there than `cpu` (docs/results.md), in place."""
+    default.on_a_laptop(c)
+    c.batch_size = 32
+    c.model.patch, c.model.width, c.model.multipliers, c.model.blocks = 2, 64, (1, 2), 1
+    c.model.predict = "image"
+    c.optim.lr, c.optim.warmup_kimg = 0.001, 2.0
+    c.sample.steps = 12
