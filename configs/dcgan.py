@@ -15,11 +15,13 @@ def get_config(variant: str = ""):
     """Returns the experiment; variants: '' and 'cpu'."""
     c = default.get_config()
     c.method = "dcgan"
-    c.model = ml_collections.ConfigDict({
-        "z_dim": 100,
-        "width": 64,  # channels at half the resolution, twice as many at a quarter, ...
-        "composite": True,  # D also sees the image over a random background
-    })  # fmt: skip
+    c.model = ml_collections.ConfigDict(
+        {
+            "z_dim": 100,
+            "width": 64,  # channels at half the resolution, twice as many at a quarter, ...
+            "composite": True,  # D also sees the image over a random background
+        }
+    )
     c.loss = ml_collections.ConfigDict()
     c.optim.g_lr = c.optim.d_lr = 0.0002
     c.optim.beta1, c.optim.beta2 = 0.5, 0.999

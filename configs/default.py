@@ -1,6 +1,6 @@
 """Every field of an experiment, once, with its unit. Experiments are deltas on this.
 
-`None` means auto: `emoji_gan.config.resolve` fills it from the resolution and the batch.
+`None` means auto: `emoji_gan.runtime.config.resolve` fills it from the resolution and the batch.
 """
 
 import ml_collections
@@ -13,7 +13,9 @@ def get_config() -> ml_collections.ConfigDict:
     c.method = "stylegan2"  # a module of emoji_gan.methods
     c.seed = 0
     c.total_kimg = 25000.0  # kimg: thousands of real images shown to D
-    c.batch_size = config_dict.placeholder(int)  # global, images; auto: 4096 / resolution in [32, 64]
+    c.batch_size = config_dict.placeholder(
+        int
+    )  # global, images; auto: 4096 / resolution in [32, 64]
     c.dtype = "float32"  # of activations: float32 or bfloat16
     c.init_from = ""  # a workdir or model file whose networks the run starts from
 
@@ -35,7 +37,9 @@ def get_config() -> ml_collections.ConfigDict:
 
     c.condition = ml_collections.ConfigDict()
     c.condition.drop_all = 0.1  # share of images that come without any condition
-    c.condition.drop_each = 0.1  # share that comes without one or the other, so that any subset may be given
+    c.condition.drop_each = (
+        0.1  # share that comes without one or the other, so that any subset may be given
+    )
     c.condition.blend_kimg = (0.0, 0.0)  # none is told before the first, all from the second on
 
     c.model = ml_collections.ConfigDict()
@@ -79,7 +83,8 @@ def get_config() -> ml_collections.ConfigDict:
     c.augment.every = 4  # steps between adjustments
     c.augment.p_init = 0.0
     c.augment.p_max = 0.8  # upstream has no bound and leaks
-    # Each transform is applied with p times its weight; 0: off, as are those that change an emoji's meaning.
+    # Each transform is applied with p times its weight; 0: off, as are those that change an emoji's
+    # meaning.
     c.augment.flip = 0.0
     c.augment.rotate90 = 0.0
     c.augment.translate_int = 1.0
@@ -99,8 +104,8 @@ def get_config() -> ml_collections.ConfigDict:
     c.log.grid = 8  # rows and columns of a sample grid
     c.log.jsonl = True
 
-    # A small evaluation by the emoji encoder, for which training waits: about 8 s on two cores at 1,000
-    # images of 32 px. `python -m eval` is the thorough one.
+    # A small evaluation by the emoji encoder, for which training waits: about 8 s on two cores at
+    # 1,000 images of 32 px. `python -m eval` is the thorough one.
     c.eval = ml_collections.ConfigDict()
     c.eval.every_kimg = 0.0  # 0: never
     c.eval.samples = 1000  # images

@@ -15,26 +15,32 @@ def get_config(variant: str = ""):
     """Returns the experiment; variants: '' and 'cpu'."""
     c = default.get_config()
     c.method = "r3gan"
-    c.model = ml_collections.ConfigDict({
-        "z_dim": 64,
-        "width": 192,  # channels of every stage; published: 768
-        "groups": 24,  # of the 3x3 convolutions; published: 96
-        "blocks": 2,  # a stage
-        "expansion": 2,  # of the channels inside a block
-        "composite": True,  # D also sees the image over a random background
-    })  # fmt: skip
-    c.loss = ml_collections.ConfigDict({
-        "penalty_every": 1,  # steps between penalties; they are so many times as strong then
-    })  # fmt: skip
+    c.model = ml_collections.ConfigDict(
+        {
+            "z_dim": 64,
+            "width": 192,  # channels of every stage; published: 768
+            "groups": 24,  # of the 3x3 convolutions; published: 96
+            "blocks": 2,  # a stage
+            "expansion": 2,  # of the channels inside a block
+            "composite": True,  # D also sees the image over a random background
+        }
+    )
+    c.loss = ml_collections.ConfigDict(
+        {
+            "penalty_every": 1,  # steps between penalties; they are so many times as strong then
+        }
+    )
     # From the first value to the last along a cosine; those published for FFHQ at 64 px.
-    c.schedule = ml_collections.ConfigDict({
-        "kimg": 20000.0,  # the burn-in
-        "lr": (2e-4, 5e-5),
-        "beta2": (0.9, 0.99),
-        "gamma": (2.0, 0.2),
-        "ema_kimg": (0.0, 500.0),  # half-life
-        "p": (0.0, 0.3),  # of augmentation
-    })  # fmt: skip
+    c.schedule = ml_collections.ConfigDict(
+        {
+            "kimg": 20000.0,  # the burn-in
+            "lr": (2e-4, 5e-5),
+            "beta2": (0.9, 0.99),
+            "gamma": (2.0, 0.2),
+            "ema_kimg": (0.0, 500.0),  # half-life
+            "p": (0.0, 0.3),  # of augmentation
+        }
+    )
     c.augment.target, c.ema.rampup = 0.0, 0.0  # the schedule leads both
     if variant == "cpu":
         default.on_a_laptop(c)

@@ -3,8 +3,9 @@
     python main.py --config=configs/stylegan.py --workdir=runs/stylegan
     python main.py --config=configs/stylegan.py:cpu --workdir=runs/stylegan     # a laptop, 32 px
 
-The full run wants an accelerator: 25,000 kimg of 46 M parameters. `:cpu` shows outlined yellow discs after
-some 30 kimg, ten minutes on two free cores, and faces after 100 to 200, about an hour (docs/results.md).
+The full run wants an accelerator: 25,000 kimg of 46 M parameters. `:cpu` shows outlined yellow
+discs after some 30 kimg, ten minutes on two free cores, and faces after 100 to 200, about an hour
+(docs/results.md).
 """
 
 from configs import default
@@ -22,7 +23,9 @@ def get_config(variant: str = ""):
         c.loss.r1_gamma = 1.0  # at 0.01 D wins and G keeps one shape (docs/results.md)
         c.loss.pl_weight = 0.0
         c.loss.style_mixing = 0.0
-        c.augment.brightness = c.augment.contrast = c.augment.saturation = 0.0  # the palette is the style
+        c.augment.brightness = c.augment.contrast = c.augment.saturation = (
+            0.0  # the palette is the style
+        )
         c.augment.kimg = 100.0  # a short run: p must find its level within it
     elif variant:
         raise ValueError(f"variant {variant!r}: the variants are '' and 'cpu'")

@@ -15,15 +15,19 @@ def get_config(variant: str = ""):
     """Returns the experiment; variants: '' and 'cpu'."""
     c = default.get_config()
     c.method = "wgan_gp"
-    c.model = ml_collections.ConfigDict({
-        "z_dim": 128,
-        "width": 64,  # channels at half the resolution, twice as many at a quarter, ...
-        "composite": True,  # the critic also sees the image over a random background
-    })  # fmt: skip
-    c.loss = ml_collections.ConfigDict({
-        "critic_steps": 5,  # of the critic for each of G; a step of the run is one of the critic
-        "penalty": 10.0,  # lambda
-    })  # fmt: skip
+    c.model = ml_collections.ConfigDict(
+        {
+            "z_dim": 128,
+            "width": 64,  # channels at half the resolution, twice as many at a quarter, ...
+            "composite": True,  # the critic also sees the image over a random background
+        }
+    )
+    c.loss = ml_collections.ConfigDict(
+        {
+            "critic_steps": 5,  # of the critic for each of G; a step of the run is one of the critic
+            "penalty": 10.0,  # lambda
+        }
+    )
     c.optim.g_lr = c.optim.d_lr = 0.0001
     c.optim.beta1, c.optim.beta2 = 0.0, 0.9
     c.augment.target = 0.0  # off: the sign of a critic has no meaning

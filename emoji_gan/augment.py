@@ -1,12 +1,16 @@
 """Adaptive discriminator augmentation for RGBA (2006.06676, appendix B, the 'bgc' set), and its controller.
 
 Everything here is linear in the image, so every derivative exists, also where alpha is 0:
-- Geometry: all blits and warps of an image become one affine map, run as a separable cubic resampling (scale,
-  mirror, shift; wider when it shrinks, against aliasing) and three shears of whole rows. No pixel is gathered
-  by itself, and the transpose of a shear is the opposite shear. Outside the image all is transparent.
-- Colour: an affine map c -> C c + t of straight colours is rgb -> C rgb + t alpha of premultiplied ones, so
+- Geometry: all blits and warps of an image become one affine map, run as a separable cubic
+resampling (scale,
+  mirror, shift; wider when it shrinks, against aliasing) and three shears of whole rows. No pixel
+  is gathered by itself, and the transpose of a shear is the opposite shear. Outside the image all
+  is transparent.
+- Colour: an affine map c -> C c + t of straight colours is rgb -> C rgb + t alpha of premultiplied
+ones, so
   nothing is divided by alpha and transparent pixels stay so.
-- At the end a changed image is brought back to 0 <= RGB <= A <= 1, with the gradient passed straight through:
+- At the end a changed image is brought back to 0 <= RGB <= A <= 1, with the gradient passed
+straight through:
   pixels that saturate or overshoot go on learning.
 """
 
@@ -21,10 +25,13 @@ GEOMETRY = ("flip", "rotate90", "translate_int", "scale", "rotate", "anisotropic
 COLOUR = ("brightness", "contrast", "luma_flip", "hue", "saturation")
 
 
-def augment(x: jax.Array, keys: jax.Array, p: jax.Array, config: ml_collections.ConfigDict) -> jax.Array:
+def augment(
+    x: jax.Array, keys: jax.Array, p: jax.Array, config: ml_collections.ConfigDict
+) -> jax.Array:
     """Applies each transform to each image with probability p times its weight in `config`.
 
-    Source: 2006.06676, appendix B. Image i depends on `x[i]`, `keys[i]` and p alone. p = 0 is the identity.
+    Source: 2006.06676, appendix B. Image i depends on `x[i]`, `keys[i]` and p alone. p = 0 is the
+    identity.
 
     Args:
       x: f32 [b h w 4], h = w, premultiplied RGBA in [-1, 1].
@@ -73,13 +80,15 @@ def update_p(
 
 
 def _draw(key, p, config):
-    # All numbers are always drawn, so that switching one transform on leaves the others as they were.
-    # One call, because each costs seconds of compilation: 13 gates, 8 uniform numbers, 7 for normal ones.
+    # All numbers are always drawn, so that switching one transform on leaves the others as they
+    # were. One call, because each costs seconds of compilation: 13 gates, 8 uniform numbers, 7 for
+    # normal ones.
     gates, uniform, normal = jnp.split(jax.random.uniform(key, (28,)), [13, 21])
     # The inverse distribution function at the middle of each of the 2^23 steps of `uniform`.
     normal = math.sqrt(2.0) * jax.lax.erf_inv(2.0 * normal - 1.0 + 2.0**-23)
     chance = {name: jnp.minimum(p * config[name], 1.0) for name in GEOMETRY + COLOUR}
-    # One rotation before and one after the anisotropic scaling; at least one of them with probability p.
+    # One rotation before and one after the anisotropic scaling; at least one of them with
+    # probability p.
     chance["rotate"] = chance["rotate_after"] = 1.0 - jnp.sqrt(1.0 - chance["rotate"])
     gate = {name: gates[i] < c for i, (name, c) in enumerate(chance.items())}
 
@@ -89,12 +98,16 @@ def _draw(key, p, config):
     return {
         "flip": if_drawn("flip", jnp.where(uniform[0] < 0.5, -1.0, 1.0), 1.0),
         "quarter_turns": if_drawn("rotate90", jnp.floor(uniform[1] * 4.0), 0.0),
-        "translate_int": if_drawn("translate_int", uniform[2:4] * 0.25 - 0.125, 0.0),  # share of the width
+        "translate_int": if_drawn(
+            "translate_int", uniform[2:4] * 0.25 - 0.125, 0.0
+        ),  # share of the width
         "scale": if_drawn("scale", jnp.exp2(0.2 * normal[0]), 1.0),
         "rotate": if_drawn("rotate", (uniform[4] * 2.0 - 1.0) * math.pi, 0.0),  # radians
         "anisotropic": if_drawn("anisotropic", jnp.exp2(0.2 * normal[1]), 1.0),
         "rotate_after": if_drawn("rotate_after", (uniform[5] * 2.0 - 1.0) * math.pi, 0.0),
-        "translate_frac": if_drawn("translate_frac", 0.125 * normal[2:4], 0.0),  # share of the width
+        "translate_frac": if_drawn(
+            "translate_frac", 0.125 * normal[2:4], 0.0
+        ),  # share of the width
         "brightness": if_drawn("brightness", 0.2 * normal[4], 0.0),  # of colours in [-1, 1]
         "contrast": if_drawn("contrast", jnp.exp2(0.5 * normal[5]), 1.0),
         "luma_flip": if_drawn("luma_flip", jnp.where(uniform[6] < 0.5, 2.0, 0.0), 0.0),
@@ -110,7 +123,9 @@ def _affine(d, width):
     quarter = _rotation(d["quarter_turns"] * (math.pi / 2))
     matrix = jnp.round(quarter) * jnp.stack([d["flip"], 1.0])[None]
     shift = jnp.round(d["translate_int"] * width)
-    after = _rotation(d["rotate_after"]) * jnp.stack([d["anisotropic"], 1.0 / d["anisotropic"]])[None]
+    after = (
+        _rotation(d["rotate_after"]) * jnp.stack([d["anisotropic"], 1.0 / d["anisotropic"]])[None]
+    )
     after = d["scale"] * _mm(after, _rotation(d["rotate"]))
     return _mm(after, matrix), _mm(after, shift) + d["translate_frac"] * width, d["moved"]
 
@@ -142,7 +157,8 @@ def _recolour(u, matrix, offset):
     constant = (offset + 1.0 - jnp.sum(matrix, axis=2)) / 2.0  # [b 3]
     m = matrix[:, None, None]
     rgb = [
-        sum(m[..., i, j] * u[..., j] for j in range(3)) + constant[:, None, None, i] * alpha for i in range(3)
+        sum(m[..., i, j] * u[..., j] for j in range(3)) + constant[:, None, None, i] * alpha
+        for i in range(3)
     ]
     return jnp.stack([*rgb, alpha], axis=-1)
 
@@ -150,8 +166,9 @@ def _recolour(u, matrix, offset):
 def warp(u: jax.Array, matrix: jax.Array, shift: jax.Array) -> jax.Array:
     """Moves what is at v to matrix v + shift, per image; outside the image is 0.
 
-    matrix = T Sx(a) Sy(b) Sx(c) D: D a diagonal of either sign, S shears of at most 45 degrees (but for the
-    shear part of the matrix itself), T a transpose or nothing. Linear in u; not differentiable in the others.
+    matrix = T Sx(a) Sy(b) Sx(c) D: D a diagonal of either sign, S shears of at most 45 degrees (but
+    for the shear part of the matrix itself), T a transpose or nothing. Linear in u; not
+    differentiable in the others.
 
     Args:
       u: f32 [b h h c].
@@ -162,7 +179,8 @@ def warp(u: jax.Array, matrix: jax.Array, shift: jax.Array) -> jax.Array:
       f32 [b h h c].
     """
     size = u.shape[1]
-    # Between the shears a corner of the frame lies at most sqrt(2) from the centre; 2 px more for the kernel.
+    # Between the shears a corner of the frame lies at most sqrt(2) from the centre; 2 px more for
+    # the kernel.
     wide = size + 2 * (math.ceil(0.2072 * size) + 2)
 
     transpose = jnp.abs(matrix[:, 1, 0]) > jnp.abs(matrix[:, 0, 0])
@@ -206,17 +224,24 @@ def _cubic(d):
 def _resampling(scale, shift, n_in, n_out):
     # Matrices [b n_out n_in] of the 1-D map v -> scale v + shift; both lines share their centre.
     source = (_centred(n_out)[None] - shift[:, None]) / scale[:, None] + (n_in - 1) / 2
-    widen = jnp.clip(1.0 / jnp.abs(scale), 1.0, 4.0)[:, None, None]  # of the kernel: against aliasing
-    weights = _cubic(jnp.abs(source[:, :, None] - jnp.arange(n_in, dtype=jnp.float32)[None, None]) / widen)
+    widen = jnp.clip(1.0 / jnp.abs(scale), 1.0, 4.0)[
+        :, None, None
+    ]  # of the kernel: against aliasing
+    weights = _cubic(
+        jnp.abs(source[:, :, None] - jnp.arange(n_in, dtype=jnp.float32)[None, None]) / widen
+    )
     # A widened cubic no longer sums to exactly 1 over the pixel lattice (here of an endless image).
     lattice = jnp.arange(-8, 10, dtype=jnp.float32)[None, None]
-    total = jnp.sum(_cubic(jnp.abs((source - jnp.floor(source))[:, :, None] - lattice) / widen), axis=2)
+    total = jnp.sum(
+        _cubic(jnp.abs((source - jnp.floor(source))[:, :, None] - lattice) / widen), axis=2
+    )
     return weights / total[:, :, None]
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _shear(u, shift, width):
-    # Moves row y of u [b h w c] right by shift[b, y] px (any real number) and crops or pads it to `width`.
+    # Moves row y of u [b h w c] right by shift[b, y] px (any real number) and crops or pads it to
+    # `width`.
     w = u.shape[2]
     whole = jnp.floor(shift)
     frac = (shift - whole)[:, :, None, None]
@@ -225,7 +250,9 @@ def _shear(u, shift, width):
     start = jnp.clip((w - width) // 2 - 2 - whole, -pad, w).astype(jnp.int32) + pad
     take = jax.vmap(jax.vmap(lambda row, i: jax.lax.dynamic_slice_in_dim(row, i, pad, axis=0)))
     taps = take(u, start)
-    return sum(_cubic(jnp.abs(frac + (1.0 - i))) * taps[:, :, 3 - i : 3 - i + width] for i in range(4))
+    return sum(
+        _cubic(jnp.abs(frac + (1.0 - i))) * taps[:, :, 3 - i : 3 - i + width] for i in range(4)
+    )
 
 
 def _shear_fwd(u, shift, width):
@@ -233,7 +260,8 @@ def _shear_fwd(u, shift, width):
 
 
 def _shear_bwd(width, residuals, g):
-    # The kernel is even, so the transpose is the opposite shear; XLA's own, a scatter, is slow on CPU.
+    # The kernel is even, so the transpose is the opposite shear; XLA's own, a scatter, is slow on
+    # CPU.
     shift, w = residuals
     return _shear(g, -shift, w), jnp.zeros_like(shift)
 

@@ -1,8 +1,9 @@
 """What a model may be asked for: classes and a phrase, any subset, as one vector for the networks.
 
-A condition of b images is a dict of arrays: i32 `b` numbers of a class (-1: not given), and under 'text' f32
-`b d` points of unit length (0: not given). As a vector each part is one-hot or such a point, so that all
-parts that are given have length 1 and the rest is 0: the same "not given" in every method.
+A condition of b images is a dict of arrays: i32 `b` numbers of a class (-1: not given), and under
+'text' f32 `b d` points of unit length (0: not given). As a vector each part is one-hot or such a
+point, so that all parts that are given have length 1 and the rest is 0: the same "not given" in
+every method.
 """
 
 import dataclasses
@@ -14,8 +15,8 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from emoji_gan import rules
 from emoji_gan.errors import UserError
+from emoji_gan.runtime import rules
 
 CLASSES = ("group", "subgroup", "codepoint", "style", "tone")  # as the input pipeline has them
 TEXT = "text"
@@ -71,8 +72,12 @@ class Spec:
 
     def none(self, count: int) -> dict[str, np.ndarray]:
         """The condition of `count` images of which nothing is asked."""
-        found: dict[str, np.ndarray] = {name: np.full(count, -1, np.int32) for name, _ in self.classes}
-        return found | ({TEXT: np.zeros((count, self.text_dim), np.float32)} if self.text_dim else {})
+        found: dict[str, np.ndarray] = {
+            name: np.full(count, -1, np.int32) for name, _ in self.classes
+        }
+        return found | (
+            {TEXT: np.zeros((count, self.text_dim), np.float32)} if self.text_dim else {}
+        )
 
     def number(self, name: str, value: str) -> int:
         """The number of a class by its name, or by a part of it that no other has.
@@ -83,10 +88,14 @@ class Spec:
         known = dict(self.classes).get(name)
         if known is None:
             there = ", ".join(self.names) or "none: it is unconditional"
-            raise UserError(f"--{name}={value}: this model has no such condition; its conditions: {there}")
+            raise UserError(
+                f"--{name}={value}: this model has no such condition; its conditions: {there}"
+            )
         found = [v for v in known if v == value] or [v for v in known if value.lower() in v.lower()]
         if len(found) != 1:
-            listed = ", ".join((found or known)[:40]) + (", ..." if len(found or known) > 40 else "")
+            listed = ", ".join((found or known)[:40]) + (
+                ", ..." if len(found or known) > 40 else ""
+            )
             raise UserError(
                 f"--{name}={value}: {'several fit' if found else 'no such class'}; choose from {listed}"
             )
@@ -97,7 +106,7 @@ NONE = Spec()
 
 
 def of_data(data, text_hash: str = "") -> Spec:
-    """The spec of what `input_pipeline.pipeline.load` returned."""
+    """The spec of what `input_pipeline.dataset.load` returned."""
     dim = data.phrases.vectors.shape[1] if data.phrases else 0
     return Spec(tuple(data.class_names.items()), dim, text_hash if dim else "")
 
@@ -112,28 +121,36 @@ def encode(spec: Spec, condition: Condition) -> jax.Array | None:
     return jnp.concatenate([*parts, jnp.asarray(whole[TEXT])] if spec.text_dim else parts, 1)
 
 
-def told(spec: Spec, config: ml_collections.ConfigDict, batch: Mapping[str, Any]) -> jax.Array | None:
+def told(
+    spec: Spec, config: ml_collections.ConfigDict, batch: Mapping[str, Any]
+) -> jax.Array | None:
     """The vectors f32 `b dim` that networks are told in training; None of `NONE`.
 
-    Some images come without any condition, so that samples can be guided (2207.12598), some without one or
-    the other, so that any subset may be asked for; at first all do, as conditional training collapses on
-    small sets where unconditional does not (2201.06578). A function of the sample numbers alone, so G and D,
-    and all programs of a step, are told the same.
+    Some images come without any condition, so that samples can be guided (2207.12598), some without
+    one or the other, so that any subset may be asked for; at first all do, as conditional training
+    collapses on small sets where unconditional does not (2201.06578). A function of the sample
+    numbers alone, so G and D, and all programs of a step, are told the same.
     """
     if not spec.dim:
         return None
     # Not the keys of a step: a rollback need not draw them anew.
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(config.seed + 2**31), batch["sample"])
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(
+        jax.random.key(config.seed + 2**31), batch["sample"]
+    )
     draws = jax.vmap(lambda k: jax.random.uniform(k, (len(spec.names) + 2,)))(keys)
     start, whole = config.condition.blend_kimg
     kimg = batch["sample"].astype(jnp.float32) / 1000.0
-    blended = jnp.where(kimg >= whole, 1.0, jnp.clip((kimg - start) / max(whole - start, 1e-6), 0.0, 1.0))
+    blended = jnp.where(
+        kimg >= whole, 1.0, jnp.clip((kimg - start) / max(whole - start, 1e-6), 0.0, 1.0)
+    )
     any_told = (draws[:, 0] >= config.condition.drop_all) & (draws[:, 1] < blended)
     condition = {}
     for i, name in enumerate(spec.names):
         kept = any_told & (draws[:, i + 2] >= config.condition.drop_each)
         value = batch["condition"][name]
-        condition[name] = jnp.where(kept[:, None], value, 0.0) if name == TEXT else jnp.where(kept, value, -1)
+        condition[name] = (
+            jnp.where(kept[:, None], value, 0.0) if name == TEXT else jnp.where(kept, value, -1)
+        )
     return encode(spec, condition)
 
 

@@ -34,7 +34,7 @@ class NotSaved(UserError):
 
 def run(main: Callable[[], int | None]) -> None:
     """Calls `main` and exits with its code; prints a `UserError` or `DataError` as one line."""
-    from input_pipeline.errors import DataError
+    from input_pipeline import DataError
 
     try:
         sys.exit(main() or EXIT_OK)

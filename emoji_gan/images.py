@@ -15,7 +15,8 @@ import numpy as np
 import PIL.Image
 import PIL.PngImagePlugin
 
-from emoji_gan import errors, workdir
+from emoji_gan import errors
+from emoji_gan.runtime import workdir
 
 
 def to_model(u8: jax.Array) -> jax.Array:
@@ -81,7 +82,8 @@ def grid(images_u8_rgba: np.ndarray, rows: int, cols: int, pad: int = 2) -> np.n
     """Lays images in reading order on one checkerboard.
 
     Args:
-      images_u8_rgba: uint8 [n h w 4], straight alpha, n <= rows * cols; missing ones leave the board bare.
+      images_u8_rgba: uint8 [n h w 4], straight alpha, n <= rows * cols; missing ones leave the
+        board bare.
       rows: of images.
       cols: of images.
       pad: px between and around the images.
@@ -101,7 +103,9 @@ def grid(images_u8_rgba: np.ndarray, rows: int, cols: int, pad: int = 2) -> np.n
         y, x = pad + (i // cols) * (h + pad), pad + (i % cols) * (w + pad)
         alpha = image[..., 3:].astype(np.float32) / 255
         under = board[y : y + h, x : x + w]
-        board[y : y + h, x : x + w] = np.rint(image[..., :3] * alpha + under * (1 - alpha)).astype(np.uint8)
+        board[y : y + h, x : x + w] = np.rint(image[..., :3] * alpha + under * (1 - alpha)).astype(
+            np.uint8
+        )
     return board
 
 
@@ -123,7 +127,9 @@ def png_bytes(u8: np.ndarray, text: Mapping[str, str] | None = None) -> bytes:
     return file.getvalue()
 
 
-def save_png(path: str | os.PathLike, u8: np.ndarray, text: Mapping[str, str] | None = None) -> None:
+def save_png(
+    path: str | os.PathLike, u8: np.ndarray, text: Mapping[str, str] | None = None
+) -> None:
     """Writes a PNG atomically (a reader sees the old file or the new one), making its folder if need be.
 
     Args:
@@ -132,7 +138,8 @@ def save_png(path: str | os.PathLike, u8: np.ndarray, text: Mapping[str, str] | 
       text: provenance, written as text chunks.
 
     Raises:
-      UserError: the file cannot be written (full disk, permission, a file where a folder should be).
+      UserError: the file cannot be written (full disk, permission, a file where a folder should
+        be).
     """
     path = pathlib.Path(path)
     try:
@@ -152,9 +159,10 @@ def alpha_statistics(x: jax.Array) -> dict[str, jax.Array]:
       f32 scalars:
       binary: share of pixels with alpha < 0.1 or > 0.9; drawings have most.
       coverage: mean alpha, in [0, 1].
-      edge_px: softness, the width of the transition in px: partly transparent pixels (0.1 to 0.9) per pixel
-        of outline. About 1 for an antialiased drawing, 0 for hard edges.
-      stray: share of the visible pixels (alpha > 0.1) with none of their eight neighbours visible: speckle.
+      edge_px: softness, the width of the transition in px: partly transparent pixels (0.1 to 0.9)
+        per pixel of outline. About 1 for an antialiased drawing, 0 for hard edges.
+      stray: share of the visible pixels (alpha > 0.1) with none of their eight neighbours visible:
+        speckle.
     """
     alpha = jnp.clip((x[..., 3].astype(jnp.float32) + 1.0) / 2.0, 0.0, 1.0)
     partial = (alpha >= 0.1) & (alpha <= 0.9)
@@ -175,7 +183,8 @@ def alpha_statistics(x: jax.Array) -> dict[str, jax.Array]:
 
 
 def _pool(mask, combine, cross):
-    # Combines the four (cross) or eight neighbours of each pixel of mask [b h w]; outside the image is False.
+    # Combines the four (cross) or eight neighbours of each pixel of mask [b h w]; outside the image
+    # is False.
     b, h, w = mask.shape
     padded = jnp.zeros((b, h + 2, w + 2), bool).at[:, 1:-1, 1:-1].set(mask)
     steps = [(0, 1), (1, 0), (1, 2), (2, 1)] + ([] if cross else [(0, 0), (0, 2), (2, 0), (2, 2)])

@@ -19,7 +19,8 @@ def d_logistic(real: jax.Array, fake: jax.Array) -> jax.Array:
 def r1(logits_of: Callable[[jax.Array], jax.Array], images: jax.Array) -> jax.Array:
     """|grad_x D(x)|^2 `b` at images `b h w c` (1801.04406, eq. 9 without gamma / 2).
 
-    `logits_of` may mix samples of a group (minibatch stddev): the gradient is of the sum of its logits.
+    `logits_of` may mix samples of a group (minibatch stddev): the gradient is of the sum of its
+    logits.
     """
     return logits_and_r1(logits_of, images)[1]
 
@@ -33,7 +34,9 @@ def logits_and_r1(
     return logits, jnp.sum(jnp.square(grads), (1, 2, 3))
 
 
-def path_lengths(images_of: Callable[[jax.Array], jax.Array], ws: jax.Array, noise: jax.Array) -> jax.Array:
+def path_lengths(
+    images_of: Callable[[jax.Array], jax.Array], ws: jax.Array, noise: jax.Array
+) -> jax.Array:
     """|J_w^T y| `b` with y = noise / sqrt(h w) (1912.04958, eq. 4).
 
     Args:

@@ -4,14 +4,14 @@ import numpy as np
 
 from emoji_gan import conditions
 from emoji_gan.conditions import Condition
-from emoji_gan.sample import Sampler
-from eval import path_length
-from input_pipeline import pipeline
+from emoji_gan.trained.sampler import Sampler
+from eval.metrics import path_length
+from input_pipeline import dataset
 
 _SALT = 0x5EED  # conditions are drawn apart from latents
 
 
-def conditions_like(data: pipeline.EmojiData, count: int) -> tuple[np.ndarray, Condition]:
+def conditions_like(data: dataset.EmojiData, count: int) -> tuple[np.ndarray, Condition]:
     """What `count` samples are asked for, as often as in the data: rows i64 of it, and their condition."""
     return conditions.rows_like(data, count, _SALT)
 

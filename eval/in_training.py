@@ -7,21 +7,27 @@ from collections.abc import Callable
 import ml_collections
 import numpy as np
 
-from emoji_gan import conditions, images, methods, sharding
-from eval import evaluate, generate, names, real_cache
-from eval.features import Extractor
-from eval.sets import SampleSet
-from input_pipeline import pipeline
+from emoji_gan import conditions, images, methods
+from emoji_gan.runtime import mesh
+from eval import generate
+from eval.extractors import real_cache
+from eval.extractors.features import Extractor
+from eval.metrics import evaluate
+from eval.metrics.sets import SampleSet
+from eval.report import metric_names
+from input_pipeline import dataset
 
 _METRICS = ("frechet", "precision_recall", "density_coverage")  # what a thousand images can tell
 _BATCH = 50
 
 
-def make(config: ml_collections.ConfigDict, data: pipeline.EmojiData) -> Callable[..., dict[str, float]]:
+def make(
+    config: ml_collections.ConfigDict, data: dataset.EmojiData
+) -> Callable[..., dict[str, float]]:
     """Returns `judge(state) -> scalars` for the loop, which waits for it.
 
-    Scalars are `eval/NAME` and `eval/seconds`, the time that training stood still. Figures of few images are
-    higher than those of `python -m eval`: they are for one run's curve.
+    Scalars are `eval/NAME` and `eval/seconds`, the time that training stood still. Figures of few
+    images are higher than those of `python -m eval`: they are for one run's curve.
 
     Args:
       config: resolved; read are `eval.samples` and what the sampler needs.
@@ -30,13 +36,19 @@ def make(config: ml_collections.ConfigDict, data: pipeline.EmojiData) -> Callabl
     extractor = Extractor("emoji-encoder")
     found = real_cache.features_of(data.images, data.content_hash, extractor)
     real = SampleSet(
-        data.images, found.features, found.logits, None, np.asarray(data.columns["cluster"]), None, None,
+        data.images,
+        found.features,
+        found.logits,
+        None,
+        np.asarray(data.columns["cluster"]),
+        None,
+        None,
         tuple(data.columns["codepoints"].tolist()),
-    )  # fmt: skip
+    )
     count = -(-config.eval.samples // _BATCH) * _BATCH
     _, condition = generate.conditions_like(data, count)
     method = methods.load(config.method)
-    sample = sharding.readable(method.make_sample(config, conditions.of_data(data)), sharding.make_mesh())
+    sample = mesh.readable(method.make_sample(config, conditions.of_data(data)), mesh.make_mesh())
 
     def judge(state) -> dict[str, float]:
         start = time.perf_counter()
@@ -49,13 +61,19 @@ def make(config: ml_collections.ConfigDict, data: pipeline.EmojiData) -> Callabl
         pictures = np.concatenate(drawn)
         of_fakes = extractor(pictures)
         fake = SampleSet(
-            pictures, of_fakes.features, of_fakes.logits, None, None, None, None,
+            pictures,
+            of_fakes.features,
+            of_fakes.logits,
+            None,
+            None,
+            None,
+            None,
             tuple(f"seed {i}" for i in range(count)),
-        )  # fmt: skip
+        )
         metrics = {name: evaluate.METRICS[name] for name in _METRICS}
         estimates, _, _, _ = evaluate.evaluate(real, fake, None, 0, metrics)
         scalars = {
-            f"eval/{names.display_name(name, extractor.name)}": e.value
+            f"eval/{metric_names.display_name(name, extractor.name)}": e.value
             for name, e in estimates.items()
             if math.isfinite(e.value)
         }

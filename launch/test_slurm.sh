@@ -10,7 +10,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PYTHON=${PYTHON:-$(command -v python3)}
-config=tests/tiny_job.py
+config=tests/support/tiny_job.py
 
 if [[ ${1:-} == --install ]]; then
   apt-get install -y -q --no-install-recommends slurmctld slurmd slurm-client munge >/dev/null

@@ -11,7 +11,8 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "8")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-# Programs compiled once for all tests, their processes and pytest-xdist's workers, none of the user's own.
+# Programs compiled once for all tests, their processes and pytest-xdist's workers, none of the
+# user's own.
 if "PYTEST_XDIST_WORKER" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="emoji_gan_xla_")
     atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
@@ -19,10 +20,10 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
 import jax
 import pytest
 
-from tests import runs as runs_lib
+from tests.support import runs as runs_lib
 
-# Most of the suite's time is compiling small programs, half of that in LLVM's optimisation: done without in
-# this process. The programs that tests start are compiled as a user's are.
+# Most of the suite's time is compiling small programs, half of that in LLVM's optimisation: done
+# without in this process. The programs that tests start are compiled as a user's are.
 with mock.patch.dict(os.environ, XLA_FLAGS="--xla_backend_optimization_level=0"):
     jax.devices()  # XLA reads its flags once
 
@@ -41,9 +42,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
         elif item.path.name == "test_stylegan2.py":
             item.add_marker(pytest.mark.xdist_group("stylegan2"))
-        elif item.path.name == "test_methods.py" and hasattr(item, "callspec"):  # one compiles for the others
+        elif item.path.name == "test_methods.py" and hasattr(
+            item, "callspec"
+        ):  # one compiles for the others
             item.add_marker(pytest.mark.xdist_group(item.callspec.params.get("method", "parity")))
-    items.sort(key=lambda item: ("slow" in item.keywords, item.get_closest_marker("xdist_group") is None))
+    items.sort(
+        key=lambda item: ("slow" in item.keywords, item.get_closest_marker("xdist_group") is None)
+    )
 
 
 @pytest.fixture(scope="session")

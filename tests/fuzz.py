@@ -2,9 +2,10 @@
 
     python -m tests.fuzz --cases=10000 [--seed=0] [--only=png,svg]
 
-A finding is an error other than those documented, a case that takes longer than its bound, a file written or
-a process or connection started that the reader has no business with, code named by a pickle. Half of the
-inputs are good ones with some damage, so that they reach beyond the first check.
+A finding is an error other than those documented, a case that takes longer than its bound, a file
+written or a process or connection started that the reader has no business with, code named by a
+pickle. Half of the inputs are good ones with some damage, so that they reach beyond the first
+check.
 """
 
 import argparse
@@ -34,10 +35,13 @@ from hypothesis import strategies as st
 from PIL import Image
 from safetensors.numpy import save as safetensors
 
-from emoji_gan import config, methods, seal, state_dict
+from emoji_gan import methods
 from emoji_gan.errors import UserError
-from input_pipeline import icon_names, names, rasterise, sources
-from input_pipeline.errors import DataError
+from emoji_gan.runtime import config, seal
+from emoji_gan.trained import official_weights
+from input_pipeline import DataError
+from input_pipeline.art import rasterise, sources
+from input_pipeline.unicode import emoji_names, icon_names
 
 _BOUND_S = 10.0  # for a case, on a busy machine
 _HANG_S = 120.0  # then the program ends with the place where it hangs
@@ -69,10 +73,31 @@ class Result:
 _watched: dict = {}  # folder, reads_outside, seen: while a case runs
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _CHANGES = (
-    *("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.symlink", "os.link", "os.truncate", "os.chmod"),
+    *(
+        "os.remove",
+        "os.rename",
+        "os.mkdir",
+        "os.rmdir",
+        "os.symlink",
+        "os.link",
+        "os.truncate",
+        "os.chmod",
+    ),
 )
-_STARTS = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "socket.connect", "socket.getaddrinfo")
-_TENSOR_GLOBALS = {"OrderedDict", "_rebuild_tensor_v2", "_rebuild_parameter", *state_dict._STORAGES}
+_STARTS = (
+    "os.system",
+    "os.exec",
+    "os.posix_spawn",
+    "os.fork",
+    "socket.connect",
+    "socket.getaddrinfo",
+)
+_TENSOR_GLOBALS = {
+    "OrderedDict",
+    "_rebuild_tensor_v2",
+    "_rebuild_parameter",
+    *official_weights._STORAGES,
+}
 
 
 def _audit(event: str, arguments: tuple) -> None:
@@ -84,7 +109,11 @@ def _audit(event: str, arguments: tuple) -> None:
             return
         inside = pathlib.Path(os.fsdecode(path)).is_relative_to(_watched["folder"])
         writes = event != "open" or bool((flags or 0) & _WRITES)
-        if not inside and os.fsdecode(path) != os.devnull and (writes or not _watched["reads_outside"]):
+        if (
+            not inside
+            and os.fsdecode(path) != os.devnull
+            and (writes or not _watched["reads_outside"])
+        ):
             _watched["seen"].append(f"{event} outside")
     elif event == "subprocess.Popen":
         if str(rasterise._CHILD) not in arguments[1]:
@@ -117,9 +146,12 @@ def run(reader: Reader, cases: int, seed: int, bound_s: float = _BOUND_S) -> Res
 
     @hypothesis.seed(seed)
     @hypothesis.settings(
-        max_examples=cases, deadline=None, database=None, phases=[hypothesis.Phase.generate],
+        max_examples=cases,
+        deadline=None,
+        database=None,
+        phases=[hypothesis.Phase.generate],
         suppress_health_check=list(hypothesis.HealthCheck),
-    )  # fmt: skip
+    )
     @hypothesis.given(reader.cases)
     def one(case):
         with tempfile.TemporaryDirectory(prefix="fuzz") as name:
@@ -135,7 +167,9 @@ def run(reader: Reader, cases: int, seed: int, bound_s: float = _BOUND_S) -> Res
                         found.append(f"refused in {len(str(e).splitlines())} lines")
                 except Exception as e:
                     frame = traceback.extract_tb(e.__traceback__)[-1]
-                    found.append(f"{type(e).__name__} at {pathlib.Path(frame.filename).name}:{frame.lineno}")
+                    found.append(
+                        f"{type(e).__name__} at {pathlib.Path(frame.filename).name}:{frame.lineno}"
+                    )
             faulthandler.cancel_dump_traceback_later()
             seconds = time.perf_counter() - began
         result.cases += 1
@@ -163,7 +197,9 @@ def _words(text: str) -> st.SearchStrategy:
     return st.sampled_from(text.split())
 
 
-_NUMBERS = st.sampled_from([0, 1, -1, 2, 16, 1.5, 1e9, -1e308, 2**31, 2**63, 2**64, 10**30, float("nan")])
+_NUMBERS = st.sampled_from(
+    [0, 1, -1, 2, 16, 1.5, 1e9, -1e308, 2**31, 2**63, 2**64, 10**30, float("nan")]
+)
 
 
 @st.composite
@@ -186,10 +222,10 @@ def _json(keys: st.SearchStrategy, leaves: st.SearchStrategy) -> st.SearchStrate
 
 
 def _read_name(stem: str, folder: pathlib.Path) -> None:
-    key = names.canonical(stem)
-    assert key is None or names.canonical(key) == key
-    for found in (names.normalise(stem), icon_names.lookup(stem)):
-        assert found is None or names.lookup(found) is not None
+    key = emoji_names.canonical(stem)
+    assert key is None or emoji_names.canonical(key) == key
+    for found in (emoji_names.normalise(stem), icon_names.lookup(stem)):
+        assert found is None or emoji_names.lookup(found) is not None
 
 
 _STEMS = st.one_of(
@@ -215,12 +251,19 @@ def _png_file(draw) -> bytes:
     )
     header = (draw(side), draw(side), depth, colour, 0, 0, draw(st.integers(0, 2)))
     rows = zlib.compress((bytes(1) + draw(_BYTES)) * draw(st.sampled_from([1, 1000, 100_000])))
-    kinds = st.sampled_from([b"PLTE", b"tRNS", b"gAMA", b"iCCP", b"zTXt", b"iTXt", b"acTL", b"fcTL", b"fdAT"])
+    kinds = st.sampled_from(
+        [b"PLTE", b"tRNS", b"gAMA", b"iCCP", b"zTXt", b"iTXt", b"acTL", b"fcTL", b"fdAT"]
+    )
     others = [chunk(draw(kinds), draw(_BYTES)) for _ in range(draw(st.integers(0, 3)))]
-    return b"".join([
-        b"\x89PNG\r\n\x1a\n", chunk(b"IHDR", struct.pack(">IIBBBBB", *header)), *others,
-        chunk(b"IDAT", rows), chunk(b"IEND", b""),
-    ])  # fmt: skip
+    return b"".join(
+        [
+            b"\x89PNG\r\n\x1a\n",
+            chunk(b"IHDR", struct.pack(">IIBBBBB", *header)),
+            *others,
+            chunk(b"IDAT", rows),
+            chunk(b"IEND", b""),
+        ]
+    )
 
 
 def _encoded(array: np.ndarray) -> bytes:
@@ -234,12 +277,30 @@ def _read_png(data: bytes, folder: pathlib.Path) -> None:
     assert image.dtype == np.uint8 and image.shape[2] == 4 and max(image.shape[:2]) <= 64
 
 
-_SVG_NUMBERS = st.sampled_from(["0", "1", "8", "-1", "1e6", "1e30", "nan", "50%", "1e-30", "", "9 9", "auto"])
-_SVG_VALUES = _SVG_NUMBERS | st.sampled_from([
-    "url(#a)", "#a", "#b", "file:///etc/passwd", "http://localhost:9/x.png", "M0 0h9v9z",
-    "M0 0C1 1 1e9 9 0 0",
-    "data:image/png;base64,AAAA", "data:image/svg+xml,<svg/>", "rotate(1e9)", "scale(1e6)", "red", "none",
-]) | _TEXT  # fmt: skip
+_SVG_NUMBERS = st.sampled_from(
+    ["0", "1", "8", "-1", "1e6", "1e30", "nan", "50%", "1e-30", "", "9 9", "auto"]
+)
+_SVG_VALUES = (
+    _SVG_NUMBERS
+    | st.sampled_from(
+        [
+            "url(#a)",
+            "#a",
+            "#b",
+            "file:///etc/passwd",
+            "http://localhost:9/x.png",
+            "M0 0h9v9z",
+            "M0 0C1 1 1e9 9 0 0",
+            "data:image/png;base64,AAAA",
+            "data:image/svg+xml,<svg/>",
+            "rotate(1e9)",
+            "scale(1e6)",
+            "red",
+            "none",
+        ]
+    )
+    | _TEXT
+)
 _SVG_NAMES = _words(
     "width height viewBox id href xlink:href fill stroke d x y r rx transform filter mask clip-path "
     "stdDeviation baseFrequency numOctaves patternUnits style stroke-dasharray preserveAspectRatio "
@@ -256,12 +317,24 @@ def _svg(draw) -> str:
     def element(tag: str, depth: int) -> str:
         attributes = draw(st.dictionaries(_SVG_NAMES, _SVG_VALUES, max_size=4))
         written = " ".join(f'{k}="{v}"' for k, v in attributes.items())
-        inside = "".join(element(draw(_SVG_TAGS), depth + 1) for _ in range(draw(st.integers(0, 3 - depth))))
+        inside = "".join(
+            element(draw(_SVG_TAGS), depth + 1) for _ in range(draw(st.integers(0, 3 - depth)))
+        )
         return f"<{tag} {written}>{inside}</{tag}>"
 
-    heads = ["", "", "", "<?xml version='1.0'?>", "<!DOCTYPE svg [<!ENTITY a 'b'>]>", "\ufeff", "<!--"]
+    heads = [
+        "",
+        "",
+        "",
+        "<?xml version='1.0'?>",
+        "<!DOCTYPE svg [<!ENTITY a 'b'>]>",
+        "\ufeff",
+        "<!--",
+    ]
     svg = draw(st.sampled_from(heads)) + element("svg", 0).replace(
-        "<svg ", '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" ', 1
+        "<svg ",
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" ',
+        1,
     )
     if draw(st.integers(0, 9)) == 0:
         at = draw(st.integers(0, len(svg)))
@@ -284,13 +357,19 @@ _ICON_KEYS = _words(
     "width height left top unicode"
 )
 _ICON_JSON = _json(
-    _ICON_KEYS, _ICON_KEYS | st.sampled_from(['<path d="M0 0h9v9z"/>', "</g></svg>", "../x"]) | _TEXT
+    _ICON_KEYS,
+    _ICON_KEYS | st.sampled_from(['<path d="M0 0h9v9z"/>', "</g></svg>", "../x"]) | _TEXT,
 )
 _ICON_ENTRIES = st.dictionaries(_ICON_KEYS | _TEXT, _ICON_JSON, max_size=4)
 _ICON_FILES = st.one_of(
     st.fixed_dictionaries(
         {"icons": _ICON_ENTRIES},
-        optional={"aliases": _ICON_ENTRIES, "chars": _ICON_JSON, "info": _ICON_JSON, "width": _ICON_JSON},
+        optional={
+            "aliases": _ICON_ENTRIES,
+            "chars": _ICON_JSON,
+            "info": _ICON_JSON,
+            "width": _ICON_JSON,
+        },
     ).map(lambda d: json.dumps(d).encode()),
     _ICON_JSON.map(lambda d: json.dumps(d).encode()),
     _damaged(b'{"icons": {"grapes": {"body": "<path/>"}}, "aliases": {"x": {"parent": "grapes"}}}'),
@@ -300,8 +379,10 @@ _ICON_FILES = st.one_of(
 
 def _read_icons(data: bytes, folder: pathlib.Path) -> None:
     skipped: list = []
-    for picture in sources._icons("icons.json", {"icons.json": lambda limit: data[:limit]}, skipped):
-        assert names.lookup(picture.codepoints) is not None
+    for picture in sources._icons(
+        "icons.json", {"icons.json": lambda limit: data[:limit]}, skipped
+    ):
+        assert emoji_names.lookup(picture.codepoints) is not None
         with contextlib.suppress(rasterise.BadImage):
             content = sources._content(picture)
             if isinstance(content, str):
@@ -309,14 +390,17 @@ def _read_icons(data: bytes, folder: pathlib.Path) -> None:
 
 
 _MEMBERS = st.lists(
-    st.sampled_from(["..", "/", "\\", "a", "1f600.png", "C:", "", ".", "\0", "~"]) | _TEXT, max_size=6
+    st.sampled_from(["..", "/", "\\", "a", "1f600.png", "C:", "", ".", "\0", "~"]) | _TEXT,
+    max_size=6,
 )
 
 
 @st.composite
 def _zip_file(draw) -> bytes:
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", draw(st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED]))) as z:
+    with zipfile.ZipFile(
+        out, "w", draw(st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED]))
+    ) as z:
         for parts in draw(st.lists(_MEMBERS, max_size=4)):
             name = draw(st.sampled_from(["/", "\\", ""])).join(parts)
             with contextlib.suppress(ValueError, UnicodeError):
@@ -329,19 +413,41 @@ def _read_zip(data: bytes, folder: pathlib.Path) -> None:
     path.write_bytes(data)
     with contextlib.ExitStack() as stack:
         for name, get in sources._zip(path, [], stack).items():
-            assert ".." not in name.split("/") and not name.startswith("/") and "\\" not in name, name
+            assert ".." not in name.split("/") and not name.startswith("/") and "\\" not in name, (
+                name
+            )
             with contextlib.suppress(*sources._READ_ERRORS):
                 assert len(get(100)) <= 100
 
 
 _CONFIG_FIELDS = sorted(config.flatten(config.load("configs/stylegan.py")))
 _GOOD_OVERRIDES = (
-    "seed=3", "model.z_dim=64", "data.groups=('Smileys & Emotion',)", "batch_size=32", "dtype=bfloat16",
-    "data.resolution=16", "model.noise=False", "loss.r1_gamma=1", "method=dcgan", "total_kimg=1e3",
-)  # fmt: skip
-_VALUES = st.sampled_from([
-    "('a',)", "(1, 2)", "()", "(", "[]", "None", "True", "9" * 5000, "(" * 3000, "__import__('os')", "1e999",
-])  # fmt: skip
+    "seed=3",
+    "model.z_dim=64",
+    "data.groups=('Smileys & Emotion',)",
+    "batch_size=32",
+    "dtype=bfloat16",
+    "data.resolution=16",
+    "model.noise=False",
+    "loss.r1_gamma=1",
+    "method=dcgan",
+    "total_kimg=1e3",
+)
+_VALUES = st.sampled_from(
+    [
+        "('a',)",
+        "(1, 2)",
+        "()",
+        "(",
+        "[]",
+        "None",
+        "True",
+        "9" * 5000,
+        "(" * 3000,
+        "__import__('os')",
+        "1e999",
+    ]
+)
 _OVERRIDES = st.lists(
     st.sampled_from(_GOOD_OVERRIDES)
     | st.tuples(
@@ -364,9 +470,13 @@ def _read_overrides(case: tuple[str, list[str]], folder: pathlib.Path) -> None:
 
 
 _SEALED = {"a/b": b"content", "c": b""}  # files of a step
-_GOOD_SEAL = {"step": "7", "files": {n: [len(d), hashlib.sha256(d).hexdigest()] for n, d in _SEALED.items()}}
+_GOOD_SEAL = {
+    "step": "7",
+    "files": {n: [len(d), hashlib.sha256(d).hexdigest()] for n, d in _SEALED.items()},
+}
 _SEAL_KEYS = (
-    st.sampled_from(["step", "files", "a/b", "c", "../x", "/etc/passwd", "seal.json", ".", "\0"]) | _TEXT
+    st.sampled_from(["step", "files", "a/b", "c", "../x", "/etc/passwd", "seal.json", ".", "\0"])
+    | _TEXT
 )
 _SEALS = st.one_of(
     st.just(_GOOD_SEAL),
@@ -403,14 +513,25 @@ _TENSOR = (
 )
 _OPCODES = st.one_of(
     st.sampled_from(
-        [bytes([b]) for b in b"()]}0.12NQRabdehlstu\x81\x85\x86\x87\x88\x89\x8f\x90\x91\x92\x93\x94"]
+        [
+            bytes([b])
+            for b in b"()]}0.12NQRabdehlstu\x81\x85\x86\x87\x88\x89\x8f\x90\x91\x92\x93\x94"
+        ]
     ),
     st.sampled_from([f"c{m}\n{n}\n".encode() for m, n in _GLOBALS]),
     st.sampled_from(
         [b"X\xff\xff\xff\x7f", b"\x8d" + b"\xff" * 8, b"\x8b\xff\xff\xff\x7f", b"r\xff\xff\xff\x7f"]
     ),
     st.sampled_from(
-        [b"p1000000000\n", b"I9999999999\n", b"q\x01", b"h\x01", b"K\xff", b"J\xff\xff\xff\xff", b"\x95"]
+        [
+            b"p1000000000\n",
+            b"I9999999999\n",
+            b"q\x01",
+            b"h\x01",
+            b"K\xff",
+            b"J\xff\xff\xff\xff",
+            b"\x95",
+        ]
     ),
     st.just(_TENSOR),
     st.binary(max_size=3),
@@ -423,25 +544,40 @@ def _weights(draw) -> tuple[str, bytes]:
     out = io.BytesIO()
     if kind == ".safetensors":
         header = draw(
-            _json(st.sampled_from(["w", "dtype", "shape", "data_offsets", "__metadata__"]), st.just("F32"))
-            | st.fixed_dictionaries({"w": st.fixed_dictionaries({
-                "dtype": st.sampled_from(["F32", "BF16", "F8_E4M3", "U64", "?"]),
-                "shape": st.lists(st.integers(0, 9) | _NUMBERS, max_size=3),
-                "data_offsets": st.lists(st.integers(0, 40) | _NUMBERS, min_size=2, max_size=2),
-            })})
-        )  # fmt: skip
+            _json(
+                st.sampled_from(["w", "dtype", "shape", "data_offsets", "__metadata__"]),
+                st.just("F32"),
+            )
+            | st.fixed_dictionaries(
+                {
+                    "w": st.fixed_dictionaries(
+                        {
+                            "dtype": st.sampled_from(["F32", "BF16", "F8_E4M3", "U64", "?"]),
+                            "shape": st.lists(st.integers(0, 9) | _NUMBERS, max_size=3),
+                            "data_offsets": st.lists(
+                                st.integers(0, 40) | _NUMBERS, min_size=2, max_size=2
+                            ),
+                        }
+                    )
+                }
+            )
+        )
         text = json.dumps(header).encode()
         length = draw(st.sampled_from([len(text)] * 9 + [2**63, 2**40]))
         data = struct.pack("<Q", length) + text + draw(_BYTES)
         whole = safetensors({"w": np.arange(3, dtype=np.float32)})
     elif kind == ".npz":
         shape = draw(
-            st.sampled_from(["(3,)", "(10**12,)", "(1000000000000,)", "(-1,)", "()", "(3", "(2**9,)"])
+            st.sampled_from(
+                ["(3,)", "(10**12,)", "(1000000000000,)", "(-1,)", "()", "(3", "(2**9,)"]
+            )
         )
         dtype = draw(st.sampled_from(["<f4", "|O", ">i8", "<U9", "x", "|V8"]))
         head = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as z:
-            z.writestr("w.npy", b"\x93NUMPY\x01\0" + struct.pack("<H", len(head)) + head + draw(_BYTES))
+            z.writestr(
+                "w.npy", b"\x93NUMPY\x01\0" + struct.pack("<H", len(head)) + head + draw(_BYTES)
+            )
         data, file = out.getvalue(), io.BytesIO()
         np.savez(file, w=np.arange(3, dtype=np.float32))
         whole = file.getvalue()
@@ -468,7 +604,7 @@ def _read_weights(case: tuple[str, bytes], folder: pathlib.Path) -> None:
     suffix, data = case
     path = folder / f"a{suffix}"
     path.write_bytes(data)
-    found = state_dict.read(str(path))
+    found = official_weights.read(str(path))
     assert all(isinstance(k, str) and isinstance(v, np.ndarray) for k, v in found.items())
 
 
@@ -487,7 +623,9 @@ READERS = {
         _read_overrides,
         (UserError,),
     ),
-    "checkpoint manifest": Reader(st.tuples(_SEALS, st.booleans()), _read_seal, (), reads_outside=False),
+    "checkpoint manifest": Reader(
+        st.tuples(_SEALS, st.booleans()), _read_seal, (), reads_outside=False
+    ),
     "state dict": Reader(_weights(), _read_weights, (UserError,)),
 }
 
@@ -505,7 +643,9 @@ def _main() -> int:
     for name in args.only.split(","):
         result = run(READERS[name], args.cases, args.seed)
         found[name] = len(result.findings)
-        counts = f"{result.cases:7d} {result.refused:7d} {result.slowest_s:7.2f}s {result.seconds:7.0f}s"
+        counts = (
+            f"{result.cases:7d} {result.refused:7d} {result.slowest_s:7.2f}s {result.seconds:7.0f}s"
+        )
         print(f"{name:20s} {counts} {len(result.findings)}", flush=True)
         for what, case in result.findings.items():
             shown = "".join(c if c in string.printable else "?" for c in case)

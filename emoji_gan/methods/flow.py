@@ -1,7 +1,8 @@
 """Flow matching (2210.02747, 2209.03003): a network learns the straight way from noise to emoji.
 
-At x_t = (1 - t) noise + t image it predicts the velocity image - noise, or the image, from which the
-velocity follows; `sample` goes from t = 0 to 1 in `sample.steps` steps. No discriminator, no augmentation.
+At x_t = (1 - t) noise + t image it predicts the velocity image - noise, or the image, from which
+the velocity follows; `sample` goes from t = 0 to 1 in `sample.steps` steps. No discriminator, no
+augmentation.
 """
 
 import dataclasses
@@ -15,13 +16,16 @@ import numpy as np
 from flax import nnx
 from jax.sharding import Mesh
 
-from emoji_gan import conditions, images, rules, steps
+from emoji_gan import conditions, images
 from emoji_gan.conditions import Spec
-from emoji_gan.metrics import tree_norm
+from emoji_gan.methods import step as step_lib
+from emoji_gan.methods.step import Batch, Metrics, tree_norm
 from emoji_gan.networks import unet
-from emoji_gan.steps import Batch, Metrics
+from emoji_gan.runtime import rules
 
-_LEAST_LEFT = 0.05  # of the way; the velocity of a predicted image is a quotient (2511.13720, appendix A)
+_LEAST_LEFT = (
+    0.05  # of the way; the velocity of a predicted image is a quotient (2511.13720, appendix A)
+)
 NETWORKS, SAMPLED = {"v": "velocity"}, ("v_ema",)
 
 
@@ -41,7 +45,10 @@ class State:
 
 _RULES = {
     **{f"model.{name}": rules.at_least(1) for name in ("width", "blocks", "heads", "patch")},
-    "model.multipliers": (lambda v: len(v) and all(m >= 1 for m in v), "a tuple of numbers, at least 1"),
+    "model.multipliers": (
+        lambda v: len(v) and all(m >= 1 for m in v),
+        "a tuple of numbers, at least 1",
+    ),
     "optim.lr": rules.POSITIVE,
     "optim.warmup_kimg": rules.at_least(0),
     "sample.steps": rules.at_least(1),
@@ -63,9 +70,13 @@ def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
             f"model.multipliers: {halvings} halvings are too many for {px} px in patches of {patch}"
         )
     if config.sample.guidance != 1 and not config.data.conditions:
-        raise rules.UserError("sample.guidance: nothing guides without data.conditions; set it to 1")
+        raise rules.UserError(
+            "sample.guidance: nothing guides without data.conditions; set it to 1"
+        )
     if config.sample.guidance != 1 and not config.condition.drop_all:
-        raise rules.UserError("sample.guidance: needs images without a condition; condition.drop_all above 0")
+        raise rules.UserError(
+            "sample.guidance: needs images without a condition; condition.drop_all above 0"
+        )
     if config.batch_size is None:
         config.batch_size = -(-64 // num_devices) * num_devices
     rules.check_batch(config.batch_size, num_devices)
@@ -77,9 +88,13 @@ def make_network(config: ml_collections.ConfigDict, spec: Spec, seed: int) -> un
     """Builds the network of a resolved config with initial weights from `seed`."""
     m = config.model
     return unet.UNet(
-        np.random.default_rng(seed), c_dim=spec.dim, widths=[m.width * k for k in m.multipliers],
-        blocks=m.blocks, heads=m.heads, patch=m.patch,
-    )  # fmt: skip
+        np.random.default_rng(seed),
+        c_dim=spec.dim,
+        widths=[m.width * k for k in m.multipliers],
+        blocks=m.blocks,
+        heads=m.heads,
+        patch=m.patch,
+    )
 
 
 def _graph(config, spec):
@@ -93,8 +108,8 @@ def _of_image(config) -> bool:
 def make_velocity(config: ml_collections.ConfigDict, spec: Spec) -> Callable[..., jax.Array]:
     """Returns `velocity(params, x, t, c, dtype)`, f32 `b h w c`: at x of time t `b`, given the condition c.
 
-    A network whose places are squares has to carry their noise through to predict a velocity; an image
-    lies on few dimensions and needs no such room (2511.13720).
+    A network whose places are squares has to carry their noise through to predict a velocity; an
+    image lies on few dimensions and needs no such room (2511.13720).
     """
     graph, of_image = _graph(config, spec), _of_image(config)
 
@@ -108,14 +123,16 @@ def make_velocity(config: ml_collections.ConfigDict, spec: Spec) -> Callable[...
 def init(config: ml_collections.ConfigDict, spec: Spec, seed: int) -> State:
     """The state before the first step, on the default device."""
     v = nnx.to_pure_dict(nnx.state(make_network(config, spec, seed)))
-    counts = {k: jnp.zeros((), jnp.int32) for k in ("step", "bad_in_a_row", "bad_total", "rollbacks")}
+    counts = {
+        k: jnp.zeros((), jnp.int32) for k in ("step", "bad_in_a_row", "bad_total", "rollbacks")
+    }
     opt = _optimizer(config).init(v)
     return State(v=v, v_ema=jax.tree.map(jnp.copy, v), opt=opt, **counts)
 
 
 def _optimizer(config):
     o = config.optim
-    return steps.adam(1.0, o.beta1, o.beta2, o.eps)  # scaled by the warm-up afterwards
+    return step_lib.adam(1.0, o.beta1, o.beta2, o.eps)  # scaled by the warm-up afterwards
 
 
 def make_train_step(config: ml_collections.ConfigDict, spec: Spec, mesh: Mesh):
@@ -124,28 +141,40 @@ def make_train_step(config: ml_collections.ConfigDict, spec: Spec, mesh: Mesh):
     velocity = make_velocity(config, spec)
 
     def main(state: State, batch: Batch) -> tuple[State, Metrics]:
-        noise_keys, t_keys = (steps.keys_of(config, state.rollbacks, batch["sample"], i) for i in range(2))
+        noise_keys, t_keys = (
+            step_lib.keys_of(config, state.rollbacks, batch["sample"], i) for i in range(2)
+        )
         real = images.to_model(batch["image"])
         c = conditions.told(spec, config, batch)
 
         def loss(params):
             return velocity_loss(velocity, params, real, c, noise_keys, t_keys, dtype).mean()
 
-        value, grads = steps.mean(jax.value_and_grad(loss)(state.v))
-        seen, norm = steps.images_seen(state, config), tree_norm(grads)
+        value, grads = step_lib.mean(jax.value_and_grad(loss)(state.v))
+        seen, norm = step_lib.images_seen(state, config), tree_norm(grads)
         grads = jax.tree.map(lambda g: g / jnp.maximum(1.0, norm), grads)  # long ones are cut to 1
-        rate = config.optim.lr * jnp.minimum(1.0, (seen + 1.0) / max(1.0, 1000.0 * config.optim.warmup_kimg))
-        unit, opt, _ = steps.apply(jax.tree.map(jnp.zeros_like, state.v), optimizer, state.opt, grads)
+        rate = config.optim.lr * jnp.minimum(
+            1.0, (seen + 1.0) / max(1.0, 1000.0 * config.optim.warmup_kimg)
+        )
+        unit, opt, _ = step_lib.apply(
+            jax.tree.map(jnp.zeros_like, state.v), optimizer, state.opt, grads
+        )
         v = jax.tree.map(lambda p, u: p + rate * u, state.v, unit)
         new = dataclasses.replace(
-            state, step=state.step + 1, v=v, opt=opt, v_ema=steps.ema(state.v_ema, v, seen, config)
+            state,
+            step=state.step + 1,
+            v=v,
+            opt=opt,
+            v_ema=step_lib.ema(state.v_ema, v, seen, config),
         )
-        new = steps.keep_if_finite(state, new, value, norm)
+        new = step_lib.keep_if_finite(state, new, value, norm)
         return new, {
-            "loss/v": value, "grad_norm/v": norm, "learning_rate/v": rate,
-        } | steps.bad_steps(new)  # fmt: skip
+            "loss/v": value,
+            "grad_norm/v": norm,
+            "learning_rate/v": rate,
+        } | step_lib.bad_steps(new)
 
-    main = steps.compiled(main, mesh)
+    main = step_lib.compiled(main, mesh)
 
     def train_step(state: State, batch: Batch, step: int) -> tuple[State, Metrics]:
         del step
@@ -157,8 +186,8 @@ def make_train_step(config: ml_collections.ConfigDict, spec: Spec, mesh: Mesh):
 
 def velocity_loss(velocity, params, real, c, noise_keys, t_keys, dtype) -> jax.Array:
     """Mean square `b` of what `velocity` at a random place of the way is off (2210.02747, equation 23)."""
-    noise = steps.normal(noise_keys, *real.shape[1:])
-    t = jax.nn.sigmoid(steps.normal(t_keys))  # more often midway (2403.03206, section 3.1)
+    noise = step_lib.normal(noise_keys, *real.shape[1:])
+    t = jax.nn.sigmoid(step_lib.normal(t_keys))  # more often midway (2403.03206, section 3.1)
     share = t[:, None, None, None]
     v = velocity(params, (1 - share) * noise + share * real, t, c, dtype)
     return jnp.mean(jnp.square(v - (real - noise)), (1, 2, 3))
@@ -185,11 +214,12 @@ def make_sample(config: ml_collections.ConfigDict, spec: Spec) -> Callable[..., 
             v = velocity(x, t)
             if config.sample.solver == "heun":  # the mean of both ends' (2206.00364, algorithm 1)
                 mean = lambda v: 0.5 * (v + velocity(x + v / count, t + 1.0 / count))  # noqa: E731
-                # A predicted image has no velocity at the very end: the last step is Euler's, as there.
+                # A predicted image has no velocity at the very end: the last step is Euler's, as
+                # there.
                 v = jax.lax.cond(i < count - 1, mean, lambda v: v, v) if of_image else mean(v)
             return x + v / count, None
 
-        x = steps.latents(seeds, (res, res, 4), truncation, toward)
+        x = step_lib.latents(seeds, (res, res, 4), truncation, toward)
         return jax.lax.scan(euler, x, jnp.arange(count))[0]
 
     return jax.jit(sample)
@@ -201,9 +231,11 @@ def make_summaries(config: ml_collections.ConfigDict, spec: Spec):
 
     @jax.jit
     def summaries(state: State, batch: Batch):
-        keys = [steps.keys_of(config, jnp.int32(0), batch["sample"], i) for i in range(2)]
+        keys = [step_lib.keys_of(config, jnp.int32(0), batch["sample"], i) for i in range(2)]
         c = conditions.encode(spec, batch["condition"])
-        loss = velocity_loss(velocity, state.v_ema, images.to_model(batch["image"]), c, *keys, jnp.float32)
+        loss = velocity_loss(
+            velocity, state.v_ema, images.to_model(batch["image"]), c, *keys, jnp.float32
+        )
         return {"scalars": {"loss/validation": loss.mean()}, "images": {}}
 
     return summaries

@@ -1,7 +1,7 @@
 """R3GAN (2501.05441): the relativistic loss with R1 and R2 penalties, on plain residual networks.
 
-Schedules go along a cosine over `schedule.kimg`, the burn-in: learning rate, beta2, gamma, the average's
-half-life and the augmentation probability, each from its first value to its last.
+Schedules go along a cosine over `schedule.kimg`, the burn-in: learning rate, beta2, gamma, the
+average's half-life and the augmentation probability, each from its first value to its last.
 """
 
 import dataclasses
@@ -15,21 +15,26 @@ import numpy as np
 from flax import nnx
 from jax.sharding import Mesh
 
-from emoji_gan import adversarial, conditions, images, losses, rules, steps
+from emoji_gan import conditions, images, losses
 from emoji_gan.conditions import Spec
-from emoji_gan.metrics import tree_norm
-from emoji_gan.networks import r3gan
-from emoji_gan.steps import Batch, Metrics
+from emoji_gan.methods import gan
+from emoji_gan.methods import step as step_lib
+from emoji_gan.methods.step import Batch, Metrics, tree_norm
+from emoji_gan.networks import r3gan_networks
+from emoji_gan.runtime import rules
 
-NETWORKS, SAMPLED = adversarial.NETWORKS, ("g_ema",)
-State = adversarial.Base
+NETWORKS, SAMPLED = gan.NETWORKS, ("g_ema",)
+State = gan.Base
 
 _PAIR = (
     (lambda v: isinstance(v, tuple | list) and len(v) == 2 and all(x >= 0 for x in v)),
     "two numbers, at least 0",
 )
 _RULES = {
-    **{f"model.{name}": rules.at_least(1) for name in ("z_dim", "width", "groups", "blocks", "expansion")},
+    **{
+        f"model.{name}": rules.at_least(1)
+        for name in ("z_dim", "width", "groups", "blocks", "expansion")
+    },
     "loss.penalty_every": rules.at_least(1),
     "schedule.kimg": rules.POSITIVE,
     **{f"schedule.{name}": _PAIR for name in ("lr", "beta2", "gamma", "ema_kimg", "p")},
@@ -55,11 +60,14 @@ def make_networks(config: ml_collections.ConfigDict, spec: Spec, seed: int):
     m, rng = config.model, np.random.default_rng(seed)
     stages = config.data.resolution.bit_length() - 2  # 4 px to the resolution
     common = dict(
-        c_dim=spec.dim, widths=[m.width] * stages, groups=[m.groups] * stages, count=m.blocks,
+        c_dim=spec.dim,
+        widths=[m.width] * stages,
+        groups=[m.groups] * stages,
+        count=m.blocks,
         expansion=m.expansion,
-    )  # fmt: skip
-    g = r3gan.Generator(rng, z_dim=m.z_dim, image_channels=4, **common)
-    d = r3gan.Discriminator(rng, image_channels=7 if m.composite else 4, **common)
+    )
+    g = r3gan_networks.Generator(rng, z_dim=m.z_dim, image_channels=4, **common)
+    d = r3gan_networks.Discriminator(rng, image_channels=7 if m.composite else 4, **common)
     return g, d
 
 
@@ -72,9 +80,13 @@ def init(config: ml_collections.ConfigDict, spec: Spec, seed: int) -> State:
     """The state before the first step, on the default device."""
     g, d = (nnx.to_pure_dict(nnx.state(x)) for x in make_networks(config, spec, seed))
     return State(
-        **adversarial.counters(config), g=g, d=d, g_ema=jax.tree.map(jnp.copy, g),
-        g_opt=jax.tree.map(jnp.zeros_like, g), d_opt=jax.tree.map(jnp.zeros_like, d),
-    )  # fmt: skip
+        **gan.counters(config),
+        g=g,
+        d=d,
+        g_ema=jax.tree.map(jnp.copy, g),
+        g_opt=jax.tree.map(jnp.zeros_like, g),
+        d_opt=jax.tree.map(jnp.zeros_like, d),
+    )
 
 
 def schedules(config: ml_collections.ConfigDict, images_seen: jax.Array) -> dict[str, jax.Array]:
@@ -87,7 +99,7 @@ def schedules(config: ml_collections.ConfigDict, images_seen: jax.Array) -> dict
 
 def _rms_step(params, squares, grads, lr, beta2, step):
     """Adam with beta1 = 0 and a beta2 that moves: new parameters, squares, the update's norm (1412.6980)."""
-    squares = jax.tree.map(lambda s, g: steps.lerp(jnp.square(g), s, beta2), squares, grads)
+    squares = jax.tree.map(lambda s, g: step_lib.lerp(jnp.square(g), s, beta2), squares, grads)
     correction = 1.0 - beta2 ** (step.astype(jnp.float32) + 1.0)
     updates = jax.tree.map(lambda g, s: -lr * g / (jnp.sqrt(s / correction) + 1e-8), grads, squares)
     return jax.tree.map(jnp.add, params, updates), squares, tree_norm(updates)
@@ -104,25 +116,27 @@ def make_train_step(config: ml_collections.ConfigDict, spec: Spec, mesh: Mesh):
 
     def step_of(penalised: bool) -> Callable:
         def main(state: State, batch: Batch) -> tuple[State, Metrics]:
-            now = schedules(config, steps.images_seen(state, config))
+            now = schedules(config, step_lib.images_seen(state, config))
             state = dataclasses.replace(state, ada_p=now["p"])
             c, real = conditions.told(spec, config, batch), images.to_model(batch["image"])
             g_keys, d_keys, real_keys, colour_keys, g_aug, d_aug, g_real_keys = (
-                steps.keys_of(config, state.rollbacks, batch["sample"], i) for i in range(7)
+                step_lib.keys_of(config, state.rollbacks, batch["sample"], i) for i in range(7)
             )
 
             def generate(params, keys):
-                return nnx.merge(g_def, params)(steps.normal(keys, config.model.z_dim), c, dtype)
+                return nnx.merge(g_def, params)(step_lib.normal(keys, config.model.z_dim), c, dtype)
 
             def logits(params, images_and_keys, dtype=dtype, penalty=False):
                 """D's logits `b` of each batch, of one pass over them all; with their squared slopes `b`."""
                 x, keys = (jnp.concatenate(v) for v in zip(*images_and_keys, strict=True))
                 n = len(images_and_keys)
-                colours, classes = (v if v is None else jnp.concatenate([v] * n) for v in (colour_keys, c))
+                colours, classes = (
+                    v if v is None else jnp.concatenate([v] * n) for v in (colour_keys, c)
+                )
                 p = now["p"] if any(config.schedule.p) else None
 
                 def of(x):
-                    shown = adversarial.d_input(x, keys, colours, p, config)
+                    shown = gan.d_input(x, keys, colours, p, config)
                     return nnx.merge(d_def, params)(shown, classes, dtype)
 
                 parts = losses.logits_and_r1(of, x) if penalty else (of(x),)
@@ -147,32 +161,53 @@ def make_train_step(config: ml_collections.ConfigDict, spec: Spec, mesh: Mesh):
                 loss, r1, r2 = losses.d_relativistic(reals, fakes).mean(), r1.mean(), r2.mean()
                 return loss + every * now["gamma"] / 2 * (r1 + r2), (loss, reals, fakes, r1, r2)
 
-            (_, (loss_d, reals, fakes, r1, r2)), grads_d = jax.value_and_grad(d_loss, has_aux=True)(state.d)
-            grads_g, grads_d = steps.mean((grads_g, grads_d))
-            grads_d = adversarial.trained_only(grads_d, config)
-            metrics = {"loss/g": loss_g, "loss/d": loss_d} | adversarial.logit_metrics(reals, fakes)
+            (_, (loss_d, reals, fakes, r1, r2)), grads_d = jax.value_and_grad(d_loss, has_aux=True)(
+                state.d
+            )
+            grads_g, grads_d = step_lib.mean((grads_g, grads_d))
+            grads_d = gan.trained_only(grads_d, config)
+            metrics = {"loss/g": loss_g, "loss/d": loss_d} | gan.logit_metrics(reals, fakes)
             if penalised:
                 metrics |= {"r1/penalty": r1, "r2/penalty": r2}
-            metrics = steps.mean(metrics)
-            g, g_opt, g_update = _rms_step(state.g, state.g_opt, grads_g, now["lr"], now["beta2"], state.step)
-            d, d_opt, d_update = _rms_step(state.d, state.d_opt, grads_d, now["lr"], now["beta2"], state.step)
-            seen = steps.images_seen(state, config)
-            new = dataclasses.replace(
-                state, step=state.step + 1, g=g, d=d, g_opt=g_opt, d_opt=d_opt,
-                g_ema=steps.ema(state.g_ema, g, seen, config, now["ema_kimg"]),
-            )  # fmt: skip
-            metrics |= {
-                "grad_norm/g": tree_norm(grads_g), "grad_norm/d": tree_norm(grads_d),
-                "update_norm/g": g_update, "update_norm/d": d_update,
-                "learning_rate/g": now["lr"], "learning_rate/d": now["lr"], "ada/p": now["p"],
-                "schedule/gamma": now["gamma"], "schedule/beta2": now["beta2"],
-            }  # fmt: skip
-            new = steps.keep_if_finite(
-                state, new, loss_g, metrics["loss/d"], metrics["grad_norm/g"], metrics["grad_norm/d"]
+            metrics = step_lib.mean(metrics)
+            g, g_opt, g_update = _rms_step(
+                state.g, state.g_opt, grads_g, now["lr"], now["beta2"], state.step
             )
-            return new, metrics | steps.bad_steps(new)
+            d, d_opt, d_update = _rms_step(
+                state.d, state.d_opt, grads_d, now["lr"], now["beta2"], state.step
+            )
+            seen = step_lib.images_seen(state, config)
+            new = dataclasses.replace(
+                state,
+                step=state.step + 1,
+                g=g,
+                d=d,
+                g_opt=g_opt,
+                d_opt=d_opt,
+                g_ema=step_lib.ema(state.g_ema, g, seen, config, now["ema_kimg"]),
+            )
+            metrics |= {
+                "grad_norm/g": tree_norm(grads_g),
+                "grad_norm/d": tree_norm(grads_d),
+                "update_norm/g": g_update,
+                "update_norm/d": d_update,
+                "learning_rate/g": now["lr"],
+                "learning_rate/d": now["lr"],
+                "ada/p": now["p"],
+                "schedule/gamma": now["gamma"],
+                "schedule/beta2": now["beta2"],
+            }
+            new = step_lib.keep_if_finite(
+                state,
+                new,
+                loss_g,
+                metrics["loss/d"],
+                metrics["grad_norm/g"],
+                metrics["grad_norm/d"],
+            )
+            return new, metrics | step_lib.bad_steps(new)
 
-        return steps.compiled(main, mesh)
+        return step_lib.compiled(main, mesh)
 
     programs = {"penalised": step_of(True)} | ({"main": step_of(False)} if every > 1 else {})
 
@@ -189,7 +224,7 @@ def make_sample(config: ml_collections.ConfigDict, spec: Spec) -> Callable[..., 
     g_def, _ = _graphs(config, spec)
 
     def sample(fields: dict[str, Any], seeds, condition, truncation, toward):
-        z = steps.latents(seeds, (config.model.z_dim,), truncation, toward)
+        z = step_lib.latents(seeds, (config.model.z_dim,), truncation, toward)
         return nnx.merge(g_def, fields["g_ema"])(z, conditions.encode(spec, condition))
 
     return jax.jit(sample)
@@ -198,7 +233,7 @@ def make_sample(config: ml_collections.ConfigDict, spec: Spec) -> Callable[..., 
 def make_summaries(config: ml_collections.ConfigDict, spec: Spec):
     """See `adversarial.make_summaries`."""
     _, d_def = _graphs(config, spec)
-    return adversarial.make_summaries(
+    return gan.make_summaries(
         config,
         lambda state, x, c: nnx.merge(d_def, state.d)(x, c),
         spec,

@@ -11,13 +11,15 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from emoji_gan import ops
+from emoji_gan.ops import convolution
 
 _GROUP = 16  # channels that are normalised together
 
 
 def _normal(rng: np.random.Generator, *shape: int, fan_in: int) -> nnx.Param:
-    return nnx.Param(jnp.asarray(rng.standard_normal(shape, np.float32) / np.float32(math.sqrt(fan_in))))
+    return nnx.Param(
+        jnp.asarray(rng.standard_normal(shape, np.float32) / np.float32(math.sqrt(fan_in)))
+    )
 
 
 def _add(x, bias):
@@ -28,7 +30,9 @@ class Dense(nnx.Module):
     """Fully connected layer."""
 
     def __init__(self, rng, n_in: int, n_out: int, *, zero: bool = False):
-        self.weight = nnx.Param(jnp.zeros((n_in, n_out))) if zero else _normal(rng, n_in, n_out, fan_in=n_in)
+        self.weight = (
+            nnx.Param(jnp.zeros((n_in, n_out))) if zero else _normal(rng, n_in, n_out, fan_in=n_in)
+        )
         self.bias = nnx.Param(jnp.zeros(n_out))
 
     def __call__(self, x):
@@ -41,12 +45,14 @@ class Conv(nnx.Module):
 
     def __init__(self, rng, n_in: int, n_out: int, k: int = 3, *, zero: bool = False):
         shape = (k, k, n_in, n_out)
-        self.weight = nnx.Param(jnp.zeros(shape)) if zero else _normal(rng, *shape, fan_in=k * k * n_in)
+        self.weight = (
+            nnx.Param(jnp.zeros(shape)) if zero else _normal(rng, *shape, fan_in=k * k * n_in)
+        )
         self.bias = nnx.Param(jnp.zeros(n_out))
 
     def __call__(self, x):
         """`b h w n_in` to `b h w n_out`."""
-        return _add(ops.conv2d(x, self.weight[...].astype(x.dtype)), self.bias[...])
+        return _add(convolution.conv2d(x, self.weight[...].astype(x.dtype)), self.bias[...])
 
 
 def _normalise(x):
@@ -99,7 +105,11 @@ def _halve(x):
 
 def _to_patches(x, p):
     b, h, w, c = x.shape
-    return x.reshape(b, h // p, p, w // p, p, c).transpose(0, 1, 3, 2, 4, 5).reshape(b, h // p, w // p, -1)
+    return (
+        x.reshape(b, h // p, p, w // p, p, c)
+        .transpose(0, 1, 3, 2, 4, 5)
+        .reshape(b, h // p, w // p, -1)
+    )
 
 
 def _from_patches(x, p):
@@ -121,9 +131,16 @@ class UNet(nnx.Module):
     """
 
     def __init__(
-        self, rng, *, c_dim: int, widths: Sequence[int], blocks: int, heads: int, patch: int = 1,
+        self,
+        rng,
+        *,
+        c_dim: int,
+        widths: Sequence[int],
+        blocks: int,
+        heads: int,
+        patch: int = 1,
         image_channels: int = 4,
-    ):  # fmt: skip
+    ):
         n = 4 * widths[0]
         self.time0, self.time1 = Dense(rng, widths[0], n), Dense(rng, n, n)
         if c_dim:

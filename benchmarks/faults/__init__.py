@@ -1,0 +1,1 @@
+"""How robust: random faults, flipped bits, restarts."""

@@ -1,0 +1,1 @@
+"""How good: the methods beside each other, transfer, the ladder of damages."""

@@ -1,0 +1,1 @@
+"""How fast: steps, convolutions, the input pipeline, extractors, compilation."""

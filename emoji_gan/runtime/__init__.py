@@ -1,0 +1,1 @@
+"""A run as a thing: config, devices, processes, checkpoints, curves, previews."""

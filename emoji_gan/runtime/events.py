@@ -1,0 +1,69 @@
+"""TensorBoard's files of a run that goes on: no point twice, none lost to a file that was cut short.
+
+TensorBoard drops orphaned points only in files of its first version, orders files by the wall clock
+in their names, and reads no further in a file than its first damaged record. So what earlier jobs
+left is brought into one file, which sorts before all later ones.
+"""
+
+import hashlib
+import os
+import pathlib
+from collections.abc import Iterator
+
+import tensorflow as tf
+from absl import logging
+
+NAME = "events.out.tfevents.0000000000.before"  # the others have seconds since 1970 in this place
+
+
+def cut(root: pathlib.Path, last: int) -> None:
+    """Leaves of the event files in `root` one file, without points beyond `last` on TensorBoard's axis.
+
+    A kill at any moment leaves every point in some file, and the next call finds those that are
+    there twice.
+
+    Raises:
+      OSError, tf.errors.OpError: it cannot be written; the old files are then still there.
+    """
+    files = sorted(root.glob("events.out.tfevents.*"))
+    if not files:
+        return
+    temporary = root / f".{NAME}"
+    seen = set()
+    try:
+        with tf.io.TFRecordWriter(str(temporary)) as writer:
+            for file in files:
+                for record in _whole_records(file):
+                    event = tf.compat.v1.Event.FromString(record)
+                    header = event.HasField("file_version")  # of several files one is enough
+                    key = b"header" if header else hashlib.sha256(record).digest()
+                    if key not in seen and (header or event.step <= last):
+                        seen.add(key)
+                        writer.write(record)
+        with open(temporary, "rb") as f:
+            os.fsync(f.fileno())
+        os.replace(temporary, root / NAME)
+    finally:
+        temporary.unlink(missing_ok=True)
+    for file in files:
+        if file.name != NAME:
+            file.unlink()
+
+
+def _whole_records(file: pathlib.Path) -> Iterator[bytes]:
+    count = 0
+    try:
+        for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
+            yield record
+            count += 1
+    except tf.errors.DataLossError:
+        logging.info("%s ends after %d whole records", file, count)
+
+
+def points(root: pathlib.Path) -> Iterator[tuple[int, str]]:
+    """(place on TensorBoard's axis, tag) of every point in the event files of `root`."""
+    for file in sorted(root.glob("events.out.tfevents.*")):
+        for record in _whole_records(file):
+            event = tf.compat.v1.Event.FromString(record)
+            for value in event.summary.value:
+                yield event.step, value.tag

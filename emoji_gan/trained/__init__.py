@@ -1,0 +1,1 @@
+"""A trained model as a thing: the sampler, its file, transfer, official weights."""

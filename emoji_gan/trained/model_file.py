@@ -1,0 +1,134 @@
+"""One file with what a trained model needs to draw: float16 arrays, config, conditions, where it comes from.
+
+    python -m emoji_gan.model_file --workdir=runs/flow --out=flow.safetensors
+
+The sampler and the eval program take such a file where they take a workdir.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import pathlib
+from typing import Any
+
+import jax
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as to_bytes
+
+from emoji_gan import errors, methods
+from emoji_gan.errors import UserError
+from emoji_gan.runtime import checkpoint, workdir
+
+_FORMAT = 1  # raise it when what is below changes its meaning
+_KEYS = ("format", "config", "spec", "step", "licence", "checkpoint_sha256", "content_sha256")
+
+
+def save(
+    path: str | os.PathLike, from_workdir: str, step: int | None = None, licence: str = ""
+) -> dict:
+    """Writes what `sample` reads of a run's checkpoint, as float16.
+
+    Args:
+      path: a .safetensors file.
+      from_workdir: of the run.
+      step: which checkpoint; None: the newest good one.
+      licence: of the model, and whom to name.
+
+    Returns:
+      The file's metadata.
+
+    Raises:
+      UserError: no good checkpoint, a value that float16 cannot hold, an unwritable path.
+    """
+    config, state, digest = checkpoint.load_for_inference(from_workdir, step, fields=("step",))
+    fields = methods.load(config["method"]).SAMPLED
+    _, sampled, _ = checkpoint.load_for_inference(from_workdir, int(state["step"]), fields)
+    arrays = {}
+    for keys, value in jax.tree_util.tree_flatten_with_path(sampled)[0]:
+        name = "/".join(str(k.key) for k in keys)
+        arrays[name] = np.asarray(value).astype(np.float16)
+        if not np.isfinite(arrays[name]).all():
+            raise UserError(
+                f"{name} of {from_workdir} has values that float16 cannot hold: choose another --step"
+            )
+    spec = config.pop("spec")
+    meta = {
+        "format": _FORMAT,
+        "config": config,
+        "spec": spec,
+        "step": int(state["step"]),
+        "licence": licence,
+        "checkpoint_sha256": digest,
+        "content_sha256": _digest(arrays),
+    }
+    workdir.write_atomic(
+        path, to_bytes(arrays, {"emoji_gan": json.dumps(meta, ensure_ascii=False)})
+    )
+    return meta
+
+
+def load(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Reads what `save` wrote.
+
+    Returns:
+      Its metadata, and the fields that the method's `sample` reads, f32.
+
+    Raises:
+      UserError: a missing, damaged or foreign file.
+    """
+    path = pathlib.Path(path)
+    try:
+        with safe_open(path, "np") as file:
+            meta = json.loads((file.metadata() or {})["emoji_gan"])
+            arrays = {name: file.get_tensor(name) for name in sorted(file.keys())}
+        if missing := [key for key in _KEYS if key not in meta]:
+            raise ValueError(f"it lacks {missing[0]}")
+        if meta["format"] != _FORMAT:
+            raise ValueError(f"its format is {meta['format']}, this program reads {_FORMAT}")
+        if _digest(arrays) != meta["content_sha256"]:
+            raise ValueError("its hash is wrong")
+    except FileNotFoundError:
+        raise UserError(f"no model at {path}") from None
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as e:
+        raise UserError(f"{path} is damaged or no model of emoji_gan ({e}); fetch it anew") from e
+    fields: dict[str, Any] = {}
+    for name, array in arrays.items():
+        *sections, last = (int(k) if k.isdecimal() else k for k in name.split("/"))
+        place = fields
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[last] = array.astype(np.float32)
+    return meta, fields
+
+
+def _digest(arrays: dict[str, np.ndarray]) -> str:
+    digest = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def main() -> int:
+    """The command line."""
+    p = argparse.ArgumentParser(
+        prog="python -m emoji_gan.model_file", description=__doc__.partition("\n")[0]
+    )
+    p.add_argument("--workdir", required=True, help="of the run")
+    p.add_argument("--out", required=True, help="a .safetensors file")
+    p.add_argument("--step", type=int, help="checkpoint; default: the newest good one")
+    p.add_argument("--licence", default="", help="of the model, and whom to name")
+    a = p.parse_args()
+    if pathlib.Path(a.out).suffix != ".safetensors":
+        raise UserError(f"--out={a.out}: must end in .safetensors")
+    meta = save(a.out, a.workdir, a.step, a.licence)
+    size = pathlib.Path(a.out).stat().st_size / 1e6
+    kimg = meta["step"] * meta["config"]["batch_size"] / 1000
+    print(f"{a.out}: {meta['config']['method']} at {kimg:.1f} kimg, {size:.1f} MB")
+    return errors.EXIT_OK
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,148 @@
+"""Starts a run from what another one learned: other emoji, new classes, twice the resolution.
+
+Parameters carry over by name. Rows of a condition's embedding carry over by the name of their
+class, so new classes start anew beside the old ones. A network of a higher resolution keeps the
+maps that it shares with the old one and starts the larger ones anew. Optimisers, counters and the
+augmentation's p start from nothing, as they would lead the new data by what held of the old.
+"""
+
+import dataclasses
+import math
+import pathlib
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl import logging
+
+from emoji_gan import conditions, methods
+from emoji_gan.errors import UserError
+from emoji_gan.runtime import checkpoint
+from emoji_gan.trained import model_file
+
+_SHOWN = 4  # leaves that a message names
+_LEAST_SHARE = 0.3  # of the parameters that must carry over where the resolution grows
+Path = tuple[Any, ...]
+
+
+def start(state: Any, config, spec: conditions.Spec, source: str) -> Any:
+    """The state before the first step, with what fits of `source` in place of initial weights.
+
+    Args:
+      state: as the method's `init` makes it.
+      config: of the new run, resolved.
+      spec: of its conditions.
+      source: a workdir, or a model file; that has no discriminator, which then starts anew.
+
+    Raises:
+      UserError: a source that cannot be read, of another method, or whose networks do not fit;
+        names the leaves.
+    """
+    old_config, old_spec, fields = _read(source, config.method)
+    halvings = int(math.log2(config.data.resolution / old_config["data"]["resolution"]))
+    if halvings < 0:
+        raise UserError(
+            f"--init_from={source}: it draws larger images; networks grow, they do not shrink"
+        )
+    rows = _class_rows(spec, conditions.Spec.from_json(old_spec))
+    changed, misfits, taken, total = {}, [], 0, 0
+    for field, tree in fields.items():
+        leaves, structure = jax.tree_util.tree_flatten_with_path(getattr(state, field))
+        old = {_path(p): np.asarray(v) for p, v in jax.tree_util.tree_flatten_with_path(tree)[0]}
+        fitted = []
+        for path, leaf in leaves:
+            path = _path(path)
+            value = old.get(_path_before(field, path, halvings))
+            if value is not None and _is_embedding(path) and value.shape[1:] == leaf.shape[1:]:
+                value = _with_rows(np.array(leaf), value, rows)
+            total += leaf.size
+            if value is not None and value.shape == leaf.shape:
+                taken += leaf.size
+                fitted.append(jnp.asarray(value, leaf.dtype))
+            else:
+                fitted.append(leaf)
+                # Without a condition before there was nothing to embed it with.
+                if not _is_of_condition(path) or old_spec["classes"] or old_spec["text_dim"]:
+                    was = "absent" if value is None else _size(value)
+                    misfits.append(
+                        f"{field}/{'/'.join(map(str, path))} ({was}, needed {_size(leaf)})"
+                    )
+        changed[field] = jax.tree_util.tree_unflatten(structure, fitted)
+    if misfits and (not halvings or taken < _LEAST_SHARE * total):
+        more = f" and {len(misfits) - _SHOWN} more" if len(misfits) > _SHOWN else ""
+        raise UserError(
+            f"--init_from={source} does not fit: {'; '.join(misfits[:_SHOWN])}{more}; give the new run the "
+            "model.* fields of the old one"
+        )
+    logging.info("%s: %.1f %% of %d parameters carry over", source, 100 * taken / total, total)
+    if missing := [name for name in methods.load(config.method).NETWORKS if name not in fields]:
+        logging.warning("%s has no %s: it starts anew", source, ", ".join(missing))
+    return dataclasses.replace(state, **changed)
+
+
+def _read(source: str, method: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Config, spec and what the source has of the fields: networks, averages, buffers."""
+    module = methods.load(method)
+    wanted = tuple(dict.fromkeys([*module.NETWORKS, *module.SAMPLED]))
+    if pathlib.Path(source).suffix == ".safetensors":
+        meta, fields = model_file.load(source)
+        config, spec = meta["config"], meta["spec"]
+        if (
+            config["method"] == method
+        ):  # a model file has the average only: it is the network as well
+            fields |= {
+                name: fields[f"{name}_ema"] for name in module.NETWORKS if f"{name}_ema" in fields
+            }
+    else:
+        config, state, _ = checkpoint.load_for_inference(source, None, ("step",))
+        spec = config["spec"]
+        if config["method"] == method:
+            _, fields, _ = checkpoint.load_for_inference(source, int(state["step"]), wanted)
+    if config["method"] != method:
+        raise UserError(
+            f"--init_from={source}: it is of method {config['method']!r}, this run of {method!r}"
+        )
+    return config, spec, fields
+
+
+def _size(x) -> str:
+    return "x".join(map(str, x.shape)) or "one number"
+
+
+def _path(keys) -> Path:
+    return tuple(k.key for k in keys)
+
+
+def _path_before(field: str, path: Path, halvings: int) -> Path:
+    """Where the network of the lower resolution has a leaf: D counts its maps from the image."""
+    if field == "d" and path[0] in ("stages", "kernels", "biases", "norms"):
+        return (path[0], path[1] - halvings, *path[2:])
+    return path
+
+
+def _is_embedding(path: Path) -> bool:
+    """Whether its rows are the parts of a condition."""
+    return path[-2:] == ("embed", "weight") or path in (("embed",), ("condition0",))
+
+
+def _is_of_condition(path: Path) -> bool:
+    """Whether only a network with a condition has it, or has it in this shape."""
+    resized = path[0] in ("mapping", "condition1", "project") or path[:2] == ("b4", "out")
+    return resized or _is_embedding(path)
+
+
+def _class_rows(new: conditions.Spec, old: conditions.Spec) -> np.ndarray:
+    """For each row of the new embedding the old row of the same class or axis of a phrase, i64; -1: none."""
+
+    def names(spec):
+        classes = [(name, value) for name, values in spec.classes for value in values]
+        return classes + [(spec.text_hash, i) for i in range(spec.text_dim)]  # axes of one encoder
+
+    place = {name: i for i, name in enumerate(names(old))}
+    return np.array([place.get(name, -1) for name in names(new)], int)
+
+
+def _with_rows(new: np.ndarray, old: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    new[rows >= 0] = old[rows[rows >= 0]]
+    return new

@@ -1,0 +1,1 @@
+"""What turns pictures into features: the 2015 Inception network and the emoji encoder."""

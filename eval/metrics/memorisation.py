@@ -1,0 +1,88 @@
+"""Generated images that are nearer to a training image than training images are to one another.
+
+The distance of each generated image to its nearest training image is ranked among the distances
+from training images to their nearest in another near-duplicate cluster: how close different emoji
+come to one another. A copy ranks at 0; a fresh emoji, as unlike the known ones as these are unlike,
+at any percentile alike.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from emoji_gan.errors import UserError
+from eval.metrics import distances, resample, sets
+from eval.metrics.sets import Estimate, SampleSet
+
+THRESHOLD = 1.0  # percentile below which an image counts as memorised
+_LEAST_REAL = 100  # one image is then the threshold
+
+
+class Neighbours(NamedTuple):
+    """Of each generated image."""
+
+    index: np.ndarray  # int64 [m] row of its nearest training image
+    distance: np.ndarray  # f32 [m] to it, in feature space
+    percentile: (
+        np.ndarray
+    )  # f64 [m] of the training images are nearer to one of another cluster, in [0, 100]
+
+
+def neighbours(real: np.ndarray, clusters: np.ndarray | None, fake: np.ndarray) -> Neighbours:
+    """Finds the nearest training image of each generated one, and ranks its distance.
+
+    Args:
+      real: f32 [n d], of the training images.
+      clusters: int64 [n], or None: each image is one.
+      fake: f32 [m d].
+
+    Raises:
+      UserError: all training images are of one cluster.
+    """
+    index, distance = distances.nearest(fake, real)
+    clusters = np.arange(len(real)) if clusters is None else clusters
+    if (clusters == clusters[0]).all():
+        raise UserError(
+            "memorisation: all real images are of one cluster, there is nothing to rank against"
+        )
+    _, between = distances.nearest(real, real, (clusters, clusters))
+    rank = np.searchsorted(np.sort(between), distance, side="left")
+    return Neighbours(index, distance, 100.0 * rank / len(real))
+
+
+def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict[str, Estimate]:
+    """'memorisation_rate' and 'memorisation_percentile'; `real` must be the training images.
+
+    The rate is the share of generated images below the 1st percentile (by chance 0.01), with
+    Wilson's interval; the other is the median percentile (50: as far from the training images as
+    these from one another), with a bootstrapped one.
+
+    Raises:
+      UserError: fewer than 100 real or 20 generated images, or a single cluster.
+    """
+    require(real, fake)
+    return estimates(neighbours(real.features, real.clusters, fake.features), real, rng)
+
+
+def require(real: SampleSet, fake: SampleSet) -> None:
+    """Raises a UserError where there are too few images to say anything."""
+    sets.require("memorisation", real, fake, _LEAST_REAL, 20)
+
+
+def estimates(found: Neighbours, real: SampleSet, rng: np.random.Generator) -> dict[str, Estimate]:
+    """What `evaluate` gives, of neighbours that are already found."""
+    n, m = len(real.images), len(found.index)
+    rest = int(np.ceil(n * THRESHOLD / 100))
+    copied = int(np.sum(found.percentile < THRESHOLD))
+    replicates = resample.bootstrap(lambda rows: np.median(found.percentile[rows]), [m], rng)
+    note = sets.join(
+        "near-duplicates are not known: the threshold may be too small"
+        if real.clusters is None
+        else "",
+        f"the threshold rests on {rest} of {n} training images" if n < 1000 else "",
+    )
+    median = float(np.median(found.percentile))
+    return {
+        "memorisation_rate": Estimate(copied / m, *resample.wilson(copied, m), n, m, note),
+        "memorisation_percentile": Estimate(median, *resample.percentile(replicates), n, m, note),
+    }

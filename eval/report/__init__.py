@@ -1,0 +1,1 @@
+"""What one reads of an evaluation: report files, tables, pages, plots."""

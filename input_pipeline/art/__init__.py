@@ -1,0 +1,1 @@
+"""Art from anyone: layouts of sets, SVG and PNG to pixels, the common box."""

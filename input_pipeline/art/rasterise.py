@@ -1,0 +1,225 @@
+"""SVG and PNG from anyone to RGBA arrays. A child process draws SVGs, as a hostile one can abort it."""
+
+import collections
+import io
+import itertools
+import json
+import multiprocessing
+import pathlib
+import struct
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from PIL import Image
+
+from input_pipeline import DataError
+
+_CHILD = pathlib.Path(__file__).with_name("_svg_child.py")
+_BATCH = 32  # SVGs a message
+_MAX_SVG_CHARS = 8_000_000
+_START_S = 60.0  # for a child to start, on a busy machine
+
+
+class BadImage(Exception):
+    """What is wrong with one image, in a few words."""
+
+
+class Rasteriser:
+    """Draws SVGs into squares of `size_px`, centred, aspect kept, in guarded child processes.
+
+    Only what is inside an SVG is drawn: references to files and addresses are removed, system fonts
+    are not read. Use as a context manager.
+
+    Args:
+      size_px: side of the result, 1 to 4096.
+      memory_mb: address space of a child (not enforced on macOS).
+      timeout_s: for one SVG.
+      processes: children that draw at once.
+    """
+
+    def __init__(
+        self, size_px: int, *, memory_mb: int = 1024, timeout_s: float = 10.0, processes: int = 1
+    ):
+        if not 1 <= size_px <= 4096:
+            raise ValueError(f"size_px={size_px} is not in 1 to 4096")
+        self._size_px = size_px
+        self._timeout_s = timeout_s
+        arguments = [str(size_px), str(memory_mb), str(timeout_s)]
+        self._children = [_Child(arguments) for _ in range(processes)]
+
+    def __enter__(self) -> "Rasteriser":
+        return self
+
+    def __exit__(self, *exc) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the children."""
+        for child in self._children:
+            child.stop()
+
+    def render(self, svg: str) -> np.ndarray:
+        """Draws one SVG.
+
+        Returns:
+          size_px size_px 4 uint8, straight alpha, RGB = 0 where alpha = 0.
+
+        Raises:
+          BadImage: it is malformed, too large, too slow, takes too much memory or crashes the
+            renderer.
+        """
+        (png,) = self.render_pngs([svg])
+        if isinstance(png, BadImage):
+            raise png
+        return read_png(png)
+
+    def render_pngs(self, svgs: Iterable[str]) -> Iterator[bytes | BadImage]:
+        """Draws many SVGs, faster than one by one: yields a PNG (of `render`'s array) or a BadImage each."""
+        svgs = iter(svgs)
+        idle = collections.deque(self._children)
+        busy = collections.deque()
+        try:
+            while True:
+                while idle and (batch := list(itertools.islice(svgs, _BATCH))):
+                    child = idle.popleft()
+                    busy.append((child, batch))
+                    child.send([s for s in batch if len(s) <= _MAX_SVG_CHARS])
+                if not busy:
+                    return
+                child, batch = busy[0]
+                yield from self._answers(child, batch)
+                idle.append(busy.popleft()[0])
+        finally:
+            for child, _ in busy:  # the caller stopped early: nobody will read these answers
+                child.stop()
+
+    def _answers(self, child: "_Child", batch: list[str]) -> Iterator[bytes | BadImage]:
+        for i, svg in enumerate(batch):
+            if len(svg) > _MAX_SVG_CHARS:
+                yield BadImage(f"longer than {_MAX_SVG_CHARS:,} characters")
+                continue
+            try:
+                answer = child.receive(self._timeout_s)
+                if answer[:1] != b"\0":
+                    raise BadImage(answer[1:].decode(errors="replace"))
+                yield _squared(answer[1:], self._size_px)
+            except _Gone as e:
+                child.stop()
+                child.send([s for s in batch[i + 1 :] if len(s) <= _MAX_SVG_CHARS])
+                yield BadImage(str(e))
+            except BadImage as e:
+                yield e
+
+
+def read_png(data: bytes, max_px: int = 4096) -> np.ndarray:
+    """Decodes a PNG, unless its header says that it is larger than `max_px` a side.
+
+    420 kB can decode to 432 MB, so the header is read first.
+
+    Returns:
+      h w 4 uint8, straight alpha, RGB = 0 where alpha = 0.
+
+    Raises:
+      BadImage: it is not a PNG, too large or damaged.
+    """
+    if len(data) < 33 or data[:8] != b"\x89PNG\r\n\x1a\n" or data[12:16] != b"IHDR":
+        raise BadImage("not a PNG")
+    width, height = struct.unpack(">II", data[16:24])
+    if not (1 <= width <= max_px and 1 <= height <= max_px):
+        raise BadImage(f"{width} x {height} px is out of 1 to {max_px} px a side")
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+            if image.mode.startswith("I"):  # 16-bit grey: Pillow would clip it, not scale it
+                image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+            rgba = np.array(image.convert("RGBA"))
+    except Exception as e:  # Pillow raises a dozen kinds on damaged files
+        raise BadImage(f"damaged PNG: {e}") from e
+    rgba[rgba[..., 3] == 0] = 0
+    return rgba
+
+
+def _squared(png: bytes, size_px: int) -> bytes:
+    width, height = struct.unpack(">II", png[16:24])
+    if width == height == size_px:
+        return png
+    image = read_png(png, size_px)
+    square = np.zeros((size_px, size_px, 4), np.uint8)
+    top, left = (size_px - image.shape[0]) // 2, (size_px - image.shape[1]) // 2
+    square[top : top + image.shape[0], left : left + image.shape[1]] = image
+    out = io.BytesIO()
+    Image.fromarray(square).save(out, "PNG")
+    return out.getvalue()
+
+
+class _Gone(Exception):
+    pass
+
+
+class _Child:
+    """One process, started when first needed and again after `stop`."""
+
+    def __init__(self, arguments: list[str]):
+        self._arguments = arguments
+        self._process = None
+        self._connection = None
+
+    def send(self, svgs: list[str]) -> None:
+        if not svgs:
+            return
+        message = json.dumps(svgs).encode()
+        if self._process is None:
+            self._start()
+        try:
+            self._connection.send_bytes(message)
+        except OSError:  # it died while idle
+            self.stop()
+            self._start()
+            self._connection.send_bytes(message)
+
+    def receive(self, timeout_s: float) -> bytes:
+        try:
+            if not self._connection.poll(timeout_s):
+                raise _Gone(f"not drawn within {timeout_s:g} s")
+            return self._connection.recv_bytes()
+        except (EOFError, OSError):
+            raise _Gone(f"crashed the renderer ({self._exit_status()})") from None
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._connection.close()
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def _start(self) -> None:
+        # Not multiprocessing's spawn: that would import the caller's main module (and jax) once
+        # more.
+        self._connection, theirs = multiprocessing.Pipe()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", str(_CHILD), str(theirs.fileno()), *self._arguments],
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is the parent's to handle
+            )
+        try:
+            if not self._connection.poll(_START_S):
+                raise EOFError
+            self._connection.recv_bytes()  # it says that it is ready
+        except (EOFError, OSError):
+            status = self._exit_status()
+            self.stop()
+            raise DataError(
+                f"the SVG renderer {_CHILD} does not start ({status}); is resvg-py installed?"
+            ) from None
+
+    def _exit_status(self) -> str:
+        try:
+            status = self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            return "it hangs"
+        return f"signal {-status}" if status < 0 else f"exit status {status}"

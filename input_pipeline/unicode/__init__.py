@@ -1,0 +1,1 @@
+"""Names and words of emoji, from Unicode's and CLDR's lists."""

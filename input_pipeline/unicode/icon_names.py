@@ -1,0 +1,71 @@
+"""Emoji by their words, as Iconify and Fluent name files, for sets that do not tell code points."""
+
+import functools
+import re
+import unicodedata
+
+from input_pipeline.unicode import emoji_names
+
+_TONE = "(medium-light|medium-dark|light|medium|dark)"
+
+
+def lookup(name: str) -> str | None:
+    """Finds an emoji by its words, as Iconify and Fluent name files.
+
+    Args:
+      name: e.g. 'grinning-face', 'waving-hand-dark-skin-tone', 'woman-teacher-light'.
+
+    Returns:
+      Codepoints as in the Unicode list, or None.
+    """
+    words = re.sub(r"(-default|-flat|-3d|-color|-high-contrast)+(?=-|$)", "", _slug(name))
+    table = _name_table()
+    spelled = words.replace("blonde", "blond").replace("merpeople", "merperson")
+    for candidate in (words, spelled, spelled.removeprefix("person-")):
+        # A whole name first: 'police-car-light' ends in no tone.
+        if candidate in table:
+            return table[candidate]
+        for tones in (_split_tones(candidate), _split_short_tones(candidate)):
+            if tones in table:
+                return table[tones]
+    return None
+
+
+def _slug(text: str) -> str:
+    """'Flag: Côte d’Ivoire' and 'flag_cote-divoire' -> 'flag-cote-divoire'."""
+    text = (
+        text.replace("#", "hash")
+        .replace("*", "asterisk")
+        .replace("’", "")
+        .replace("'", "")
+        .replace("&", " ")
+    )
+    text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    text = re.sub(r"[^a-z0-9]+", "-", text).strip("-")
+    return re.sub(r"\band-", "", text)
+
+
+def _split_tones(slug: str) -> tuple[str, tuple[str, ...]]:
+    """'man-dark-skin-tone-bald' -> ('man-bald', ('dark',))."""
+    base = re.sub(rf"\b{_TONE}-skin-tone\b", "", slug)
+    return re.sub("-+", "-", base).strip("-"), tuple(re.findall(rf"\b{_TONE}-skin-tone\b", slug))
+
+
+def _split_short_tones(slug: str) -> tuple[str, tuple[str, ...]]:
+    """'person-bald-medium-dark' -> ('person-bald', ('medium-dark',)), as Fluent writes."""
+    match = re.fullmatch(rf"(.+?)-{_TONE}(?:-{_TONE})?", slug)
+    return (match[1], tuple(t for t in match.groups()[1:] if t)) if match else (slug, ())
+
+
+@functools.cache
+def _name_table() -> dict[str | tuple, str]:
+    table: dict[str | tuple, str] = {}
+    metas = [emoji_names.lookup(c) for c in emoji_names.every()]
+    for key in ("name", "name_en"):
+        for meta in metas:
+            if key == "name_en" and meta.tones:
+                continue  # the base's name
+            slug = _slug(getattr(meta, key))
+            table.setdefault(slug, meta.codepoints)
+            table.setdefault(_split_tones(slug), meta.codepoints)
+    return table

@@ -1,0 +1,78 @@
+"""A user's mistakes through main.py: one line that begins with `error: `, exit code 2, no traceback."""
+
+import contextlib
+import pathlib
+import sys
+
+import pytest
+
+from emoji_gan import errors
+from emoji_gan.errors import NotSaved
+from tests.support import runs
+
+TINY = f"--config={runs.CONFIG}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        (
+            ["--config=configs/stylegan.py:laptop"],
+            "variant 'laptop': the variants are '' and 'cpu'",
+        ),
+        (["--config=configs/stlegan.py"], "did you mean configs/stylegan.py?"),
+        ([TINY, "--config.model.z_dmi=3"], "the nearest is 'model.z_dim'"),
+        ([TINY, "--config.optim.g_lr=fast"], "(expected: float)"),
+        (
+            [TINY, "--config.batch_size=20"],
+            "batch_size=20 does not divide over 8 devices; nearest: ",
+        ),
+        ([TINY, "--config.data.resolution=24"], "data.resolution=24: must be a power of two"),
+        ([TINY, "--config.data.groups=('Smileys',)"], "data.groups: no emoji has group 'Smileys'"),
+        ([TINY, "--config.data.subgroups=('flag',)"], "leaves no emoji"),
+        ([TINY, "--config.data.sources=('mine=/no/such/folder',)"], "/no/such/folder"),
+        ([TINY, "--wrkdir=x"], "wrkdir"),
+    ],
+)
+def test_one_line(arguments, wanted, tmp_path):
+    code, _, err = runs.in_process(*arguments, f"--workdir={tmp_path / 'run'}")
+    assert code == 2, err
+    found = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert len(found) == 1 and wanted in found[0], err
+    assert "Traceback" not in err
+    assert not list(tmp_path.iterdir())  # nothing half made
+
+
+@pytest.mark.skipif(not pathlib.Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_log_that_cannot_be_written_keeps_the_exit_code(monkeypatch):
+    def fails():
+        raise NotSaved("no room")
+
+    with open("/dev/full", "w", buffering=1) as full, pytest.raises(SystemExit) as e:
+        monkeypatch.setattr(sys, "stderr", full)
+        try:
+            errors.run(fails)
+        finally:
+            monkeypatch.undo()
+            with contextlib.suppress(OSError):  # what could not be written is still buffered
+                full.close()
+    assert e.value.code == errors.EXIT_NOT_SAVED
+
+
+def test_unwritable_workdir(tmp_path):
+    (tmp_path / "file").write_text("")
+    code, _, err = runs.in_process(TINY, f"--workdir={tmp_path / 'file' / 'run'}")
+    assert code == 2
+    assert (
+        err.splitlines()[-1].startswith("error: cannot write the workdir ")
+        and "Traceback" not in err
+    )
+
+
+def test_damaged_workdir_is_refused_not_overwritten(tmp_path):
+    (tmp_path / "checkpoints" / "10" / "state").mkdir(parents=True)
+    (tmp_path / "checkpoints" / "10" / "state" / "x").write_text("half of something")
+    code, _, err = runs.in_process(TINY, f"--workdir={tmp_path}")
+    assert code == 2
+    assert "error: " in err.splitlines()[-1] and "Traceback" not in err
+    assert (tmp_path / "checkpoints" / "damaged-10-0" / "state" / "x").exists()

@@ -1,0 +1,169 @@
+"""The sampler's command line: files a user can use, images by their seed alone, one-line errors."""
+
+import json
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import PIL.Image
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emoji_gan import errors, sample
+from emoji_gan.errors import UserError
+from emoji_gan.trained import sampler as sampler_lib
+from tests.support import runs as runs_lib
+
+
+@given(
+    ranges=st.lists(
+        st.tuples(st.integers(0, 2**32 - 100), st.integers(0, 99)), min_size=1, max_size=5
+    )
+)
+def test_seeds_are_numbers_and_ranges(ranges):
+    text = ", ".join(f"{a}-{a + n}" if n else str(a) for a, n in ranges)
+    assert sample.parse_seeds(text) == [s for a, n in ranges for s in range(a, a + n + 1)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a",
+        "-1",
+        "3-1",
+        "1,,2",
+        "4294967296",
+        "0-4294967295",
+        "0-999999,5",
+        "1.5",
+        "0x10",
+        "1 2",
+        "²",
+    ],
+)
+def test_bad_seeds_are_refused(text):
+    with pytest.raises(UserError, match="expected numbers and ranges such as 0-63"):
+        sample.parse_seeds(text)
+
+
+@given(st.text(alphabet="0123456789-, x²", max_size=12))
+def test_any_text_is_seeds_or_refused(text):
+    try:
+        seeds = sample.parse_seeds(text)
+    except UserError as e:
+        assert "\n" not in str(e)
+    else:
+        assert seeds and all(0 <= s < 2**32 for s in seeds)
+
+
+def in_process(monkeypatch, capsys, *arguments):
+    """Exit code and stderr of `python -m emoji_gan.sample ARGUMENTS`."""
+    monkeypatch.setattr(sys, "argv", ["sample", *map(str, arguments)])
+    with pytest.raises(SystemExit) as e:
+        errors.run(sample.main)
+    return e.value.code, capsys.readouterr().err
+
+
+def refused(monkeypatch, capsys, *arguments):
+    code, err = in_process(monkeypatch, capsys, *arguments)
+    assert code == 2 and "Traceback" not in err
+    lines = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1
+    return lines[0]
+
+
+def test_no_run_is_one_line(monkeypatch, capsys, tmp_path):
+    assert "no good checkpoint in" in refused(monkeypatch, capsys, "--workdir", tmp_path)
+    assert "no good checkpoint in" in refused(monkeypatch, capsys, "--workdir", tmp_path / "absent")
+    assert "--seeds=5-1" in refused(monkeypatch, capsys, "--workdir", tmp_path, "--seeds=5-1")
+    for psi in ("nan", "-1", "9"):
+        assert "expected 0 to 2" in refused(
+            monkeypatch, capsys, "--workdir", tmp_path, f"--truncation={psi}"
+        )
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def drawn(runs, whole):
+    """Seeds 0 to 18 by the real program: one whole batch and a rest."""
+    out = runs.root / "drawn"
+    command = [
+        sys.executable,
+        "-m",
+        "emoji_gan.sample",
+        f"--workdir={whole.workdir}",
+        f"--out={out}",
+    ]
+    done = subprocess.run(
+        [*command, "--seeds=0-18", "--truncation=1"],
+        cwd=runs_lib.ROOT,
+        env=runs.env,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert f"19 emoji in {out}, all of them in {out / 'grid.png'}" in done.stdout
+    return out
+
+
+@pytest.mark.slow
+def test_pngs_are_straight_rgba_and_say_where_they_are_from(drawn, whole):
+    names = sorted(p.name for p in drawn.iterdir())
+    assert names == ["grid.png", *(f"seed{s:010d}.png" for s in range(19))]
+    pictures = []
+    for name in names[1:]:
+        with PIL.Image.open(drawn / name) as f:
+            assert f.mode == "RGBA" and f.size == (16, 16)
+            text, picture = f.text, np.asarray(f)
+        pictures.append(picture)
+        assert not picture[picture[..., 3] == 0][:, :3].any()
+        assert text["seed"] == str(len(pictures) - 1) and text["truncation"] == "1"
+        assert text["Software"] == "emoji_gan" and "CC BY-SA 4.0" in text["Copyright"]
+        assert text["kimg"] == f"{runs_lib.sealed(whole.workdir)[-1] * runs_lib.BATCH / 1000:.1f}"
+        assert len(text["config_sha256"]) == len(text["checkpoint_sha256"]) == 64
+    assert len({p.tobytes() for p in pictures}) == 19
+    with PIL.Image.open(drawn / "grid.png") as f:
+        assert f.mode == "RGB" and f.size[0] > 5 * 16 and f.size[1] > 4 * 16
+        assert f.text["seed"] == "0-18" and f.text["config_sha256"] == text["config_sha256"]
+
+
+@pytest.mark.slow
+def test_a_seed_is_the_same_image_in_any_company(monkeypatch, capsys, drawn, whole, tmp_path):
+    where = ["--workdir", whole.workdir, "--out"]
+    code, err = in_process(
+        monkeypatch, capsys, *where, tmp_path, "--seeds=17,4000000000,3", "--truncation=1"
+    )
+    assert code == 0, err
+    for seed in (17, 3):
+        name = f"seed{seed:010d}.png"
+        assert (tmp_path / name).read_bytes() == (drawn / name).read_bytes()
+    assert (tmp_path / "seed4000000000.png").exists()
+    # Less variety at a smaller truncation, none at 0.
+    sampler = sampler_lib.Sampler(str(whole.workdir))
+    full, half, none = (
+        sampler(list(range(8)), None, psi).astype(float).std(0).mean() for psi in (1, 0.5, 0)
+    )
+    assert full > half > none == 0
+
+    refuse = lambda *a: refused(monkeypatch, capsys, *where, tmp_path / "x", *a)  # noqa: E731
+    for flag, wanted in (
+        ("--group=cat", "--group=cat: this model has no such condition; its conditions: none"),
+        ("--text=cat", "--text=cat: this model has no such condition; its conditions: none"),
+        ("--guidance=2", "--guidance: stylegan2 has no such choice (it draws in one step)"),
+    ):
+        assert wanted in refuse(flag)
+    there = ", ".join(map(str, runs_lib.sealed(whole.workdir)))
+    assert refuse("--step=5").endswith(f"there are: {there}")
+    (tmp_path / "file").write_text("")
+    line = refused(monkeypatch, capsys, *where, tmp_path / "file" / "x", "--seeds=0")
+    assert "cannot write " in line and line.endswith("Not a directory")
+
+
+@pytest.mark.slow
+def test_sampling_leaves_the_run_alone(drawn, whole):
+    assert not (whole.workdir / "generated").exists()
+    assert json.loads((whole.workdir / "config.json").read_text())["seed"] == 0
+    assert jax.process_count() == 1

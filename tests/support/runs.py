@@ -1,0 +1,208 @@
+"""Runs of the real programs on the tiny experiment, for several test files."""
+
+import contextlib
+import io
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+import types
+from collections.abc import Callable, Iterator
+from unittest import mock
+
+from absl import flags
+from absl.testing import flagsaver
+
+ROOT = pathlib.Path(__file__).parents[2]
+CONFIG = "tests/support/tiny.py"
+JOB_CONFIG = "tests/support/tiny_job.py"  # of jobs of several processes
+NPROC = "4"  # of their threads, as XLA reads it: how work is cut up decides how sums are rounded
+BATCH = 32  # images, of both
+_FOREVER = "--config.total_kimg=100000.0"
+# As people have them in their shells; no run may write them down.
+SECRETS = {
+    "HF_TOKEN": "hf_S3cretOfATest",
+    "WANDB_API_KEY": "0123S3cret",
+    "AWS_SECRET_ACCESS_KEY": "S3cret/4+",
+}
+_TIMEOUT_S = 400  # of one run; the first compiles
+
+
+def in_process(*arguments: str) -> tuple[int, str, str]:
+    """What `python main.py ARGUMENTS` exits with and prints, without a new process; on the tests' devices."""
+    import main  # defines flags
+    from emoji_gan import errors
+    from emoji_gan.runtime import config
+
+    argv = ["main.py", *arguments]
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        flagsaver.flagsaver(),
+        mock.patch.object(sys, "argv", argv),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        flags.FLAGS.unparse_flags()
+        try:
+            errors.run(lambda: main.main(config.parse_flags(argv)))
+        except SystemExit as e:
+            return e.code, out.getvalue(), err.getvalue()
+    raise AssertionError("main.py did not exit")
+
+
+def lines(workdir: pathlib.Path) -> list[dict]:
+    """The points of a run's metrics.jsonl that are whole."""
+    path = workdir / "metrics.jsonl"
+    text = path.read_text() if path.exists() else ""
+    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+
+
+def sealed(workdir: pathlib.Path) -> list[int]:
+    """Steps of the whole checkpoints."""
+    return sorted(
+        int(p.parent.name)
+        for p in workdir.glob("checkpoints/*/seal.json")
+        if p.parent.name.isdecimal()
+    )
+
+
+def free_port() -> int:
+    """One that nobody listens on, for a coordinator."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Runs:
+    """Runs of main.py as processes of two devices each."""
+
+    def __init__(self, root: pathlib.Path):
+        self.root = root
+        self.env = os.environ | {
+            "JAX_NUM_CPU_DEVICES": "2",
+            "PYTHONPATH": str(ROOT),
+            **SECRETS,
+        }
+
+    @contextlib.contextmanager
+    def started(
+        self, workdir: pathlib.Path, *arguments: str, log: str, config: str = CONFIG, **env: str
+    ) -> Iterator[subprocess.Popen]:
+        """main.py, killed on leaving; `<log>.out` and `<log>.err` in the root take what it prints."""
+        command = [
+            sys.executable,
+            "main.py",
+            f"--config={config}",
+            f"--workdir={workdir}",
+            *arguments,
+        ]
+        with self.process(command, log=log, **env) as process:
+            yield process
+
+    @contextlib.contextmanager
+    def process(self, command: list[str], *, log: str, **env: str) -> Iterator[subprocess.Popen]:
+        """As `started`, for any command."""
+        with (
+            open(self.root / f"{log}.out", "wb") as out,
+            open(self.root / f"{log}.err", "wb") as err,
+        ):
+            process = subprocess.Popen(
+                command, cwd=ROOT, env=self.env | env, stdout=out, stderr=err
+            )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    def train(
+        self, workdir: pathlib.Path, *arguments: str, log: str, **env: str
+    ) -> types.SimpleNamespace:
+        """Runs main.py to its end: returncode, out, err."""
+        with self.started(workdir, *arguments, log=log, **env) as process:
+            code = process.wait(_TIMEOUT_S)
+        return types.SimpleNamespace(
+            returncode=code, out=self.read(f"{log}.out"), err=self.read(f"{log}.err")
+        )
+
+    @contextlib.contextmanager
+    def job(
+        self, workdir: pathlib.Path, processes: int, devices: int, *arguments: str, log: str
+    ) -> Iterator[list[subprocess.Popen]]:
+        """main.py on JOB_CONFIG in so many processes, killed on leaving; `<log>.<i>.out` and `.err`."""
+        coordinator = f"127.0.0.1:{free_port()}"
+        with contextlib.ExitStack() as stack:
+            yield [
+                stack.enter_context(
+                    self.started(
+                        workdir,
+                        f"--coordinator={coordinator}",
+                        f"--num_processes={processes}",
+                        f"--process_id={i}",
+                        "--heartbeat_seconds=10",
+                        *arguments,
+                        log=f"{log}.{i}",
+                        config=JOB_CONFIG,
+                        JAX_NUM_CPU_DEVICES=str(devices),
+                        NPROC=NPROC,
+                    )
+                )
+                for i in range(processes)
+            ]
+
+    def read(self, name: str) -> str:
+        """A file of the root."""
+        return (self.root / name).read_text()
+
+    def wait(self, process: subprocess.Popen, log: str, condition: Callable[[], bool]) -> None:
+        """Waits until something is so; fails if the process ends before."""
+        end = time.monotonic() + _TIMEOUT_S
+        while not condition():
+            assert process.poll() is None, (
+                f"ended with {process.returncode}: {self.read(f'{log}.err')[-2000:]}"
+            )
+            assert time.monotonic() < end, f"too slow: {self.read(f'{log}.err')[-2000:]}"
+            time.sleep(0.02)
+
+
+def until(steps: int) -> str:
+    """The flag that ends training at so many steps."""
+    return f"--config.total_kimg={(steps - 0.5) * BATCH / 1000}"
+
+
+def interrupted(runs: Runs) -> types.SimpleNamespace:
+    """One training in three processes, by SIGTERM, kill -9 and its end; a second job beside the first."""
+    found = types.SimpleNamespace(workdir=runs.root / "interrupted")
+    w = found.workdir
+    with runs.started(w, _FOREVER, log="term") as process:
+        runs.wait(process, "term", lambda: len(lines(w)) > 3)
+        found.second_job = in_process(f"--config={CONFIG}", f"--workdir={w}")
+        process.send_signal(signal.SIGTERM)
+        found.term_code = process.wait(_TIMEOUT_S)
+    found.term_step = sealed(w)[-1]
+    found.term_lines = lines(w)
+
+    def lost_something():
+        last = sealed(w)[-1]
+        return last > found.term_step and lines(w)[-1]["step"] > last
+
+    with runs.started(w, _FOREVER, log="kill") as process:
+        runs.wait(process, "kill", lost_something)
+        process.kill()
+    found.kill_lines = lines(w)
+    found.kill_step = sealed(w)[-1]
+    found.total = found.kill_step + 7  # steps
+    found.end = runs.train(w, until(found.total), log="end")
+    return found
+
+
+def whole(runs: Runs, steps: int) -> types.SimpleNamespace:
+    """The same training in one process, of so many steps."""
+    workdir = runs.root / "whole"
+    found = runs.train(workdir, until(steps), log="whole", JAX_LOG_COMPILES="1")
+    found.workdir = workdir
+    return found
