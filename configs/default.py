@@ -1,6 +1,6 @@
 """Every field of an experiment, once, with its unit. Experiments are deltas on this.
 
-`None` means auto: `emoji_gan.runtime.config.resolve` fills it from the resolution and the batch.
+`None` means auto: `emoji_gan.methods.resolve` fills it from the resolution and the batch.
 """
 
 import ml_collections

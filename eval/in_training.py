@@ -48,15 +48,16 @@ def make(
     count = -(-config.eval.samples // _BATCH) * _BATCH
     _, condition = generate.conditions_like(data, count)
     method = methods.load(config.method)
-    sample = mesh.readable(method.make_sample(config, conditions.of_data(data)), mesh.make_mesh())
+    generator = method.generator(config, conditions.of_data(data))
+    sample = mesh.readable(generator.sample, mesh.make_mesh())
 
     def judge(state) -> dict[str, float]:
         start = time.perf_counter()
-        drawn, fields = [], {f: getattr(state, f) for f in method.SAMPLED}
+        drawn, params = [], generator.params_of(state)
         for i in range(0, count, _BATCH):
             seeds = np.arange(i, i + _BATCH, dtype=np.uint32)
             asked = {name: values[i : i + _BATCH] for name, values in condition.items()}
-            x = sample(fields, seeds, asked, np.float32(1), np.float32(0))
+            x = sample(params, seeds, asked, np.float32(1))
             drawn.append(np.asarray(images.to_uint8(x)))
         pictures = np.concatenate(drawn)
         of_fakes = extractor(pictures)

@@ -466,7 +466,7 @@ for _method in ("stylegan2", "dcgan"):
 def _read_overrides(case: tuple[str, list[str]], folder: pathlib.Path) -> None:
     variant, overrides = case
     found = config.load(f"configs/stylegan.py{variant}", overrides)
-    config.resolve(found, 1)
+    methods.resolve(found, 1)
 
 
 _SEALED = {"a/b": b"content", "c": b""}  # files of a step

@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def _save(path: str, workdir: str) -> tuple[pathlib.Path, tuple[str, ...]]:
-    resolved = config.resolve(config.load(path), 1)
+    resolved = methods.resolve(config.load(path), 1)
     method = methods.load(resolved.method)
     checkpoints = checkpoint.Checkpointer(workdir, config=resolved.to_dict(), data_hash="", keep=1)
     checkpoints.save(1, method.init(resolved, conditions.NONE, 0), wait=True)

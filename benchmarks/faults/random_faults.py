@@ -364,9 +364,7 @@ def compare(soak: Soak, whole: pathlib.Path, step: int) -> str:
     ]:
         raise NotSurvived(f"TensorBoard lacks {len(lost)} points, first {min(lost)}")
     fields = tuple(dcgan.State.__dataclass_fields__)
-    (_, a, _), (_, b, _) = (
-        checkpoint.load_for_inference(w, step, fields) for w in (soak.workdir, whole)
-    )
+    a, b = (checkpoint.load_for_inference(w, step, fields).state for w in (soak.workdir, whole))
     if not jax.tree.all(jax.tree.map(lambda x, y: x.tobytes() == y.tobytes(), a, b)):
         raise NotSurvived(f"the states of step {step} differ")
     steps = {k[0] for k in disturbed if k[1] == "loss/g"}

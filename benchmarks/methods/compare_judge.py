@@ -26,8 +26,9 @@ from benchmarks.methods.compare_report import ALPHA, WHITE
 from benchmarks.methods.comparison import groups
 from configs import default
 from emoji_gan import errors, images, methods
-from emoji_gan.runtime import checkpoint, host, workdir
+from emoji_gan.runtime import host, workdir
 from emoji_gan.trained.sampler import Sampler
+from emoji_gan.trained.source import open_trained
 from eval import generate
 from eval.extractors import features, real_cache
 from eval.metrics import evaluate, memorisation
@@ -89,7 +90,7 @@ def by_checkpoint(run: pathlib.Path, point: dict, n: int, data: dataset.EmojiDat
     pictures = generate.pictures(sampler, n, asked, 1.0)
     rate = n / (time.perf_counter() - start)
     method = methods.load(sampler.config.method)
-    _, state, _ = checkpoint.load_for_inference(directory, step, tuple(method.NETWORKS))
+    state = open_trained(str(directory), step).fields(tuple(method.NETWORKS))
     counts = {k: sum(np.size(x) for x in jax.tree.leaves(tree)) for k, tree in state.items()}
     drawn = next(iter(counts.values()))  # the network that draws stands first
     of = report_file.FakeInfo(

@@ -137,14 +137,14 @@ def step_programs(
       Name -> (a function that traces it for `mesh`, how often it runs in a step).
     """
     method = methods.load(config.method)
-    step_fn = method.make_train_step(config, spec, mesh)
+    step_fn = method.train_step(config, spec, mesh)
     state = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=mesh_lib.replicated(mesh)),
         jax.eval_shape(lambda: method.init(config, spec, config.seed)),
     )
     batch = step.batch_shapes(config, spec, mesh)
     return {
-        name: (functools.partial(program.trace, state, batch), step_fn.runs_per_step[name])
+        name: (functools.partial(program.run.trace, state, batch), program.runs_per_step)
         for name, program in step_fn.programs.items()
     }
 
@@ -192,7 +192,7 @@ def _resolve(args: argparse.Namespace, overrides: list[str], num_devices: int):
     config = config_lib.load(args.config, overrides)
     if args.batch_per_device:
         config.batch_size = args.batch_per_device * num_devices
-    config = config_lib.resolve(config, num_devices)
+    config = methods.resolve(config, num_devices)
     if not config.data.conditions:
         return config, conditions.NONE
     from emoji_gan.encoder import (

@@ -34,7 +34,7 @@ def first_step(name: str) -> dict[str, float]:
     host.setup_host_devices(config.batch_size)
     host.setup_compilation_cache()
     mesh = mesh_lib.make_mesh()
-    config = config_lib.resolve(config, mesh.size)
+    config = methods.resolve(config, mesh.size)
     spec = conditions.NONE
     method, b, res = methods.load(config.method), config.batch_size, config.data.resolution
     state = jax.device_put(method.init(config, spec, 0), mesh_lib.replicated(mesh))
@@ -46,11 +46,11 @@ def first_step(name: str) -> dict[str, float]:
     batch = mesh_lib.global_batch(mesh, rows)
     jax.block_until_ready((state, batch))
     seconds = {}
-    for program, run in method.make_train_step(config, spec, mesh).programs.items():
+    for name, program in method.train_step(config, spec, mesh).programs.items():
         start = time.perf_counter()
-        state, _ = run(state, batch)
+        state, _ = program.run(state, batch)
         jax.block_until_ready(state)
-        seconds[program] = round(time.perf_counter() - start, 1)
+        seconds[name] = round(time.perf_counter() - start, 1)
     return seconds
 
 

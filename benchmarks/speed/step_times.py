@@ -141,7 +141,6 @@ def ours(args: argparse.Namespace) -> None:
 
     from emoji_gan import conditions, methods
     from emoji_gan.ops import convolution
-    from emoji_gan.runtime import config as config_lib
     from emoji_gan.runtime import host
     from emoji_gan.runtime import mesh as mesh_lib
 
@@ -151,7 +150,7 @@ def ours(args: argparse.Namespace) -> None:
     host.setup_compilation_cache()
     config, method = make_config(args), methods.load(args.method)
     mesh = mesh_lib.make_mesh()
-    config = config_lib.resolve(config, mesh.size)
+    config = methods.resolve(config, mesh.size)
     pixels = np.random.default_rng(0).integers(
         0, 256, (args.batch, args.resolution, args.resolution, 4), np.uint8
     )
@@ -166,9 +165,10 @@ def ours(args: argparse.Namespace) -> None:
     with convolution.forms("plain"):
         shapes = jax.eval_shape(lambda: method.init(config, conditions.NONE, 0))
         one = mesh_lib.make_mesh(jax.devices()[:1])
-        programs = method.make_train_step(config, conditions.NONE, one).programs
+        programs = method.train_step(config, conditions.NONE, one).programs
         flops = {
-            k: f.lower(shapes, batch_of(0)).cost_analysis()["flops"] for k, f in programs.items()
+            k: p.run.lower(shapes, batch_of(0)).cost_analysis()["flops"]
+            for k, p in programs.items()
         }
     shares = {"generator": 1 / CRITIC_STEPS}
     if args.method == "stylegan2":
@@ -176,7 +176,7 @@ def ours(args: argparse.Namespace) -> None:
     print(f"gflop {sum(v * shares.get(k, 1.0) for k, v in flops.items()) / 1e9}", flush=True)
 
     state = jax.device_put(method.init(config, conditions.NONE, 0), mesh_lib.replicated(mesh))
-    step_fn = method.make_train_step(config, conditions.NONE, mesh)
+    step_fn = method.train_step(config, conditions.NONE, mesh)
     step = 0
 
     def cycle():

@@ -1,28 +1,44 @@
-"""Ways of learning, a module each, all with the same functions and named by `config.method`.
-
-  State                 a frozen dataclass of arrays; the loop reads step, bad_in_a_row, bad_total, rollbacks
-  NETWORKS, SAMPLED     fields of the state: the parameters, with their names; what `sample` reads
-  resolve(config, num_devices)           fills the method's auto fields and checks its own, in place
-  init(config, spec, seed)               the state before the first step
-  make_train_step(config, spec, mesh)    train_step(state, batch, step) -> state, metrics; its programs,
-                                         the jitted functions (state, batch) -> state, metrics that
-                                         it calls, and runs_per_step, how often on average, both by
-                                         name
-  make_sample(config, spec)              sample(fields, seeds, condition, truncation, toward) -> images
-  make_summaries(config, spec)           summaries(state, batch) -> {'scalars', 'images'}: scalars are
-                                         shown of held-out emoji, images of training ones
-
-`spec` says which conditions there are, and a condition is a dict of arrays
-(`emoji_gan.conditions`). `fields` is a dict of SAMPLED. Seeds u32 `b`; truncation f32: 1 is the
-full variety; toward f32 in [0, 1]: how far on the way from the seed's latent to a second one of its
-own. Images are f32 premultiplied [-1, 1] `b h w 4`; each depends on its own seed, condition,
-truncation and toward only.
-"""
+"""The methods, a module each, named by `config.method`; `base` has the contract they all keep."""
 
 import importlib
-import types
+from typing import cast
+
+import ml_collections
+
+from emoji_gan.methods.base import Method
+from emoji_gan.runtime import config as config_lib
+
+METHODS = (
+    "stylegan2",
+    "r3gan",
+    "dcgan",
+    "wgan_gp",
+    "flow",
+)
 
 
-def load(name: str) -> types.ModuleType:
-    """The module of a method that `emoji_gan.runtime.config` has let through."""
-    return importlib.import_module(f"emoji_gan.methods.{name}")
+def load(name: str) -> Method:
+    """Returns the module of a method.
+
+    Raises:
+      ModuleNotFoundError: there is none; `resolve` has said so in one line before.
+    """
+    return cast(Method, importlib.import_module(f"emoji_gan.methods.{name}"))
+
+
+def resolve(config: ml_collections.ConfigDict, num_devices: int) -> ml_collections.FrozenConfigDict:
+    """Fills the auto (None) fields of an experiment and checks every field.
+
+    Args:
+      config: as `config.load` returns it.
+      num_devices: of the whole job; the batch is split evenly over them.
+
+    Returns:
+      The frozen config, with no None left.
+
+    Raises:
+      UserError: a field that cannot work, by name, with what it must be.
+    """
+    checked = config_lib.checked(config, METHODS)
+    load(checked.method).resolve(checked, num_devices)
+    return ml_collections.FrozenConfigDict(checked)

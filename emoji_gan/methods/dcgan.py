@@ -1,40 +1,62 @@
-"""DCGAN (1511.06434): 4x4 convolutions, batch normalisation, the non-saturating loss of the first GAN."""
+"""DCGAN (1511.06434): 4x4 convolutions, batch normalisation, the first GAN's non-saturating loss.
+
+WGAN-GP shares its networks and state; `norm` says how the discriminator is normalised.
+"""
 
 import dataclasses
-from collections.abc import Callable
+import enum
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import ml_collections
 import numpy as np
+import optax
 from flax import nnx
 from jax.sharding import Mesh
 
 from emoji_gan import conditions, images, losses
-from emoji_gan.conditions import Spec
-from emoji_gan.methods import gan
-from emoji_gan.methods import step as step_lib
-from emoji_gan.methods.step import Batch, Metrics, tree_norm
+from emoji_gan.conditions import Condition, Spec
+from emoji_gan.methods import gan, step
+from emoji_gan.methods.base import (
+    Batch,
+    Generator,
+    Latents,
+    Metrics,
+    Params,
+    Program,
+    Step,
+    Summaries,
+)
+from emoji_gan.methods.step import Config
 from emoji_gan.networks import dcgan_networks
 from emoji_gan.runtime import rules
 
-NETWORKS, SAMPLED = gan.NETWORKS, ("g_ema", "moments")
+NETWORKS = gan.NETWORKS
+
+
+class Draw(enum.IntEnum):
+    """Names the random draws of a step."""
+
+    Z = 0
+    REAL_AUGMENT = 1
+    FAKE_AUGMENT = 2
+    BACKGROUND = 3
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class State(gan.Base):
+class State(gan.GanState):
     """All that training carries from one step to the next."""
 
-    moments: Any  # moving average of the batch's, by which samples are normalised
+    batch_stats: Any  # moving averages of the batch's statistics, which samples are normalised by
 
 
 _RULES = {**{f"model.{name}": rules.at_least(1) for name in ("z_dim", "width")}, **rules.ADAM}
 
 
 def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
-    """Fills the auto fields, in place."""
+    """Fills the auto fields and checks the method's own, in place; raises `UserError`."""
     rules.check(config, _RULES)
     if config.batch_size is None:
         config.batch_size = -(-64 // num_devices) * num_devices
@@ -43,10 +65,12 @@ def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
         config.ema.half_life_kimg = config.batch_size * 10 / 32
 
 
-def make_networks(config: ml_collections.ConfigDict, spec: Spec, seed: int, norm: str = "batch"):
-    """Builds generator and discriminator of a resolved config with initial weights from `seed`."""
+def make_networks(
+    config: Config, spec: Spec, seed: int, *, norm: str = "batch"
+) -> tuple[dcgan_networks.Generator, dcgan_networks.Discriminator]:
+    """Builds the networks of a resolved config with initial weights from `seed`."""
     m, rng = config.model, np.random.default_rng(seed)
-    common = dict(c_dim=spec.dim, resolution=config.data.resolution, width=m.width)
+    common = {"c_dim": spec.dim, "resolution": config.data.resolution, "width": m.width}
     g = dcgan_networks.Generator(rng, z_dim=m.z_dim, image_channels=4, **common)
     d = dcgan_networks.Discriminator(
         rng, image_channels=7 if m.composite else 4, norm=norm, **common
@@ -54,134 +78,130 @@ def make_networks(config: ml_collections.ConfigDict, spec: Spec, seed: int, norm
     return g, d
 
 
-def graphs(config, spec: Spec, norm: str = "batch"):
-    """The static halves of the networks; their initial weights are drawn and dropped."""
-    g, d = nnx.eval_shape(lambda: make_networks(config, spec, 0, norm))
+def graphs(config: Config, spec: Spec, *, norm: str = "batch") -> tuple[Any, Any]:
+    """Returns the static halves of the networks; their initial weights are drawn and dropped."""
+    g, d = nnx.eval_shape(lambda: make_networks(config, spec, 0, norm=norm))
     return nnx.graphdef(g), nnx.graphdef(d)
 
 
-def optimizers(config):
-    """Of G and D."""
+def optimizers(
+    config: Config,
+) -> tuple[optax.GradientTransformation, optax.GradientTransformation]:
+    """Returns the optimisers of G and D."""
     o = config.optim
-    return tuple(step_lib.adam(lr, o.beta1, o.beta2, o.eps) for lr in (o.g_lr, o.d_lr))
+    g, d = (step.adam(lr, beta1=o.beta1, beta2=o.beta2, eps=o.eps) for lr in (o.g_lr, o.d_lr))
+    return g, d
 
 
-def init(config: ml_collections.ConfigDict, spec: Spec, seed: int, norm: str = "batch") -> State:
-    """The state before the first step, on the default device."""
-    g, d = make_networks(config, spec, seed, norm)
-    _, g_params, moments = nnx.split(g, nnx.Param, dcgan_networks.Buffer)
-    g_params, moments, d_params = (nnx.to_pure_dict(s) for s in (g_params, moments, nnx.state(d)))
+def init(config: Config, spec: Spec, seed: int, *, norm: str = "batch") -> State:
+    """Returns the state before the first step, on the default device."""
+    g, d = make_networks(config, spec, seed, norm=norm)
+    _, g_params, batch_stats = nnx.split(g, nnx.Param, dcgan_networks.Buffer)
+    g_params, batch_stats, d_params = (
+        nnx.to_pure_dict(s) for s in (g_params, batch_stats, nnx.state(d))
+    )
     g_opt, d_opt = optimizers(config)
     return State(
-        **gan.counters(config),
+        **gan.initial_scalars(config),
         g=g_params,
         d=d_params,
         g_ema=jax.tree.map(jnp.copy, g_params),
         g_opt=g_opt.init(g_params),
         d_opt=d_opt.init(d_params),
-        moments=moments,
+        batch_stats=batch_stats,
     )
 
 
-def generate(g_def, params, moments, z, c, by: str):
-    """Images and the moments of this batch."""
-    g = nnx.merge(g_def, params, moments)
-    x = g(z, c, by)
+def generate(
+    g_def: Any, params: Any, batch_stats: Any, z: jax.Array, c: jax.Array | None, *, norm_by: str
+) -> tuple[jax.Array, Any]:
+    """Generates images [b h w 4]; returns them and the statistics of this batch.
+
+    Args:
+      g_def: static half of G.
+      params: of G.
+      batch_stats: moving averages.
+      z: f32 [b z].
+      c: condition vectors [b d].
+      norm_by: 'mesh': statistics of the global batch; 'kept': the moving averages.
+    """
+    g = nnx.merge(g_def, params, batch_stats)
+    x = g(z, c, norm_by)
     return x, nnx.to_pure_dict(nnx.state(g, dcgan_networks.Buffer))
 
 
-def make_train_step(config: ml_collections.ConfigDict, spec: Spec, mesh: Mesh):
-    """Returns `train_step(state, batch, step) -> state, metrics` over the global batch of `mesh`."""
+# ---- training --------------------------------------------------------------------------------------
+
+
+def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
+    """Returns the training step over the global batch of `mesh`."""
     g_def, d_def = graphs(config, spec)
     g_opt, d_opt = optimizers(config)
 
     def main(state: State, batch: Batch) -> tuple[State, Metrics]:
         c, real = conditions.told(spec, config, batch), images.to_model(batch["image"])
-        z_keys, real_keys, fake_keys, colour_keys = (
-            step_lib.keys_of(config, state.rollbacks, batch["sample"], i) for i in range(4)
-        )
-        z = step_lib.normal(z_keys, config.model.z_dim)
+        z_keys, real_keys, fake_keys, colour_keys = step.all_sample_keys(config, state, batch, Draw)
+        z, p = step.normal(z_keys, config.model.z_dim), gan.augmentation_probability(state, config)
 
-        def logits(params, x, keys):
-            x = gan.d_input(x, keys, colour_keys, gan.p_of(state, config), config)
-            return nnx.merge(d_def, params)(x, c, "mesh")
+        def logits(d: Any, x: jax.Array, keys: jax.Array) -> jax.Array:
+            return nnx.merge(d_def, d)(gan.d_input(x, keys, colour_keys, p, config), c, "mesh")
 
-        def g_loss(params):
-            fake, moments = generate(g_def, params, state.moments, z, c, "mesh")
-            return losses.g_nonsaturating(logits(state.d, fake, fake_keys)).mean(), (fake, moments)
+        def g_loss(g: Any) -> tuple[jax.Array, tuple[jax.Array, Any]]:
+            fake, stats = generate(g_def, g, state.batch_stats, z, c, norm_by="mesh")
+            return losses.g_nonsaturating(logits(state.d, fake, fake_keys)).mean(), (fake, stats)
 
-        (loss_g, (fake, moments)), grads_g = jax.value_and_grad(g_loss, has_aux=True)(state.g)
+        (loss_g, (fake, stats)), g_grads = jax.value_and_grad(g_loss, has_aux=True)(state.g)
 
-        def d_loss(params):  # a pass each: their batches are normalised apart
-            reals, fakes = logits(params, real, real_keys), logits(params, fake, fake_keys)
+        def d_loss(d: Any) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+            # A pass each: their batches are normalised apart.
+            reals, fakes = logits(d, real, real_keys), logits(d, fake, fake_keys)
             return losses.d_logistic(reals, fakes).mean(), (reals, fakes)
 
-        (loss_d, (reals, fakes)), grads_d = jax.value_and_grad(d_loss, has_aux=True)(state.d)
-        grads_g, grads_d = step_lib.mean((grads_g, grads_d))
-        grads_d = gan.trained_only(grads_d, config)
-        metrics = step_lib.mean(
+        (loss_d, (reals, fakes)), d_grads = jax.value_and_grad(d_loss, has_aux=True)(state.d)
+        g_grads, d_grads = step.mean_over_devices((g_grads, d_grads))
+        metrics = step.mean_over_devices(
             {"loss/g": loss_g, "loss/d": loss_d} | gan.logit_metrics(reals, fakes)
         )
-        g, new_g_opt, g_update = step_lib.apply(state.g, g_opt, state.g_opt, grads_g)
-        d, new_d_opt, d_update = step_lib.apply(state.d, d_opt, state.d_opt, grads_d)
-        seen = step_lib.images_seen(state, config)
+        g = step.apply_gradients(state.g, g_opt, state.g_opt, g_grads)
+        d = step.apply_gradients(state.d, d_opt, state.d_opt, gan.trained_only(d_grads, config))
         new = dataclasses.replace(
             state,
-            step=state.step + 1,
-            g=g,
-            d=d,
-            g_opt=new_g_opt,
-            d_opt=new_d_opt,
-            g_ema=step_lib.ema(state.g_ema, g, seen, config),
-            moments=step_lib.ema(state.moments, moments, seen, config),
+            counters=step.next_step(state.counters),
+            g=g.params,
+            d=d.params,
+            g_opt=g.opt_state,
+            d_opt=d.opt_state,
+            g_ema=step.ema(state.g_ema, g.params, state, config=config),
+            batch_stats=step.ema(state.batch_stats, stats, state, config=config),
             ada_signs=state.ada_signs + metrics["signs/real"],
         )
-        metrics |= {
-            "grad_norm/g": tree_norm(grads_g),
-            "grad_norm/d": tree_norm(grads_d),
-            "update_norm/g": g_update,
-            "update_norm/d": d_update,
-            "learning_rate/g": jnp.float32(config.optim.g_lr),
-            "learning_rate/d": jnp.float32(config.optim.d_lr),
-            "ada/p": state.ada_p,
-        }
-        new = step_lib.keep_if_finite(
-            state,
-            new,
-            metrics["loss/g"],
-            metrics["loss/d"],
-            metrics["grad_norm/g"],
-            metrics["grad_norm/d"],
-        )
-        return gan.move_p(new, config), metrics | step_lib.bad_steps(new)
+        metrics |= g.metrics("g", config.optim.g_lr) | d.metrics("d", config.optim.d_lr)
+        watched = (metrics["loss/g"], metrics["loss/d"], g.gradient_norm, d.gradient_norm)
+        return gan.finish(state, new, metrics, *watched, config=config)
 
-    main = step_lib.compiled(main, mesh)
-
-    def train_step(state: State, batch: Batch, step: int) -> tuple[State, Metrics]:
-        del step
-        return main(state, batch)
-
-    train_step.programs, train_step.runs_per_step = {"main": main}, {"main": 1.0}
-    return train_step
+    return Step({"main": Program(step.compiled(main, mesh))})
 
 
-def make_sample(
-    config: ml_collections.ConfigDict, spec: Spec, norm: str = "batch"
-) -> Callable[..., jax.Array]:
-    """Returns `sample(fields, seeds, condition, truncation, toward)`, jitted; truncation scales z."""
-    g_def, _ = graphs(config, spec, norm)
+# ---- drawing ---------------------------------------------------------------------------------------
 
-    def sample(fields: dict[str, Any], seeds, condition, truncation, toward):
-        z = step_lib.latents(seeds, (config.model.z_dim,), truncation, toward)
+
+def generator(config: Config, spec: Spec, *, norm: str = "batch") -> Generator:
+    """Returns the generator; its latents are z, scaled by the truncation."""
+    g_def, _ = graphs(config, spec, norm=norm)
+    shape = (config.model.z_dim,)
+
+    def latents(seeds: jax.Array, truncation: jax.Array, stream: int = 0) -> Latents:
+        return step.normal_latents(seeds, shape, truncation, stream, kind="z")
+
+    def draw(params: Params, latents: Latents, condition: Condition) -> jax.Array:
         c = conditions.encode(spec, condition)
-        return generate(g_def, fields["g_ema"], fields["moments"], z, c, "kept")[0]
+        g, stats = params["g_ema"], params["batch_stats"]
+        return generate(g_def, g, stats, latents.values, c, norm_by="kept")[0]
 
-    return jax.jit(sample)
+    return Generator(("g_ema", "batch_stats"), {"z": shape}, latents, draw)
 
 
-def make_summaries(config: ml_collections.ConfigDict, spec: Spec, norm: str = "batch"):
-    """See `adversarial.make_summaries`."""
-    _, d_def = graphs(config, spec, norm)
-    return gan.make_summaries(
-        config, lambda state, x, c: nnx.merge(d_def, state.d)(x, c, "batch"), spec
-    )
+def summaries(config: Config, spec: Spec, *, norm: str = "batch") -> Summaries:
+    """Returns D on a batch and the batch augmented; see `gan.summaries`."""
+    _, d_def = graphs(config, spec, norm=norm)
+    return gan.summaries(config, spec, lambda state, x, c: nnx.merge(d_def, state.d)(x, c, "batch"))

@@ -1,11 +1,12 @@
-"""Flow matching (2210.02747, 2209.03003): a network learns the straight way from noise to emoji.
+"""Flow matching (2210.02747, 2209.03003): a network learns the straight path from noise to emoji.
 
 At x_t = (1 - t) noise + t image it predicts the velocity image - noise, or the image, from which
-the velocity follows; `sample` goes from t = 0 to 1 in `sample.steps` steps. No discriminator, no
-augmentation.
+the velocity follows. Drawing solves dx/dt = velocity from t = 0 to 1 in `sample.steps` steps. There
+is no discriminator and no augmentation.
 """
 
 import dataclasses
+import enum
 from collections.abc import Callable
 from typing import Any
 
@@ -13,20 +14,40 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 import numpy as np
+import optax
 from flax import nnx
 from jax.sharding import Mesh
 
 from emoji_gan import conditions, images
-from emoji_gan.conditions import Spec
-from emoji_gan.methods import step as step_lib
-from emoji_gan.methods.step import Batch, Metrics, tree_norm
+from emoji_gan.conditions import Condition, Spec
+from emoji_gan.methods import step
+from emoji_gan.methods.base import (
+    Batch,
+    Counters,
+    Generator,
+    Latents,
+    Metrics,
+    Params,
+    Program,
+    Step,
+    Summaries,
+)
+from emoji_gan.methods.step import Config
 from emoji_gan.networks import unet
 from emoji_gan.runtime import rules
 
-_LEAST_LEFT = (
-    0.05  # of the way; the velocity of a predicted image is a quotient (2511.13720, appendix A)
-)
-NETWORKS, SAMPLED = {"v": "velocity"}, ("v_ema",)
+NETWORKS = {"v": "velocity"}
+_MIN_TIME_LEFT = 0.05  # a predicted image's velocity is a quotient (2511.13720, appendix A)
+_MAX_GRADIENT_NORM = 1.0
+
+Velocity = Callable[..., jax.Array]
+
+
+class Draw(enum.IntEnum):
+    """Names the random draws of a step."""
+
+    NOISE = 0
+    TIME = 1
 
 
 @jax.tree_util.register_dataclass
@@ -34,13 +55,10 @@ NETWORKS, SAMPLED = {"v": "velocity"}, ("v_ema",)
 class State:
     """All that training carries from one step to the next."""
 
-    step: jax.Array  # i32
+    counters: Counters
     v: Any  # parameters of the velocity
     v_ema: Any  # moving average of v
-    opt: Any
-    bad_in_a_row: jax.Array  # i32, non-finite steps skipped since the last finite one
-    bad_total: jax.Array  # i32
-    rollbacks: jax.Array  # i32; part of the seed, so that a step run again draws anew
+    opt: Any  # state of the optimiser
 
 
 _RULES = {
@@ -55,14 +73,13 @@ _RULES = {
     "sample.solver": rules.one_of("euler", "heun"),
     "sample.guidance": rules.at_least(0),
 }
-
-# Where the config has it: the first models' lack it, and they predict velocities.
-_PREDICT = {"model.predict": rules.one_of("velocity", "image")}
+# The configs of the first models lack this field; they predict velocities.
+_PREDICT_RULE = {"model.predict": rules.one_of("velocity", "image")}
 
 
 def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
-    """Fills the auto fields, in place."""
-    rules.check(config, _RULES | (_PREDICT if "predict" in config.model else {}))
+    """Fills the auto fields and checks the method's own, in place; raises `UserError`."""
+    rules.check(config, _RULES | (_PREDICT_RULE if "predict" in config.model else {}))
     halvings = len(config.model.multipliers) - 1
     px, patch = config.data.resolution, config.model.patch
     if px % patch or px // patch >> halvings < 2:
@@ -84,7 +101,7 @@ def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
         config.ema.half_life_kimg = config.batch_size * 10 / 32
 
 
-def make_network(config: ml_collections.ConfigDict, spec: Spec, seed: int) -> unet.UNet:
+def make_network(config: Config, spec: Spec, seed: int) -> unet.UNet:
     """Builds the network of a resolved config with initial weights from `seed`."""
     m = config.model
     return unet.UNet(
@@ -97,145 +114,202 @@ def make_network(config: ml_collections.ConfigDict, spec: Spec, seed: int) -> un
     )
 
 
-def _graph(config, spec):
-    return nnx.graphdef(nnx.eval_shape(lambda: make_network(config, spec, 0)))
+def init(config: Config, spec: Spec, seed: int) -> State:
+    """Returns the state before the first step, on the default device."""
+    v = nnx.to_pure_dict(nnx.state(make_network(config, spec, seed)))
+    opt = _optimizer(config, config.optim.lr).init(v)
+    return State(counters=Counters.zeros(), v=v, v_ema=jax.tree.map(jnp.copy, v), opt=opt)
 
 
-def _of_image(config) -> bool:
-    return config.model.get("predict", "velocity") == "image"
+def _optimizer(config: Config, lr: float | jax.Array) -> optax.GradientTransformation:
+    o = config.optim
+    return step.adam(lr, beta1=o.beta1, beta2=o.beta2, eps=o.eps)
 
 
-def make_velocity(config: ml_collections.ConfigDict, spec: Spec) -> Callable[..., jax.Array]:
-    """Returns `velocity(params, x, t, c, dtype)`, f32 `b h w c`: at x of time t `b`, given the condition c.
+# ---- training --------------------------------------------------------------------------------------
 
-    A network whose places are squares has to carry their noise through to predict a velocity; an
-    image lies on few dimensions and needs no such room (2511.13720).
+
+def velocity_function(config: Config, spec: Spec) -> Velocity:
+    """Returns `velocity(params, x, t, c, dtype)`: f32 [b h w 4] at x [b h w 4] and time t [b].
+
+    A network whose positions are squares of pixels has to carry their noise through to predict a
+    velocity; an image lies on few dimensions and needs no such room (2511.13720).
     """
-    graph, of_image = _graph(config, spec), _of_image(config)
+    graph = nnx.graphdef(nnx.eval_shape(lambda: make_network(config, spec, 0)))
+    predicts_image = _predicts_image(config)
 
-    def velocity(params, x, t, c, dtype=jnp.float32):
+    def velocity(
+        params: Any,
+        x: jax.Array,
+        t: jax.Array,
+        c: jax.Array | None,
+        dtype: jnp.dtype = jnp.float32,
+    ) -> jax.Array:
         y = nnx.merge(graph, params)(x, t, c, dtype)
-        return (y - x) / jnp.maximum(1 - t, _LEAST_LEFT)[:, None, None, None] if of_image else y
+        if not predicts_image:
+            return y
+        return (y - x) / jnp.maximum(1 - t, _MIN_TIME_LEFT)[:, None, None, None]
 
     return velocity
 
 
-def init(config: ml_collections.ConfigDict, spec: Spec, seed: int) -> State:
-    """The state before the first step, on the default device."""
-    v = nnx.to_pure_dict(nnx.state(make_network(config, spec, seed)))
-    counts = {
-        k: jnp.zeros((), jnp.int32) for k in ("step", "bad_in_a_row", "bad_total", "rollbacks")
-    }
-    opt = _optimizer(config).init(v)
-    return State(v=v, v_ema=jax.tree.map(jnp.copy, v), opt=opt, **counts)
+def _predicts_image(config: Config) -> bool:
+    return config.model.get("predict", "velocity") == "image"
 
 
-def _optimizer(config):
-    o = config.optim
-    return step_lib.adam(1.0, o.beta1, o.beta2, o.eps)  # scaled by the warm-up afterwards
-
-
-def make_train_step(config: ml_collections.ConfigDict, spec: Spec, mesh: Mesh):
-    """Returns `train_step(state, batch, step) -> state, metrics` over the global batch of `mesh`."""
-    dtype, optimizer = jnp.dtype(config.dtype), _optimizer(config)
-    velocity = make_velocity(config, spec)
-
-    def main(state: State, batch: Batch) -> tuple[State, Metrics]:
-        noise_keys, t_keys = (
-            step_lib.keys_of(config, state.rollbacks, batch["sample"], i) for i in range(2)
-        )
-        real = images.to_model(batch["image"])
-        c = conditions.told(spec, config, batch)
-
-        def loss(params):
-            return velocity_loss(velocity, params, real, c, noise_keys, t_keys, dtype).mean()
-
-        value, grads = step_lib.mean(jax.value_and_grad(loss)(state.v))
-        seen, norm = step_lib.images_seen(state, config), tree_norm(grads)
-        grads = jax.tree.map(lambda g: g / jnp.maximum(1.0, norm), grads)  # long ones are cut to 1
-        rate = config.optim.lr * jnp.minimum(
-            1.0, (seen + 1.0) / max(1.0, 1000.0 * config.optim.warmup_kimg)
-        )
-        unit, opt, _ = step_lib.apply(
-            jax.tree.map(jnp.zeros_like, state.v), optimizer, state.opt, grads
-        )
-        v = jax.tree.map(lambda p, u: p + rate * u, state.v, unit)
-        new = dataclasses.replace(
-            state,
-            step=state.step + 1,
-            v=v,
-            opt=opt,
-            v_ema=step_lib.ema(state.v_ema, v, seen, config),
-        )
-        new = step_lib.keep_if_finite(state, new, value, norm)
-        return new, {
-            "loss/v": value,
-            "grad_norm/v": norm,
-            "learning_rate/v": rate,
-        } | step_lib.bad_steps(new)
-
-    main = step_lib.compiled(main, mesh)
-
-    def train_step(state: State, batch: Batch, step: int) -> tuple[State, Metrics]:
-        del step
-        return main(state, batch)
-
-    train_step.programs, train_step.runs_per_step = {"main": main}, {"main": 1.0}
-    return train_step
-
-
-def velocity_loss(velocity, params, real, c, noise_keys, t_keys, dtype) -> jax.Array:
-    """Mean square `b` of what `velocity` at a random place of the way is off (2210.02747, equation 23)."""
-    noise = step_lib.normal(noise_keys, *real.shape[1:])
-    t = jax.nn.sigmoid(step_lib.normal(t_keys))  # more often midway (2403.03206, section 3.1)
-    share = t[:, None, None, None]
-    v = velocity(params, (1 - share) * noise + share * real, t, c, dtype)
+def velocity_loss(
+    velocity: Velocity,
+    params: Any,
+    real: jax.Array,
+    c: jax.Array | None,
+    *,
+    noise_keys: jax.Array,
+    t_keys: jax.Array,
+    dtype: jnp.dtype,
+) -> jax.Array:
+    """Computes the mean squared error [b] of the velocity at a random time (2210.02747, eq. 23)."""
+    noise = step.normal(noise_keys, *real.shape[1:])
+    t = jax.nn.sigmoid(step.normal(t_keys))  # more often midway (2403.03206, section 3.1)
+    t_image = t[:, None, None, None]
+    v = velocity(params, (1 - t_image) * noise + t_image * real, t, c, dtype)
     return jnp.mean(jnp.square(v - (real - noise)), (1, 2, 3))
 
 
-def make_sample(config: ml_collections.ConfigDict, spec: Spec) -> Callable[..., jax.Array]:
-    """Returns `sample(fields, seeds, condition, truncation, toward)`, jitted; truncation scales the noise."""
-    at, res, count = make_velocity(config, spec), config.data.resolution, config.sample.steps
-    guidance, of_image = config.sample.guidance, _of_image(config)
+def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
+    """Returns the training step over the global batch of `mesh`."""
+    velocity = velocity_function(config, spec)
+    clip = optax.clip_by_global_norm(_MAX_GRADIENT_NORM)  # without a state
 
-    def sample(fields: dict[str, Any], seeds, condition, truncation, toward):
+    def main(state: State, batch: Batch) -> tuple[State, Metrics]:
+        c, real = conditions.told(spec, config, batch), images.to_model(batch["image"])
+        noise_keys, t_keys = step.all_sample_keys(config, state, batch, Draw)
+
+        def loss(v: Any) -> jax.Array:
+            return velocity_loss(
+                velocity,
+                v,
+                real,
+                c,
+                noise_keys=noise_keys,
+                t_keys=t_keys,
+                dtype=jnp.dtype(config.dtype),
+            ).mean()
+
+        value, grads = step.mean_over_devices(jax.value_and_grad(loss)(state.v))
+        norm = step.tree_norm(grads)
+        grads, _ = clip.update(grads, optax.EmptyState())
+        lr = _warmed_up(config, step.images_seen(state, config))
+        v = step.apply_gradients(state.v, _optimizer(config, lr), state.opt, grads)
+        new = State(
+            counters=step.next_step(state.counters),
+            v=v.params,
+            v_ema=step.ema(state.v_ema, v.params, state, config=config),
+            opt=v.opt_state,
+        )
+        new = step.guarded(state, new, value, norm)
+        metrics = {"loss/v": value, "grad_norm/v": norm, "learning_rate/v": lr}
+        return new, metrics | step.bad_step_metrics(new.counters)
+
+    return Step({"main": Program(step.compiled(main, mesh))})
+
+
+def _warmed_up(config: Config, images_seen: jax.Array) -> jax.Array:
+    """Returns the learning rate, which rises linearly over the first `optim.warmup_kimg`."""
+    images = max(1.0, 1000.0 * config.optim.warmup_kimg)
+    return config.optim.lr * jnp.minimum(1.0, (images_seen + 1.0) / images)
+
+
+# ---- drawing ---------------------------------------------------------------------------------------
+
+
+def generator(config: Config, spec: Spec) -> Generator:
+    """Returns the generator; its latents are noise of the image's shape."""
+    velocity = velocity_function(config, spec)
+    shape = (config.data.resolution, config.data.resolution, 4)
+
+    def latents(seeds: jax.Array, truncation: jax.Array, stream: int = 0) -> Latents:
+        return step.normal_latents(seeds, shape, truncation, stream, kind="noise")
+
+    def draw(params: Params, latents: Latents, condition: Condition) -> jax.Array:
         c = conditions.encode(spec, condition)
+        guided = guided_velocity(velocity, params["v_ema"], c, config.sample.guidance)
+        return solve(guided, latents.values, config)
 
-        def velocity(x, t):
-            t = jnp.full(len(x), t, jnp.float32)
-            given = at(fields["v_ema"], x, t, c)
-            if guidance == 1:
-                return given
-            without = at(fields["v_ema"], x, t, jnp.zeros_like(c))
-            return without + guidance * (given - without)
-
-        def euler(x, i):
-            t = i.astype(jnp.float32) / count
-            v = velocity(x, t)
-            if config.sample.solver == "heun":  # the mean of both ends' (2206.00364, algorithm 1)
-                mean = lambda v: 0.5 * (v + velocity(x + v / count, t + 1.0 / count))  # noqa: E731
-                # A predicted image has no velocity at the very end: the last step is Euler's, as
-                # there.
-                v = jax.lax.cond(i < count - 1, mean, lambda v: v, v) if of_image else mean(v)
-            return x + v / count, None
-
-        x = step_lib.latents(seeds, (res, res, 4), truncation, toward)
-        return jax.lax.scan(euler, x, jnp.arange(count))[0]
-
-    return jax.jit(sample)
+    return Generator(("v_ema",), {"noise": shape}, latents, draw)
 
 
-def make_summaries(config: ml_collections.ConfigDict, spec: Spec):
-    """The loss of held-out emoji: above that of training ones, these are being memorised."""
-    velocity = make_velocity(config, spec)
+def guided_velocity(
+    velocity: Velocity, params: Any, c: jax.Array | None, guidance: float
+) -> Callable[[jax.Array, jax.Array], jax.Array]:
+    """Returns `v(x, t)` at x [b h w 4] and a scalar time, guided by the condition (2207.12598).
+
+    Args:
+      velocity: as `velocity_function` returns it.
+      params: of the network.
+      c: condition vectors [b d].
+      guidance: 1: none; above: follows the condition more strictly.
+    """
+
+    def v(x: jax.Array, t: jax.Array) -> jax.Array:
+        t = jnp.full(len(x), t, jnp.float32)
+        conditional = velocity(params, x, t, c)
+        if guidance == 1:
+            return conditional
+        unconditional = velocity(params, x, t, jnp.zeros_like(c))
+        return unconditional + guidance * (conditional - unconditional)
+
+    return v
+
+
+def solve(
+    velocity: Callable[[jax.Array, jax.Array], jax.Array], x: jax.Array, config: Config
+) -> jax.Array:
+    """Follows the velocity from t = 0 to 1: f32 [b h w 4].
+
+    Args:
+      velocity: (x, t) -> [b h w 4], t a scalar.
+      x: at t = 0.
+      config: resolved; `sample.steps` and `sample.solver`: euler, or heun, the mean of the
+        velocities at both ends of a step (2206.00364, algorithm 1).
+    """
+    count = config.sample.steps
+    heun, predicts_image = config.sample.solver == "heun", _predicts_image(config)
+
+    def one_step(x: jax.Array, i: jax.Array) -> tuple[jax.Array, None]:
+        t = i.astype(jnp.float32) / count
+        v = velocity(x, t)
+
+        def both_ends(v: jax.Array) -> jax.Array:
+            return 0.5 * (v + velocity(x + v / count, t + 1.0 / count))
+
+        if heun and predicts_image:
+            # A predicted image has no velocity at t = 1: the last step is Euler's, as there.
+            v = jax.lax.cond(i < count - 1, both_ends, lambda v: v, v)
+        elif heun:
+            v = both_ends(v)
+        return x + v / count, None
+
+    return jax.lax.scan(one_step, x, jnp.arange(count))[0]
+
+
+def summaries(config: Config, spec: Spec) -> Summaries:
+    """Returns the loss of held-out emoji: above that of training ones, these are memorised."""
+    velocity = velocity_function(config, spec)
 
     @jax.jit
-    def summaries(state: State, batch: Batch):
-        keys = [step_lib.keys_of(config, jnp.int32(0), batch["sample"], i) for i in range(2)]
-        c = conditions.encode(spec, batch["condition"])
+    def of_batch(state: State, batch: Batch) -> dict[str, dict[str, jax.Array]]:
+        counters = dataclasses.replace(state.counters, rollbacks=jnp.int32(0))  # the same each time
+        fixed = dataclasses.replace(state, counters=counters)
+        noise_keys, t_keys = step.all_sample_keys(config, fixed, batch, Draw)
         loss = velocity_loss(
-            velocity, state.v_ema, images.to_model(batch["image"]), c, *keys, jnp.float32
+            velocity,
+            state.v_ema,
+            images.to_model(batch["image"]),
+            conditions.encode(spec, batch["condition"]),
+            noise_keys=noise_keys,
+            t_keys=t_keys,
+            dtype=jnp.float32,
         )
         return {"scalars": {"loss/validation": loss.mean()}, "images": {}}
 
-    return summaries
+    return of_batch

@@ -1,4 +1,4 @@
-"""What the steps of adversarial methods share: their state, D's input, the controller of augmentation."""
+"""What adversarial methods share: their state, D's input, the tail of a step, the control of p."""
 
 import dataclasses
 from collections.abc import Callable
@@ -6,49 +6,65 @@ from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
-import ml_collections
 
 from emoji_gan import augment, conditions, images
 from emoji_gan.conditions import Spec
-from emoji_gan.methods.step import Batch, Metrics
+from emoji_gan.methods.base import Batch, Counters, Metrics, Summaries
+from emoji_gan.methods.step import Config, bad_step_metrics, guarded
 
-State = TypeVar("State")  # with the fields of `Base`
 NETWORKS = {"g": "generator", "d": "discriminator"}
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class Base:
-    """What the loop reads and the functions here move, in the state of every adversarial method."""
+class GanState:
+    """What every adversarial method carries from one step to the next."""
 
-    step: jax.Array  # i32
+    counters: Counters
     g: Any  # parameters of the generator
     d: Any  # parameters of the discriminator
     g_ema: Any  # moving average of g
-    g_opt: Any
+    g_opt: Any  # state of the generator's optimiser
     d_opt: Any
-    ada_p: jax.Array  # augmentation probability
-    ada_signs: jax.Array  # sum of mean sign D(real) since p last moved
-    bad_in_a_row: jax.Array  # i32, non-finite steps skipped since the last finite one
-    bad_total: jax.Array  # i32
-    rollbacks: jax.Array  # i32; part of the seed, so that a step run again draws anew
+    ada_p: jax.Array  # f32, augmentation probability
+    ada_signs: jax.Array  # f32, sum of mean sign D(real) since p was last updated
 
 
-def counters(config: ml_collections.ConfigDict) -> dict[str, jax.Array]:
-    """The scalars of `Base` before the first step, each its own buffer: they are donated together."""
-    counts = {
-        k: jnp.zeros((), jnp.int32) for k in ("step", "bad_in_a_row", "bad_total", "rollbacks")
+State = TypeVar("State", bound=GanState)
+
+
+def initial_scalars(config: Config) -> dict[str, Any]:
+    """Returns the fields of `GanState` before the first step that are no network's."""
+    return {
+        "counters": Counters.zeros(),
+        "ada_p": jnp.zeros(()) + config.augment.p_init,
+        "ada_signs": jnp.zeros(()),
     }
-    return counts | {"ada_p": jnp.zeros(()) + config.augment.p_init, "ada_signs": jnp.zeros(())}
+
+
+# ---- the discriminator's input -----------------------------------------------------------------------
+
+
+def augmentation_probability(state: GanState, config: Config) -> jax.Array | None:
+    """Returns p for `d_input`; None where no controller ever raises it above 0."""
+    return state.ada_p if config.augment.target or config.augment.p_init else None
 
 
 def d_input(
-    x: jax.Array, keys: jax.Array, colour_keys: jax.Array, p: jax.Array | None, config
+    x: jax.Array, keys: jax.Array, colour_keys: jax.Array, p: jax.Array | None, config: Config
 ) -> jax.Array:
-    """What D sees of `b h w 4`.
+    """Returns what D sees of images.
 
-    Augmented with probability p (None: 0 for good, and no code for it), and with `model.composite`
-    followed by its composite over a random colour: `b h w 7`.
+    Args:
+      x: f32 [b h w 4], premultiplied.
+      keys: [b], of the augmentation.
+      colour_keys: [b], of the background.
+      p: probability of each augmentation; None is 0 for good and compiles no code for it.
+      config: resolved.
+
+    Returns:
+      f32 [b h w 4], augmented; with `model.composite` followed by its composite over a random
+      colour, [b h w 7].
     """
     if p is not None:
         x = augment.augment(x, keys, p, config.augment)
@@ -58,7 +74,7 @@ def d_input(
     return jnp.concatenate([x, images.composite(x, colour)], -1)
 
 
-def trained_only(grads: Any, config) -> Any:
+def trained_only(grads: Any, config: Config) -> Any:
     """D's gradients, 0 in its `optim.freeze_d` maps nearest to the image (2002.10964)."""
     if not config.optim.freeze_d:
         return grads
@@ -84,35 +100,43 @@ def trained_only(grads: Any, config) -> Any:
     )
 
 
-def p_of(state: Any, config) -> jax.Array | None:
-    """The augmentation probability for `d_input` where feedback moves it."""
-    return state.ada_p if config.augment.target or config.augment.p_init else None
+# ---- the tail of a step ------------------------------------------------------------------------------
 
 
-def count_once(new: State, old: State) -> State:
-    """A second program of a step ends no row of bad steps, and a step that is bad twice counts once."""
-    counted = old.bad_in_a_row > 0
-    return dataclasses.replace(
-        new,
-        bad_in_a_row=jnp.where(counted, old.bad_in_a_row, new.bad_in_a_row),
-        bad_total=jnp.where(counted, old.bad_total, new.bad_total),
-    )
+def finish(
+    old: State, new: State, metrics: Metrics, *watched: jax.Array, config: Config | None
+) -> tuple[State, Metrics]:
+    """Ends the first program of a step: guards it, updates p, adds the curves of both.
+
+    Args:
+      old: state before the step.
+      new: after it.
+      metrics: of the step.
+      *watched: f32 scalars, which must be finite or the step is skipped.
+      config: resolved; None where p follows a schedule and has no controller.
+    """
+    new = guarded(old, new, *watched)
+    if config is not None:
+        new = update_ada_p(new, config)
+    return new, metrics | {"ada/p": new.ada_p} | bad_step_metrics(new.counters)
 
 
-def move_p(state: State, config) -> State:
+def update_ada_p(state: State, config: Config) -> State:
     """Adjusts the augmentation probability every `augment.every` steps (2006.06676, section 3)."""
     a = config.augment
     if not a.target:
         return state
     p = augment.update_p(state.ada_p, state.ada_signs / a.every, config.batch_size * a.every, a)
-    due = state.step % a.every == 0
+    due = state.counters.step % a.every == 0
     return dataclasses.replace(
-        state, ada_p=jnp.where(due, p, state.ada_p), ada_signs=jnp.where(due, 0.0, state.ada_signs)
+        state,
+        ada_p=jnp.where(due, p, state.ada_p),
+        ada_signs=jnp.where(due, 0.0, state.ada_signs),
     )
 
 
 def logit_metrics(real: jax.Array, fake: jax.Array) -> Metrics:
-    """What D says of its batch, `b` each."""
+    """Names what D says of real and generated images, logits [b] each."""
     return {
         "logits/real": real.mean(),
         "logits/fake": fake.mean(),
@@ -121,24 +145,26 @@ def logit_metrics(real: jax.Array, fake: jax.Array) -> Metrics:
     }
 
 
-def make_summaries(
-    config,
-    logits_of: Callable[[Any, jax.Array, jax.Array | None], jax.Array],
+# ---- showing -----------------------------------------------------------------------------------------
+
+
+def summaries(
+    config: Config,
     spec: Spec,
-    p_of: Callable[[Any, Any], jax.Array | None] = p_of,
-):
-    """Returns `summaries(state, batch)`: scalars, D's signs on a held-out batch, and images, it augmented.
+    logits: Callable[[Any, jax.Array, jax.Array | None], jax.Array],
+    p_of: Callable[[Any, Config], jax.Array | None] = augmentation_probability,
+) -> Summaries:
+    """Returns the summaries of an adversarial method: D on a batch, and the batch augmented.
 
     Args:
       config: resolved.
-      logits_of: (state, D's input `b h w c`, classes) to logits `b`.
       spec: of the conditions.
-      p_of: (state, config) to the augmentation probability; None: never augmented, and no such
-        picture.
+      logits: (state, D's input [b h w c], condition vectors) -> [b].
+      p_of: (state, config) -> augmentation probability; None: never augmented, no such picture.
     """
 
     @jax.jit
-    def summaries(state, batch: Batch):
+    def of_batch(state: Any, batch: Batch) -> dict[str, dict[str, jax.Array]]:
         c = conditions.encode(spec, batch["condition"])
         keys = jax.vmap(lambda i: jax.random.fold_in(jax.random.key(config.seed), i))(
             batch["sample"]
@@ -146,8 +172,8 @@ def make_summaries(
         x, shown = images.to_model(batch["image"]), {}
         if (p := p_of(state, config)) is not None:
             shown["augmented"] = x = augment.augment(x, keys, p, config.augment)
-        logits = logits_of(state, d_input(x, keys, keys, None, config), c)
-        scalars = {"signs/validation": jnp.sign(logits).mean(), "logits/validation": logits.mean()}
+        value = logits(state, d_input(x, keys, keys, None, config), c)
+        scalars = {"signs/validation": jnp.sign(value).mean(), "logits/validation": value.mean()}
         return {"scalars": scalars, "images": shown}
 
-    return summaries
+    return of_batch

@@ -1,11 +1,7 @@
-"""R3GAN (2501.05441): the relativistic loss with R1 and R2 penalties, on plain residual networks.
-
-Schedules go along a cosine over `schedule.kimg`, the burn-in: learning rate, beta2, gamma, the
-average's half-life and the augmentation probability, each from its first value to its last.
-"""
+"""R3GAN (2501.05441): the relativistic loss with R1 and R2 penalties, on plain residual networks."""
 
 import dataclasses
-from collections.abc import Callable
+import enum
 from typing import Any
 
 import jax
@@ -16,15 +12,39 @@ from flax import nnx
 from jax.sharding import Mesh
 
 from emoji_gan import conditions, images, losses
-from emoji_gan.conditions import Spec
-from emoji_gan.methods import gan
-from emoji_gan.methods import step as step_lib
-from emoji_gan.methods.step import Batch, Metrics, tree_norm
+from emoji_gan.conditions import Condition, Spec
+from emoji_gan.methods import gan, step
+from emoji_gan.methods.base import (
+    Batch,
+    Generator,
+    Latents,
+    Metrics,
+    Params,
+    Program,
+    Step,
+    Summaries,
+    every,
+)
+from emoji_gan.methods.step import Config
 from emoji_gan.networks import r3gan_networks
 from emoji_gan.runtime import rules
 
-NETWORKS, SAMPLED = gan.NETWORKS, ("g_ema",)
-State = gan.Base
+NETWORKS = gan.NETWORKS
+State = gan.GanState
+_SCHEDULED = ("lr", "beta2", "gamma", "ema_kimg", "p")
+
+
+class Draw(enum.IntEnum):
+    """Names the random draws of a step."""
+
+    G_Z = 0
+    D_Z = 1
+    REAL_AUGMENT = 2
+    BACKGROUND = 3
+    G_FAKE_AUGMENT = 4
+    D_FAKE_AUGMENT = 5
+    G_REAL_AUGMENT = 6
+
 
 _PAIR = (
     (lambda v: isinstance(v, tuple | list) and len(v) == 2 and all(x >= 0 for x in v)),
@@ -37,17 +57,18 @@ _RULES = {
     },
     "loss.penalty_every": rules.at_least(1),
     "schedule.kimg": rules.POSITIVE,
-    **{f"schedule.{name}": _PAIR for name in ("lr", "beta2", "gamma", "ema_kimg", "p")},
+    **{f"schedule.{name}": _PAIR for name in _SCHEDULED},
 }
 
 
 def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
-    """Fills the auto fields, in place."""
+    """Fills the auto fields and checks the method's own, in place; raises `UserError`."""
     rules.check(config, _RULES)
     m = config.model
     if m.width * m.expansion % m.groups:
         raise rules.UserError(
-            f"model.groups={m.groups} does not divide the {m.width * m.expansion} channels inside a block"
+            f"model.groups={m.groups} does not divide the {m.width * m.expansion} channels inside "
+            "a block"
         )
     if config.batch_size is None:
         config.batch_size = -(-64 // num_devices) * num_devices
@@ -55,32 +76,34 @@ def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
     config.ema.half_life_kimg = float(config.schedule.ema_kimg[1])
 
 
-def make_networks(config: ml_collections.ConfigDict, spec: Spec, seed: int):
-    """Builds generator and discriminator of a resolved config with initial weights from `seed`."""
+def make_networks(
+    config: Config, spec: Spec, seed: int
+) -> tuple[r3gan_networks.Generator, r3gan_networks.Discriminator]:
+    """Builds the networks of a resolved config with initial weights from `seed`."""
     m, rng = config.model, np.random.default_rng(seed)
     stages = config.data.resolution.bit_length() - 2  # 4 px to the resolution
-    common = dict(
-        c_dim=spec.dim,
-        widths=[m.width] * stages,
-        groups=[m.groups] * stages,
-        count=m.blocks,
-        expansion=m.expansion,
-    )
+    common = {
+        "c_dim": spec.dim,
+        "widths": [m.width] * stages,
+        "groups": [m.groups] * stages,
+        "count": m.blocks,
+        "expansion": m.expansion,
+    }
     g = r3gan_networks.Generator(rng, z_dim=m.z_dim, image_channels=4, **common)
     d = r3gan_networks.Discriminator(rng, image_channels=7 if m.composite else 4, **common)
     return g, d
 
 
-def _graphs(config, spec):
+def _graphs(config: Config, spec: Spec) -> tuple[Any, Any]:
     g, d = nnx.eval_shape(lambda: make_networks(config, spec, 0))
     return nnx.graphdef(g), nnx.graphdef(d)
 
 
-def init(config: ml_collections.ConfigDict, spec: Spec, seed: int) -> State:
-    """The state before the first step, on the default device."""
+def init(config: Config, spec: Spec, seed: int) -> State:
+    """Returns the state before the first step, on the default device."""
     g, d = (nnx.to_pure_dict(nnx.state(x)) for x in make_networks(config, spec, seed))
     return State(
-        **gan.counters(config),
+        **gan.initial_scalars(config),
         g=g,
         d=d,
         g_ema=jax.tree.map(jnp.copy, g),
@@ -89,153 +112,178 @@ def init(config: ml_collections.ConfigDict, spec: Spec, seed: int) -> State:
     )
 
 
-def schedules(config: ml_collections.ConfigDict, images_seen: jax.Array) -> dict[str, jax.Array]:
-    """lr, beta2, gamma, ema_kimg and p after so many images, along a cosine from first to last value."""
-    share = jnp.clip(images_seen / (config.schedule.kimg * 1000.0), 0.0, 1.0)
-    start = 0.5 * (1.0 + jnp.cos(jnp.pi * share))
-    pairs = {name: config.schedule[name] for name in ("lr", "beta2", "gamma", "ema_kimg", "p")}
+# ---- training --------------------------------------------------------------------------------------
+
+
+def schedules(config: Config, images_seen: jax.Array) -> dict[str, jax.Array]:
+    """Returns lr, beta2, gamma, ema_kimg and p, along a cosine from first to last value.
+
+    Args:
+      config: resolved; `schedule.kimg` is how long they move.
+      images_seen: f32 scalar, real images shown so far.
+    """
+    progress = jnp.clip(images_seen / (config.schedule.kimg * 1000.0), 0.0, 1.0)
+    start = 0.5 * (1.0 + jnp.cos(jnp.pi * progress))
+    pairs = {name: config.schedule[name] for name in _SCHEDULED}
     return {name: last + start * (first - last) for name, (first, last) in pairs.items()}
 
 
-def _rms_step(params, squares, grads, lr, beta2, step):
-    """Adam with beta1 = 0 and a beta2 that moves: new parameters, squares, the update's norm (1412.6980)."""
-    squares = jax.tree.map(lambda s, g: step_lib.lerp(jnp.square(g), s, beta2), squares, grads)
-    correction = 1.0 - beta2 ** (step.astype(jnp.float32) + 1.0)
-    updates = jax.tree.map(lambda g, s: -lr * g / (jnp.sqrt(s / correction) + 1e-8), grads, squares)
-    return jax.tree.map(jnp.add, params, updates), squares, tree_norm(updates)
+def _adam_without_momentum(
+    params: Any, squares: Any, grads: Any, now: dict[str, jax.Array], state: State
+) -> step.Update:
+    """Applies Adam with beta1 = 0 and a beta2 that moves (1412.6980).
 
-
-def make_train_step(config: ml_collections.ConfigDict, spec: Spec, mesh: Mesh):
-    """Returns `train_step(state, batch, step) -> state, metrics` over the global batch of `mesh`.
-
-    The penalties run every `loss.penalty_every` steps, then so many times as strong.
+    Not optax's: its bias correction counts its own steps, and a beta2 that moves would be raised
+    to the power of those that were not skipped; runs of older commits would go on differently.
     """
+    beta2 = now["beta2"]
+    squares = jax.tree.map(lambda s, g: step.lerp(jnp.square(g), s, beta2), squares, grads)
+    correction = 1.0 - beta2 ** (state.counters.step.astype(jnp.float32) + 1.0)
+    updates = jax.tree.map(
+        lambda g, s: -now["lr"] * g / (jnp.sqrt(s / correction) + 1e-8), grads, squares
+    )
+    params = jax.tree.map(jnp.add, params, updates)
+    return step.Update(params, squares, step.tree_norm(grads), step.tree_norm(updates))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Pass:
+    """One pass of D over several batches of images, on the rows of one device."""
+
+    config: Config
+    d_def: Any
+    c: jax.Array | None  # condition vectors [b d]
+    colour_keys: jax.Array  # [b]
+    p: jax.Array | None  # augmentation probability
+
+    def __call__(
+        self,
+        d: Any,
+        batches: list[tuple[jax.Array, jax.Array]],
+        dtype: jnp.dtype,
+        *,
+        penalty: bool = False,
+    ) -> list[jax.Array]:
+        """Computes D's logits [b] of each batch of (images, keys), then their squared slopes [b]."""
+        x, keys = (jnp.concatenate(v) for v in zip(*batches, strict=True))
+        n = len(batches)
+        colours, c = (
+            v if v is None else jnp.concatenate([v] * n) for v in (self.colour_keys, self.c)
+        )
+
+        def logits(x: jax.Array) -> jax.Array:
+            seen = gan.d_input(x, keys, colours, self.p, self.config)
+            return nnx.merge(self.d_def, d)(seen, c, dtype)
+
+        parts = losses.logits_and_r1(logits, x) if penalty else (logits(x),)
+        return [half for part in parts for half in jnp.split(part, n)]
+
+
+def _train(
+    config: Config, spec: Spec, graphs: tuple[Any, Any], state: State, batch: Batch, penalised: bool
+) -> tuple[State, Metrics]:
+    """Runs one step, with the penalties or without, on the rows of one device."""
+    g_def, d_def = graphs
     dtype = jnp.dtype(config.dtype)
-    g_def, d_def = _graphs(config, spec)
-    every = config.loss.penalty_every
+    now = schedules(config, step.images_seen(state, config))
+    state = dataclasses.replace(state, ada_p=now["p"])
+    c, real = conditions.told(spec, config, batch), images.to_model(batch["image"])
+    g_keys, d_keys, real_keys, colour_keys, g_aug, d_aug, g_real_keys = step.all_sample_keys(
+        config, state, batch, Draw
+    )
+    p = now["p"] if any(config.schedule.p) else None
+    logits = _Pass(config, d_def, c, colour_keys, p)
 
-    def step_of(penalised: bool) -> Callable:
-        def main(state: State, batch: Batch) -> tuple[State, Metrics]:
-            now = schedules(config, step_lib.images_seen(state, config))
-            state = dataclasses.replace(state, ada_p=now["p"])
-            c, real = conditions.told(spec, config, batch), images.to_model(batch["image"])
-            g_keys, d_keys, real_keys, colour_keys, g_aug, d_aug, g_real_keys = (
-                step_lib.keys_of(config, state.rollbacks, batch["sample"], i) for i in range(7)
-            )
+    def generate(g: Any, keys: jax.Array) -> jax.Array:
+        return nnx.merge(g_def, g)(step.normal(keys, config.model.z_dim), c, dtype)
 
-            def generate(params, keys):
-                return nnx.merge(g_def, params)(step_lib.normal(keys, config.model.z_dim), c, dtype)
+    def g_loss(g: Any) -> jax.Array:
+        (fakes,) = logits(state.d, [(generate(g, g_keys), g_aug)], dtype)
+        (reals,) = logits(state.d, [(real, g_real_keys)], dtype)  # pairs with the fakes
+        return losses.g_relativistic(reals, fakes).mean()
 
-            def logits(params, images_and_keys, dtype=dtype, penalty=False):
-                """D's logits `b` of each batch, of one pass over them all; with their squared slopes `b`."""
-                x, keys = (jnp.concatenate(v) for v in zip(*images_and_keys, strict=True))
-                n = len(images_and_keys)
-                colours, classes = (
-                    v if v is None else jnp.concatenate([v] * n) for v in (colour_keys, c)
-                )
-                p = now["p"] if any(config.schedule.p) else None
+    loss_g, g_grads = jax.value_and_grad(g_loss)(state.g)
+    fake = generate(state.g, d_keys)
 
-                def of(x):
-                    shown = gan.d_input(x, keys, colours, p, config)
-                    return nnx.merge(d_def, params)(shown, classes, dtype)
+    def d_loss(d: Any) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+        both = [(real, real_keys), (fake, d_aug)]
+        if not penalised:
+            reals, fakes = logits(d, both, dtype)
+            loss = losses.d_relativistic(reals, fakes).mean()
+            return loss, (loss, reals, fakes, jnp.zeros(()), jnp.zeros(()))
+        # In float32: squares of gradients.
+        reals, fakes, r1, r2 = logits(d, both, jnp.dtype(jnp.float32), penalty=True)
+        loss, r1, r2 = losses.d_relativistic(reals, fakes).mean(), r1.mean(), r2.mean()
+        weight = config.loss.penalty_every * now["gamma"] / 2
+        return loss + weight * (r1 + r2), (loss, reals, fakes, r1, r2)
 
-                parts = losses.logits_and_r1(of, x) if penalty else (of(x),)
-                return [half for part in parts for half in jnp.split(part, n)]
-
-            def g_loss(g_params):
-                (fakes,) = logits(state.d, [(generate(g_params, g_keys), g_aug)])
-                (reals,) = logits(state.d, [(real, g_real_keys)])  # pairs with the fakes
-                return losses.g_relativistic(reals, fakes).mean()
-
-            loss_g, grads_g = jax.value_and_grad(g_loss)(state.g)
-            fake = generate(state.g, d_keys)
-
-            def d_loss(d_params):
-                both = [(real, real_keys), (fake, d_aug)]
-                if not penalised:
-                    reals, fakes = logits(d_params, both)
-                    loss = losses.d_relativistic(reals, fakes).mean()
-                    return loss, (loss, reals, fakes, jnp.zeros(()), jnp.zeros(()))
-                # In float32: squares of gradients.
-                reals, fakes, r1, r2 = logits(d_params, both, jnp.float32, penalty=True)
-                loss, r1, r2 = losses.d_relativistic(reals, fakes).mean(), r1.mean(), r2.mean()
-                return loss + every * now["gamma"] / 2 * (r1 + r2), (loss, reals, fakes, r1, r2)
-
-            (_, (loss_d, reals, fakes, r1, r2)), grads_d = jax.value_and_grad(d_loss, has_aux=True)(
-                state.d
-            )
-            grads_g, grads_d = step_lib.mean((grads_g, grads_d))
-            grads_d = gan.trained_only(grads_d, config)
-            metrics = {"loss/g": loss_g, "loss/d": loss_d} | gan.logit_metrics(reals, fakes)
-            if penalised:
-                metrics |= {"r1/penalty": r1, "r2/penalty": r2}
-            metrics = step_lib.mean(metrics)
-            g, g_opt, g_update = _rms_step(
-                state.g, state.g_opt, grads_g, now["lr"], now["beta2"], state.step
-            )
-            d, d_opt, d_update = _rms_step(
-                state.d, state.d_opt, grads_d, now["lr"], now["beta2"], state.step
-            )
-            seen = step_lib.images_seen(state, config)
-            new = dataclasses.replace(
-                state,
-                step=state.step + 1,
-                g=g,
-                d=d,
-                g_opt=g_opt,
-                d_opt=d_opt,
-                g_ema=step_lib.ema(state.g_ema, g, seen, config, now["ema_kimg"]),
-            )
-            metrics |= {
-                "grad_norm/g": tree_norm(grads_g),
-                "grad_norm/d": tree_norm(grads_d),
-                "update_norm/g": g_update,
-                "update_norm/d": d_update,
-                "learning_rate/g": now["lr"],
-                "learning_rate/d": now["lr"],
-                "ada/p": now["p"],
-                "schedule/gamma": now["gamma"],
-                "schedule/beta2": now["beta2"],
-            }
-            new = step_lib.keep_if_finite(
-                state,
-                new,
-                loss_g,
-                metrics["loss/d"],
-                metrics["grad_norm/g"],
-                metrics["grad_norm/d"],
-            )
-            return new, metrics | step_lib.bad_steps(new)
-
-        return step_lib.compiled(main, mesh)
-
-    programs = {"penalised": step_of(True)} | ({"main": step_of(False)} if every > 1 else {})
-
-    def train_step(state: State, batch: Batch, step: int) -> tuple[State, Metrics]:
-        return programs["penalised" if step % every == 0 else "main"](state, batch)
-
-    train_step.programs = programs
-    train_step.runs_per_step = {"penalised": 1 / every, "main": 1 - 1 / every}
-    return train_step
+    (_, (loss_d, reals, fakes, r1, r2)), d_grads = jax.value_and_grad(d_loss, has_aux=True)(state.d)
+    g_grads, d_grads = step.mean_over_devices((g_grads, d_grads))
+    metrics = {"loss/g": loss_g, "loss/d": loss_d} | gan.logit_metrics(reals, fakes)
+    metrics |= {"r1/penalty": r1, "r2/penalty": r2} if penalised else {}
+    metrics = step.mean_over_devices(metrics)
+    d_grads = gan.trained_only(d_grads, config)
+    g = _adam_without_momentum(state.g, state.g_opt, g_grads, now, state)
+    d = _adam_without_momentum(state.d, state.d_opt, d_grads, now, state)
+    new = dataclasses.replace(
+        state,
+        counters=step.next_step(state.counters),
+        g=g.params,
+        d=d.params,
+        g_opt=g.opt_state,
+        d_opt=d.opt_state,
+        g_ema=step.ema(state.g_ema, g.params, state, config=config, half_life_kimg=now["ema_kimg"]),
+    )
+    metrics |= g.metrics("g", now["lr"]) | d.metrics("d", now["lr"])
+    metrics |= {"schedule/gamma": now["gamma"], "schedule/beta2": now["beta2"]}
+    watched = (metrics["loss/g"], metrics["loss/d"], g.gradient_norm, d.gradient_norm)
+    return gan.finish(state, new, metrics, *watched, config=None)
 
 
-def make_sample(config: ml_collections.ConfigDict, spec: Spec) -> Callable[..., jax.Array]:
-    """Returns `sample(fields, seeds, condition, truncation, toward)`, jitted; truncation scales z."""
+def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
+    """Returns the training step over the global batch of `mesh`.
+
+    The penalties run every `loss.penalty_every` steps, then that many times as strong.
+    """
+    graphs, interval = _graphs(config, spec), config.loss.penalty_every
+
+    def penalised(state: State, batch: Batch) -> tuple[State, Metrics]:
+        return _train(config, spec, graphs, state, batch, True)
+
+    def main(state: State, batch: Batch) -> tuple[State, Metrics]:
+        return _train(config, spec, graphs, state, batch, False)
+
+    programs = {"penalised": every(step.compiled(penalised, mesh), interval)}
+    if interval > 1:
+        others = Program(step.compiled(main, mesh), lambda i: i % interval != 0, 1 - 1 / interval)
+        programs["main"] = others
+    return Step(programs)
+
+
+# ---- drawing ---------------------------------------------------------------------------------------
+
+
+def generator(config: Config, spec: Spec) -> Generator:
+    """Returns the generator; its latents are z, scaled by the truncation."""
     g_def, _ = _graphs(config, spec)
+    shape = (config.model.z_dim,)
 
-    def sample(fields: dict[str, Any], seeds, condition, truncation, toward):
-        z = step_lib.latents(seeds, (config.model.z_dim,), truncation, toward)
-        return nnx.merge(g_def, fields["g_ema"])(z, conditions.encode(spec, condition))
+    def latents(seeds: jax.Array, truncation: jax.Array, stream: int = 0) -> Latents:
+        return step.normal_latents(seeds, shape, truncation, stream, kind="z")
 
-    return jax.jit(sample)
+    def draw(params: Params, latents: Latents, condition: Condition) -> jax.Array:
+        c = conditions.encode(spec, condition)
+        return nnx.merge(g_def, params["g_ema"])(latents.values, c)
+
+    return Generator(("g_ema",), {"z": shape}, latents, draw)
 
 
-def make_summaries(config: ml_collections.ConfigDict, spec: Spec):
-    """See `adversarial.make_summaries`."""
+def summaries(config: Config, spec: Spec) -> Summaries:
+    """Returns D on a batch and the batch augmented; see `gan.summaries`."""
     _, d_def = _graphs(config, spec)
-    return gan.make_summaries(
+    return gan.summaries(
         config,
-        lambda state, x, c: nnx.merge(d_def, state.d)(x, c),
         spec,
+        lambda state, x, c: nnx.merge(d_def, state.d)(x, c),
         lambda state, config: state.ada_p,  # the schedule leads it
     )

@@ -1,43 +1,86 @@
 """StyleGAN2-ADA (1912.04958, 2006.06676) for premultiplied RGBA.
 
-The state is a pytree of arrays and every step a pure function of it, the batch and the seed: what
-is random in a step derives from (seed, rollbacks, sample number, purpose), never from a device or a
-position in a batch. Each step runs under `jax.shard_map` on its device's rows with one mean over
-the mesh, so that the fast convolutions of `ops` see local arrays; the program is the same on one
-CPU and on a pod.
+Each program of a step runs under `jax.shard_map` on its device's rows with one mean over the mesh,
+so that the fast convolutions of `ops` see local arrays; it is the same on one CPU and on a pod.
 """
 
 import dataclasses
-import functools
+import enum
 import math
-from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import ml_collections
 import numpy as np
+import optax
 from flax import nnx
 from jax.sharding import Mesh
 
 from emoji_gan import conditions, images, losses
-from emoji_gan.conditions import Spec
-from emoji_gan.methods import gan
-from emoji_gan.methods import step as step_lib
-from emoji_gan.methods.step import Batch, Metrics, lerp, tree_norm
+from emoji_gan.conditions import Condition, Spec
+from emoji_gan.methods import gan, step
+from emoji_gan.methods.base import (
+    Batch,
+    Generator,
+    Latents,
+    Metrics,
+    Params,
+    Program,
+    Step,
+    Summaries,
+    every,
+)
+from emoji_gan.methods.step import Config, lerp
 from emoji_gan.networks import stylegan2_networks
 from emoji_gan.runtime import rules
 
-NETWORKS, SAMPLED = gan.NETWORKS, ("g_ema", "buffers")
+NETWORKS = gan.NETWORKS
+
+
+class Draw(enum.IntEnum):
+    """Names the random draws of the adversarial program."""
+
+    G_LATENT = 0
+    D_LATENT = 1
+    REAL_AUGMENT = 2
+    BACKGROUND = 3
+    G_NOISE = 4
+    D_NOISE = 5
+    G_AUGMENT = 6
+    D_AUGMENT = 7
+
+
+class PathLengthDraw(enum.IntEnum):
+    """Names the random draws of path-length regularisation."""
+
+    LATENT = 8
+    NOISE = 9
+    DIRECTION = 10
+
+
+class R1Draw(enum.IntEnum):
+    """Names the random draws of the R1 penalty."""
+
+    REAL_AUGMENT = 11
+    BACKGROUND = 12
+
+
+class LatentDraw(enum.IntEnum):
+    """Names what is drawn from the key of one latent."""
+
+    Z = 0
+    MIXED_Z = 1
+    CROSSOVER = 2
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class State(gan.Base):
+class State(gan.GanState):
     """All that training carries from one step to the next."""
 
     buffers: Any  # of the generator: w_avg and constant noise
-    pl_mean: jax.Array  # running mean of path lengths
+    pl_mean: jax.Array  # f32, running mean of path lengths
 
 
 _RULES = {
@@ -61,17 +104,16 @@ _RULES = {
 
 
 def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
-    """Fills the auto fields, in place, as stylegan2-ada's `auto` preset does (2006.06676, appendix C).
+    """Fills the auto fields, in place, as stylegan2-ada's `auto` preset does (2006.06676, app. C).
 
-    With a batch of at least 32 and the mini-batch statistics' group taken from the config.
+    The batch is at least 32, and the group of minibatch statistics is taken from the config. Raises
+    `UserError` for a field that cannot work.
     """
     rules.check(config, _RULES, frozenset(("model.channel_base", "loss.r1_gamma")))
-    resolution, shrink = (
-        config.data.resolution,
-        config.loss.pl_batch_shrink if config.loss.pl_weight else 0,
-    )
+    resolution = config.data.resolution
+    shrink = config.loss.pl_batch_shrink if config.loss.pl_weight else 0
     if config.batch_size is None:
-        # Each device computes its own minibatch statistics and its own share of the path-length
+        # Each device computes its own minibatch statistics and its own part of the path-length
         # batch.
         unit = num_devices * math.lcm(max(config.model.mbstd_group, 1), shrink or 1)
         config.batch_size = math.ceil(max(min(4096 // resolution, 64), 32) / unit) * unit
@@ -89,12 +131,17 @@ def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
         config.ema.half_life_kimg = config.batch_size * 10 / 32
 
 
-def make_networks(config: ml_collections.ConfigDict, spec: Spec, seed: int):
-    """Builds generator and discriminator of a resolved config with initial weights from `seed`."""
-    m, res = config.model, config.data.resolution
-    common = dict(
-        c_dim=spec.dim, resolution=res, channel_base=m.channel_base, channel_max=m.channel_max
-    )
+def make_networks(
+    config: Config, spec: Spec, seed: int
+) -> tuple[stylegan2_networks.Generator, stylegan2_networks.Discriminator]:
+    """Builds the networks of a resolved config with initial weights from `seed`."""
+    m = config.model
+    common = {
+        "c_dim": spec.dim,
+        "resolution": config.data.resolution,
+        "channel_base": m.channel_base,
+        "channel_max": m.channel_max,
+    }
     rng = np.random.default_rng(seed)
     g = stylegan2_networks.Generator(
         rng,
@@ -115,39 +162,35 @@ def make_networks(config: ml_collections.ConfigDict, spec: Spec, seed: int):
     return g, d
 
 
-def _graphs(config, spec):
-    """The static halves of the networks; their initial weights are drawn and dropped."""
+def _graphs(config: Config, spec: Spec) -> tuple[Any, Any]:
+    """Returns the static halves of the networks; their initial weights are drawn and dropped."""
     g, d = nnx.eval_shape(lambda: make_networks(config, spec, 0))
     return nnx.graphdef(g), nnx.graphdef(d)
 
 
-def _adam(config, lr, every):
-    """Adam corrected for a regulariser that runs every so many steps (1912.04958, appendix B)."""
-    o, c = config.optim, every / (every + 1) if every else 1.0
-    return step_lib.adam(lr * c, o.beta1**c, o.beta2**c, o.eps)
+def _lazy_adam(config: Config, lr: float, interval: int) -> optax.GradientTransformation:
+    """Returns Adam corrected for a regulariser run every `interval` steps (1912.04958, app. B)."""
+    o, c = config.optim, interval / (interval + 1) if interval else 1.0
+    return step.adam(lr * c, beta1=o.beta1**c, beta2=o.beta2**c, eps=o.eps)
 
 
-def _optimizers(config):
-    g_every = config.loss.pl_every if config.loss.pl_weight else 0
-    d_every = config.loss.r1_every if config.loss.r1_gamma else 0
-    return _adam(config, config.optim.g_lr, g_every), _adam(config, config.optim.d_lr, d_every)
+def _optimizers(
+    config: Config,
+) -> tuple[optax.GradientTransformation, optax.GradientTransformation]:
+    g_interval = config.loss.pl_every if config.loss.pl_weight else 0
+    d_interval = config.loss.r1_every if config.loss.r1_gamma else 0
+    g, d = config.optim.g_lr, config.optim.d_lr
+    return _lazy_adam(config, g, g_interval), _lazy_adam(config, d, d_interval)
 
 
-def init(config: ml_collections.ConfigDict, spec: Spec, seed: int) -> State:
-    """Returns the state before the first step, on the default device; `jax.eval_shape` of it gives shapes.
-
-    Args:
-      config: resolved.
-      spec: of the conditions.
-      seed: of the initial weights.
-    """
+def init(config: Config, spec: Spec, seed: int) -> State:
+    """Returns the state before the first step, on the default device."""
     g, d = make_networks(config, spec, seed)
     _, g_params, buffers = nnx.split(g, nnx.Param, stylegan2_networks.Buffer)
     g_params, d_params, buffers = (nnx.to_pure_dict(s) for s in (g_params, nnx.state(d), buffers))
     g_opt, d_opt = _optimizers(config)
-
     return State(
-        **gan.counters(config),
+        **gan.initial_scalars(config),
         g=g_params,
         d=d_params,
         buffers=buffers,
@@ -158,216 +201,218 @@ def init(config: ml_collections.ConfigDict, spec: Spec, seed: int) -> State:
     )
 
 
-def make_train_step(config: ml_collections.ConfigDict, spec: Spec, mesh: Mesh):
-    """Returns `train_step(state, batch, step) -> state, metrics` over the global batch of `mesh`.
+# ---- training --------------------------------------------------------------------------------------
 
-    `step` is the host's count, equal to `state.step`: it decides which lazy regularisers run. The
-    state is donated. Metrics are f32 scalars; those of a regulariser are there on its steps only.
-    """
-    dtype = jnp.dtype(config.dtype)
-    g_def, d_def = _graphs(config, spec)
-    g_opt, d_opt = _optimizers(config)
 
-    def keys_of(state, batch, purpose: int):
-        return step_lib.keys_of(config, state.rollbacks, batch["sample"], purpose)
+@dataclasses.dataclass(frozen=True)
+class _Training:
+    """What the programs of a step share: the static halves of the networks, and the optimisers."""
 
-    def told(batch):
-        return conditions.told(spec, config, batch)
+    config: Config
+    spec: Spec
+    g_def: Any
+    d_def: Any
+    g_opt: optax.GradientTransformation
+    d_opt: optax.GradientTransformation
 
-    def latents(g, keys, c):
-        """ws `b num_ws w_dim` with style mixing (1812.04948, section 3.1), and w `b w_dim`."""
-        z_keys, mix_keys, cut_keys = (
-            jax.vmap(jax.random.fold_in, (0, None))(keys, i) for i in range(3)
+    @property
+    def dtype(self) -> jnp.dtype:
+        """Returns the dtype of activations."""
+        return jnp.dtype(self.config.dtype)
+
+    def keys(self, state: State, batch: Batch, draws: type[enum.IntEnum]) -> tuple[jax.Array, ...]:
+        """Returns the keys [b] of each draw."""
+        return tuple(step.all_sample_keys(self.config, state, batch, draws))
+
+    def condition(self, batch: Batch) -> jax.Array | None:
+        """Returns the condition vectors [b d], some of them dropped."""
+        return conditions.told(self.spec, self.config, batch)
+
+    def mixed_latents(
+        self, g: stylegan2_networks.Generator, keys: jax.Array, c: jax.Array | None
+    ) -> tuple[jax.Array, jax.Array]:
+        """Draws ws [b num_ws w_dim] with style mixing (1812.04948, section 3.1), and w [b w_dim]."""
+        config = self.config
+        z_keys, mixed_keys, crossover_keys = (
+            jax.vmap(jax.random.fold_in, (0, None))(keys, int(draw)) for draw in LatentDraw
         )
-        normal = jax.vmap(lambda k: jax.random.normal(k, (config.model.z_dim,)))
-        w = g.mapping(normal(z_keys), c)
+        w = g.mapping(step.normal(z_keys, config.model.z_dim), c)
         ws = g.broadcast(w)
         if not config.loss.style_mixing:
             return ws, w
 
-        def cut(key):  # the first layer of the second latent; num_ws: no mixing
+        def crossover(key: jax.Array) -> jax.Array:
+            """Draws the first layer of the second latent; num_ws: it has none."""
             u, i = jax.random.uniform(key), jax.random.randint(key, (), 1, ws.shape[1])
             return jnp.where(u < config.loss.style_mixing, i, ws.shape[1])
 
-        second = g.broadcast(g.mapping(normal(mix_keys), c))
-        first = jnp.arange(ws.shape[1])[None] < jax.vmap(cut)(cut_keys)[:, None]
-        return jnp.where(first[..., None], ws, second), w
+        second = g.broadcast(g.mapping(step.normal(mixed_keys, config.model.z_dim), c))
+        is_first = jnp.arange(ws.shape[1])[None] < jax.vmap(crossover)(crossover_keys)[:, None]
+        return jnp.where(is_first[..., None], ws, second), w
 
-    # ---- the adversarial step
-    # ----------------------------------------------------------------------------
-
-    def main(state: State, batch: Batch) -> tuple[State, Metrics]:
-        c, real = told(batch), images.to_model(batch["image"])
-        g_keys, d_keys, real_keys, colour_keys, g_noise, d_noise, g_aug, d_aug = (
-            keys_of(state, batch, i) for i in range(8)
+    def adversarial(self, state: State, batch: Batch) -> tuple[State, Metrics]:
+        """Trains G and D by the non-saturating logistic loss."""
+        config, dtype = self.config, self.dtype
+        c, real = self.condition(batch), images.to_model(batch["image"])
+        g_keys, d_keys, real_keys, colour_keys, g_noise, d_noise, g_aug, d_aug = self.keys(
+            state, batch, Draw
         )
-        p = gan.p_of(state, config)
+        p = gan.augmentation_probability(state, config)
 
-        def g_loss(g_params):
-            g = nnx.merge(g_def, g_params, state.buffers)
-            ws, w = latents(g, g_keys, c)
+        def g_loss(g_params: Any) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+            g = nnx.merge(self.g_def, g_params, state.buffers)
+            ws, w = self.mixed_latents(g, g_keys, c)
             fake = g.synthesis(ws, g_noise, dtype)
             fake = gan.d_input(fake, g_aug, colour_keys, p, config)
-            logits = nnx.merge(d_def, state.d)(fake, c, dtype)
+            logits = nnx.merge(self.d_def, state.d)(fake, c, dtype)
             return losses.g_nonsaturating(logits).mean(), (w.mean(0), logits)
 
-        (loss_g, (w_mean, g_logits)), grads_g = jax.value_and_grad(g_loss, has_aux=True)(state.g)
+        (loss_g, (w_mean, g_logits)), g_grads = jax.value_and_grad(g_loss, has_aux=True)(state.g)
 
-        g = nnx.merge(g_def, state.g, state.buffers)
-        fake = g.synthesis(latents(g, d_keys, c)[0], d_noise, dtype)
+        g = nnx.merge(self.g_def, state.g, state.buffers)
+        fake = g.synthesis(self.mixed_latents(g, d_keys, c)[0], d_noise, dtype)
         fake = gan.d_input(fake, d_aug, colour_keys, p, config)
-        shown = gan.d_input(real, real_keys, colour_keys, p, config)
+        real = gan.d_input(real, real_keys, colour_keys, p, config)
 
-        def d_loss(d_params):
-            d = nnx.merge(d_def, d_params)
+        def d_loss(d_params: Any) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
             # One pass over both: their minibatch-stddev groups are runs of samples and do not mix.
             both = None if c is None else jnp.concatenate([c, c])
-            fakes, reals = jnp.split(d(jnp.concatenate([fake, shown]), both, dtype), 2)
+            logits = nnx.merge(self.d_def, d_params)(jnp.concatenate([fake, real]), both, dtype)
+            fakes, reals = jnp.split(logits, 2)
             return losses.d_logistic(reals, fakes).mean(), (reals, fakes)
 
-        (loss_d, (reals, fakes)), grads_d = jax.value_and_grad(d_loss, has_aux=True)(state.d)
-        grads_g, grads_d, w_mean = step_lib.mean((grads_g, grads_d, w_mean))
-        grads_d = gan.trained_only(grads_d, config)
-        metrics = step_lib.mean(
-            {
-                "loss/g": loss_g,
-                "loss/d": loss_d,
-                **gan.logit_metrics(reals, fakes),
-                "signs/fake_in_g_step": jnp.sign(g_logits).mean(),
-            }
-        )
+        (loss_d, (reals, fakes)), d_grads = jax.value_and_grad(d_loss, has_aux=True)(state.d)
+        g_grads, d_grads, w_mean = step.mean_over_devices((g_grads, d_grads, w_mean))
+        metrics = {"loss/g": loss_g, "loss/d": loss_d} | gan.logit_metrics(reals, fakes)
+        metrics["signs/fake_in_g_step"] = jnp.sign(g_logits).mean()
+        return self._updated(state, (g_grads, d_grads), w_mean, step.mean_over_devices(metrics))
 
-        new_g, new_g_opt, g_update = step_lib.apply(state.g, g_opt, state.g_opt, grads_g)
-        new_d, new_d_opt, d_update = step_lib.apply(state.d, d_opt, state.d_opt, grads_d)
+    def _updated(
+        self, state: State, grads: tuple[Any, Any], w_mean: jax.Array, metrics: Metrics
+    ) -> tuple[State, Metrics]:
+        config = self.config
+        g = step.apply_gradients(state.g, self.g_opt, state.g_opt, grads[0])
+        d_grads = gan.trained_only(grads[1], config)
+        d = step.apply_gradients(state.d, self.d_opt, state.d_opt, d_grads)
+        w_avg = lerp(w_mean, state.buffers["w_avg"], config.ema.w_decay)
         new = dataclasses.replace(
             state,
-            step=state.step + 1,
-            g=new_g,
-            d=new_d,
-            g_opt=new_g_opt,
-            d_opt=new_d_opt,
-            g_ema=step_lib.ema(state.g_ema, new_g, step_lib.images_seen(state, config), config),
-            buffers=state.buffers
-            | {"w_avg": lerp(w_mean, state.buffers["w_avg"], config.ema.w_decay)},
+            counters=step.next_step(state.counters),
+            g=g.params,
+            d=d.params,
+            g_opt=g.opt_state,
+            d_opt=d.opt_state,
+            g_ema=step.ema(state.g_ema, g.params, state, config=config),
+            buffers=state.buffers | {"w_avg": w_avg},
             ada_signs=state.ada_signs + metrics["signs/real"],
         )
-        metrics |= {
-            "grad_norm/g": tree_norm(grads_g),
-            "grad_norm/d": tree_norm(grads_d),
-            "update_norm/g": g_update,
-            "update_norm/d": d_update,
-        }
-        new = step_lib.keep_if_finite(
-            state, new, loss_g, loss_d, metrics["grad_norm/g"], metrics["grad_norm/d"]
-        )
-        new = gan.move_p(new, config)
-        metrics |= {"learning_rate/g": jnp.float32(config.optim.g_lr)}
-        metrics |= {"learning_rate/d": jnp.float32(config.optim.d_lr), "ada/p": new.ada_p}
-        return new, metrics | step_lib.bad_steps(new)
+        metrics |= g.metrics("g", config.optim.g_lr) | d.metrics("d", config.optim.d_lr)
+        watched = (metrics["loss/g"], metrics["loss/d"], g.gradient_norm, d.gradient_norm)
+        return gan.finish(state, new, metrics, *watched, config=config)
 
-    # ---- lazy regularisers (1912.04958, section 3.1), in float32
-    # -------------------------------------------
+    # Lazy regularisers (1912.04958, section 3.1), in float32.
 
-    def path_length(state: State, batch: Batch) -> tuple[State, Metrics]:
+    def path_length(self, state: State, batch: Batch) -> tuple[State, Metrics]:
+        """Regularises G's path lengths towards their mean (1912.04958, section 3.2)."""
+        config, res = self.config, self.config.data.resolution
         batch = jax.tree.map(lambda x: x[:: config.loss.pl_batch_shrink], batch)
-        c = told(batch)
-        keys, noise_keys, y_keys = (keys_of(state, batch, i) for i in (8, 9, 10))
-        res = config.data.resolution
-        y = jax.vmap(lambda k: jax.random.normal(k, (res, res, 4)))(y_keys) / res
+        c = self.condition(batch)
+        keys, noise_keys, y_keys = self.keys(state, batch, PathLengthDraw)
+        y = step.normal(y_keys, res, res, 4) / res
 
-        def loss(g_params):
-            g = nnx.merge(g_def, g_params, state.buffers)
-            ws, _ = latents(g, keys, c)
+        def loss(g_params: Any) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+            g = nnx.merge(self.g_def, g_params, state.buffers)
+            ws, _ = self.mixed_latents(g, keys, c)
             lengths = losses.path_lengths(lambda ws: g.synthesis(ws, noise_keys), ws, y)
-            pl_mean = lerp(step_lib.mean(lengths.mean()), state.pl_mean, 1 - config.loss.pl_decay)
+            mean = step.mean_over_devices(lengths.mean())
+            pl_mean = lerp(mean, state.pl_mean, 1 - config.loss.pl_decay)
             penalty = jnp.square(lengths - pl_mean).mean()
             return penalty * config.loss.pl_weight * config.loss.pl_every, (pl_mean, penalty)
 
-        grads, (pl_mean, penalty) = step_lib.mean(jax.grad(loss, has_aux=True)(state.g))
-        g, opt, _ = step_lib.apply(state.g, g_opt, state.g_opt, grads)
-        norm = tree_norm(grads)
-        new = dataclasses.replace(state, g=g, g_opt=opt, pl_mean=pl_mean)
-        return gan.count_once(step_lib.keep_if_finite(state, new, penalty, norm), state), {
+        grads, (pl_mean, penalty) = step.mean_over_devices(jax.grad(loss, has_aux=True)(state.g))
+        g = step.apply_gradients(state.g, self.g_opt, state.g_opt, grads)
+        new = dataclasses.replace(state, g=g.params, g_opt=g.opt_state, pl_mean=pl_mean)
+        return step.guarded_again(state, new, penalty, g.gradient_norm), {
             "path_length/mean": pl_mean,
             "path_length/penalty": penalty,
-            "grad_norm/path_length": norm,
+            "grad_norm/path_length": g.gradient_norm,
         }
 
-    def r1(state: State, batch: Batch) -> tuple[State, Metrics]:
-        c, real = told(batch), images.to_model(batch["image"])
-        real_keys, colour_keys = (keys_of(state, batch, i) for i in (11, 12))
+    def r1(self, state: State, batch: Batch) -> tuple[State, Metrics]:
+        """Penalises D's slope at real images (1801.04406, eq. 9)."""
+        config = self.config
+        c, real = self.condition(batch), images.to_model(batch["image"])
+        real_keys, colour_keys = self.keys(state, batch, R1Draw)
+        p = gan.augmentation_probability(state, config)
 
-        def loss(d_params):
-            d = nnx.merge(d_def, d_params)
-            shown = functools.partial(
-                gan.d_input,
-                keys=real_keys,
-                colour_keys=colour_keys,
-                p=gan.p_of(state, config),
-                config=config,
-            )
-            penalty = losses.r1(lambda x: d(shown(x), c), real).mean()
+        def loss(d_params: Any) -> tuple[jax.Array, jax.Array]:
+            d = nnx.merge(self.d_def, d_params)
+
+            def logits(x: jax.Array) -> jax.Array:
+                return d(gan.d_input(x, real_keys, colour_keys, p, config), c)
+
+            penalty = losses.r1(logits, real).mean()
             return penalty * config.loss.r1_gamma / 2 * config.loss.r1_every, penalty
 
-        grads, penalty = step_lib.mean(jax.grad(loss, has_aux=True)(state.d))
+        grads, penalty = step.mean_over_devices(jax.grad(loss, has_aux=True)(state.d))
         grads = gan.trained_only(grads, config)
-        d, opt, _ = step_lib.apply(state.d, d_opt, state.d_opt, grads)
-        norm = tree_norm(grads)
-        new = dataclasses.replace(state, d=d, d_opt=opt)
-        return gan.count_once(step_lib.keep_if_finite(state, new, penalty, norm), state), {
+        d = step.apply_gradients(state.d, self.d_opt, state.d_opt, grads)
+        new = dataclasses.replace(state, d=d.params, d_opt=d.opt_state)
+        return step.guarded_again(state, new, penalty, d.gradient_norm), {
             "r1/penalty": penalty,
-            "grad_norm/r1": norm,
+            "grad_norm/r1": d.gradient_norm,
         }
 
-    main, path_length, r1 = (step_lib.compiled(f, mesh) for f in (main, path_length, r1))
 
-    def train_step(state: State, batch: Batch, step: int) -> tuple[State, Metrics]:
-        state, metrics = main(state, batch)
-        if config.loss.pl_weight and step % config.loss.pl_every == 0:
-            state, more = path_length(state, batch)
-            metrics |= more
-        if config.loss.r1_gamma and step % config.loss.r1_every == 0:
-            state, more = r1(state, batch)
-            metrics |= more
-        return state, metrics
+def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
+    """Returns the training step over the global batch of `mesh`.
 
-    train_step.programs, train_step.runs_per_step = {"main": main}, {"main": 1.0}
+    Metrics of a lazy regulariser are there on its steps only.
+    """
+    training = _Training(config, spec, *_graphs(config, spec), *_optimizers(config))
+    programs = {"main": Program(step.compiled(training.adversarial, mesh))}
     if config.loss.pl_weight:
-        train_step.programs["path_length"] = path_length
-        train_step.runs_per_step["path_length"] = 1 / config.loss.pl_every
+        path_length = step.compiled(training.path_length, mesh)
+        programs["path_length"] = every(path_length, config.loss.pl_every)
     if config.loss.r1_gamma:
-        train_step.programs["r1"] = r1
-        train_step.runs_per_step["r1"] = 1 / config.loss.r1_every
-    return train_step
+        programs["r1"] = every(step.compiled(training.r1, mesh), config.loss.r1_every)
+    return Step(programs)
 
 
-# ---- using a trained state
-# -------------------------------------------------------------------------------
+# ---- drawing ---------------------------------------------------------------------------------------
 
 
-def make_sample(config: ml_collections.ConfigDict, spec: Spec) -> Callable[..., jax.Array]:
-    """Returns `sample(fields, seeds, condition, truncation, toward) -> images`, jitted.
+def generator(config: Config, spec: Spec) -> Generator:
+    """Returns the generator, with z and w as latents; its noise inputs are constant.
 
-    Noise inputs are constant. `toward` leads through W, in which images change evenly (1812.04948).
+    Truncation moves w to the mean (1812.04948, appendix B), so z carries it until it is mapped.
     """
     g_def, _ = _graphs(config, spec)
+    z_shape, w_shape = (config.model.z_dim,), (config.model.w_dim,)
 
-    def sample(fields, seeds, condition, truncation, toward):
-        g = nnx.merge(g_def, fields["g_ema"], fields["buffers"])
-        keys, c = step_lib.seed_keys(seeds), conditions.encode(spec, condition)
+    def network(params: Params) -> stylegan2_networks.Generator:
+        return nnx.merge(g_def, params["g_ema"], params["buffers"])
 
-        def w_of(keys):
-            return g.mapping(step_lib.normal(keys, config.model.z_dim), c)
+    def latents(seeds: jax.Array, truncation: jax.Array, stream: int = 0) -> Latents:
+        return Latents(step.normal(step.seed_keys(seeds, stream), *z_shape), truncation, "z")
 
-        w = w_of(keys)
-        w = w + toward * (w_of(jax.vmap(jax.random.fold_in, (0, None))(keys, 1)) - w)
-        w = lerp(w, g.w_avg[...][None], 1 - truncation)
-        return g.synthesis(g.broadcast(w))
+    def convert(params: Params, latents: Latents, condition: Condition, kind: str) -> Latents:
+        if latents.kind == kind:
+            return latents
+        g = network(params)
+        w = g.mapping(latents.values, conditions.encode(spec, condition))
+        psi = jnp.reshape(latents.truncation, (-1, 1))
+        return Latents(lerp(w, g.w_avg[...][None], 1 - psi), jnp.float32(1), "w")
 
-    return jax.jit(sample)
+    def draw(params: Params, latents: Latents, condition: Condition) -> jax.Array:
+        g = network(params)
+        return g.synthesis(g.broadcast(convert(params, latents, condition, "w").values))
+
+    shapes = {"z": z_shape, "w": w_shape}
+    return Generator(("g_ema", "buffers"), shapes, latents, draw, convert)
 
 
-def make_summaries(config: ml_collections.ConfigDict, spec: Spec):
-    """See `adversarial.make_summaries`."""
+def summaries(config: Config, spec: Spec) -> Summaries:
+    """Returns D on a batch and the batch augmented; see `gan.summaries`."""
     _, d_def = _graphs(config, spec)
-    return gan.make_summaries(config, lambda state, x, c: nnx.merge(d_def, state.d)(x, c), spec)
+    return gan.summaries(config, spec, lambda state, x, c: nnx.merge(d_def, state.d)(x, c))

@@ -1,132 +1,144 @@
-"""WGAN-GP (1704.00028): the Wasserstein distance, its critic held to slopes of 1 between real and generated.
+"""WGAN-GP (1704.00028): the Wasserstein distance, the critic's slope held to 1 by a penalty.
 
-The networks are DCGAN's, the critic without batch normalisation (section 4). A step is one of the
-critic on new images; every `loss.critic_steps`-th also one of G.
+The networks are DCGAN's, the critic without batch normalisation (section 4). Each step trains the
+critic on new images; every `loss.critic_steps`-th also trains G.
 """
 
 import dataclasses
+import enum
 import functools
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import ml_collections
 from flax import nnx
 from jax.sharding import Mesh
 
 from emoji_gan import conditions, images, losses
 from emoji_gan.conditions import Spec
-from emoji_gan.methods import dcgan, gan
-from emoji_gan.methods import step as step_lib
-from emoji_gan.methods.step import Batch, Metrics, tree_norm
+from emoji_gan.methods import dcgan, gan, step
+from emoji_gan.methods.base import Batch, Metrics, Program, Step, every
+from emoji_gan.methods.step import Config
 from emoji_gan.runtime import rules
 
-NETWORKS, SAMPLED, State = dcgan.NETWORKS, dcgan.SAMPLED, dcgan.State
+NETWORKS, State = dcgan.NETWORKS, dcgan.State
 init = functools.partial(dcgan.init, norm="none")
-make_sample = functools.partial(dcgan.make_sample, norm="none")
-make_summaries = functools.partial(dcgan.make_summaries, norm="none")
+generator = functools.partial(dcgan.generator, norm="none")
+summaries = functools.partial(dcgan.summaries, norm="none")
 _RULES = {"loss.critic_steps": rules.at_least(1), "loss.penalty": rules.at_least(0)}
 
 
+class CriticDraw(enum.IntEnum):
+    """Names the random draws of the critic's program."""
+
+    Z = 0
+    AUGMENT = 1
+    BACKGROUND = 2
+    MIX = 3
+
+
+class GeneratorDraw(enum.IntEnum):
+    """Names the random draws of the generator's program."""
+
+    Z = 4
+    AUGMENT = 5
+    BACKGROUND = 6
+
+
 def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
-    """Fills the auto fields, in place."""
+    """Fills the auto fields and checks the method's own, in place; raises `UserError`."""
     rules.check(config, _RULES)
     dcgan.resolve(config, num_devices)
 
 
-def make_train_step(config: ml_collections.ConfigDict, spec: Spec, mesh: Mesh):
-    """Returns `train_step(state, batch, step) -> state, metrics` over the global batch of `mesh`."""
-    g_def, d_def = dcgan.graphs(config, spec, "none")
+def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
+    """Returns the training step over the global batch of `mesh`."""
+    g_def, d_def = dcgan.graphs(config, spec, norm="none")
     g_opt, d_opt = dcgan.optimizers(config)
-    z_dim = config.model.z_dim
+    critic_steps = config.loss.critic_steps
 
-    def logits(params, x, c, keys, colour_keys, state):
-        x = gan.d_input(x, keys, colour_keys, gan.p_of(state, config), config)
-        return nnx.merge(d_def, params)(x, c, "mesh")
+    def logits(
+        d: Any,
+        x: jax.Array,
+        c: jax.Array | None,
+        *,
+        keys: jax.Array,
+        colour_keys: jax.Array,
+        state: State,
+    ) -> jax.Array:
+        p = gan.augmentation_probability(state, config)
+        return nnx.merge(d_def, d)(gan.d_input(x, keys, colour_keys, p, config), c, "mesh")
 
     def critic(state: State, batch: Batch) -> tuple[State, Metrics]:
         c, real = conditions.told(spec, config, batch), images.to_model(batch["image"])
-        z_keys, d_keys, colour_keys, mix_keys = (
-            step_lib.keys_of(config, state.rollbacks, batch["sample"], i) for i in range(4)
+        z_keys, d_keys, colour_keys, mix_keys = step.all_sample_keys(
+            config, state, batch, CriticDraw
         )
-        z = step_lib.normal(z_keys, z_dim)
-        fake, _ = dcgan.generate(g_def, state.g, state.moments, z, c, "mesh")
-        share = jax.vmap(lambda k: jax.random.uniform(k, (1, 1, 1)))(mix_keys)
-        between = share * real + (1 - share) * fake  # algorithm 1, line 6
+        z = step.normal(z_keys, config.model.z_dim)
+        fake, _ = dcgan.generate(g_def, state.g, state.batch_stats, z, c, norm_by="mesh")
+        mix = jax.vmap(lambda k: jax.random.uniform(k, (1, 1, 1)))(mix_keys)
+        between = mix * real + (1 - mix) * fake  # algorithm 1, line 6
 
-        def loss(params):
+        def loss(d: Any) -> tuple[jax.Array, tuple[jax.Array, ...]]:
             # One transformation for the three, or the critic could tell them by it.
-            of = functools.partial(
-                logits, params, c=c, keys=d_keys, colour_keys=colour_keys, state=state
+            score = functools.partial(
+                logits, d, c=c, keys=d_keys, colour_keys=colour_keys, state=state
             )
-            reals, fakes = of(real), of(fake)
+            reals, fakes = score(real), score(fake)
             distance = losses.d_wasserstein(reals, fakes).mean()
-            penalty = losses.one_lipschitz(of, between).mean()
+            penalty = losses.one_lipschitz(score, between).mean()
             return distance + config.loss.penalty * penalty, (distance, penalty, reals, fakes)
 
         (total, (distance, penalty, reals, fakes)), grads = jax.value_and_grad(loss, has_aux=True)(
             state.d
         )
-        grads = gan.trained_only(step_lib.mean(grads), config)
-        metrics = step_lib.mean(
+        grads = gan.trained_only(step.mean_over_devices(grads), config)
+        metrics = step.mean_over_devices(
             {"loss/d": total, "wasserstein/distance": -distance, "wasserstein/penalty": penalty}
             | gan.logit_metrics(reals, fakes)
         )
-        d, opt, update = step_lib.apply(state.d, d_opt, state.d_opt, grads)
+        d = step.apply_gradients(state.d, d_opt, state.d_opt, grads)
         new = dataclasses.replace(
             state,
-            step=state.step + 1,
-            d=d,
-            d_opt=opt,
+            counters=step.next_step(state.counters),
+            d=d.params,
+            d_opt=d.opt_state,
             ada_signs=state.ada_signs + metrics["signs/real"],
         )
-        metrics |= {
-            "grad_norm/d": tree_norm(grads),
-            "update_norm/d": update,
-            "ada/p": state.ada_p,
-            "learning_rate/d": jnp.float32(config.optim.d_lr),
-        }
-        new = step_lib.keep_if_finite(state, new, metrics["loss/d"], metrics["grad_norm/d"])
-        return gan.move_p(new, config), metrics | step_lib.bad_steps(new)
+        metrics |= d.metrics("d", config.optim.d_lr)
+        return gan.finish(state, new, metrics, metrics["loss/d"], d.gradient_norm, config=config)
 
     def generator(state: State, batch: Batch) -> tuple[State, Metrics]:
         c = conditions.told(spec, config, batch)
-        z_keys, d_keys, colour_keys = (
-            step_lib.keys_of(config, state.rollbacks, batch["sample"], i) for i in (4, 5, 6)
+        z_keys, d_keys, colour_keys = step.all_sample_keys(config, state, batch, GeneratorDraw)
+        z = step.normal(z_keys, config.model.z_dim)
+
+        def loss(g: Any) -> tuple[jax.Array, Any]:
+            fake, stats = dcgan.generate(g_def, g, state.batch_stats, z, c, norm_by="mesh")
+            score = logits(state.d, fake, c, keys=d_keys, colour_keys=colour_keys, state=state)
+            return -score.mean(), stats
+
+        (value, stats), grads = step.mean_over_devices(
+            jax.value_and_grad(loss, has_aux=True)(state.g)
         )
-        z = step_lib.normal(z_keys, z_dim)
-
-        def loss(params):
-            fake, moments = dcgan.generate(g_def, params, state.moments, z, c, "mesh")
-            return -logits(state.d, fake, c, d_keys, colour_keys, state).mean(), moments
-
-        (value, moments), grads = step_lib.mean(jax.value_and_grad(loss, has_aux=True)(state.g))
-        g, opt, update = step_lib.apply(state.g, g_opt, state.g_opt, grads)
-        seen, norm = step_lib.images_seen(state, config), tree_norm(grads)
-        every = config.loss.critic_steps
+        g = step.apply_gradients(state.g, g_opt, state.g_opt, grads)
         new = dataclasses.replace(
             state,
-            g=g,
-            g_opt=opt,
-            g_ema=step_lib.ema(state.g_ema, g, seen, config, steps=every),
-            moments=step_lib.ema(state.moments, moments, seen, config, steps=every),
+            g=g.params,
+            g_opt=g.opt_state,
+            g_ema=step.ema(state.g_ema, g.params, state, config=config, steps=critic_steps),
+            batch_stats=step.ema(
+                state.batch_stats, stats, state, config=config, steps=critic_steps
+            ),
         )
-        new = gan.count_once(step_lib.keep_if_finite(state, new, value, norm), state)
-        return new, {
-            "loss/g": value,
-            "grad_norm/g": norm,
-            "update_norm/g": update,
-            "learning_rate/g": jnp.float32(config.optim.g_lr),
+        new = step.guarded_again(state, new, value, g.gradient_norm)
+        return new, {"loss/g": value} | g.metrics("g", config.optim.g_lr)
+
+    return Step(
+        {
+            "critic": Program(step.compiled(critic, mesh)),
+            "generator": every(
+                step.compiled(generator, mesh), critic_steps, offset=critic_steps - 1
+            ),
         }
-
-    critic, generator = step_lib.compiled(critic, mesh), step_lib.compiled(generator, mesh)
-
-    def train_step(state: State, batch: Batch, step: int) -> tuple[State, Metrics]:
-        state, metrics = critic(state, batch)
-        if step % config.loss.critic_steps == config.loss.critic_steps - 1:
-            state, more = generator(state, batch)
-            metrics |= more
-        return state, metrics
-
-    train_step.programs = {"critic": critic, "generator": generator}
-    train_step.runs_per_step = {"critic": 1.0, "generator": 1 / config.loss.critic_steps}
-    return train_step
+    )

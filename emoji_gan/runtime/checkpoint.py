@@ -11,6 +11,7 @@ missing or truncated file; the seal turns all of these into "use the one before"
 """
 
 import contextlib
+import dataclasses
 import errno
 import functools
 import logging as python_logging
@@ -69,6 +70,7 @@ class Checkpointer:
         data_hash: str,
         keep: int,
         allow_config_change: bool = False,
+        renamed: Mapping[str, str] | None = None,
     ):
         """Opens `workdir/checkpoints`, removing what a killed save left there.
 
@@ -78,6 +80,8 @@ class Checkpointer:
           data_hash: of the training set; stored and compared likewise.
           keep: newest sealed steps to keep besides pinned ones, at least 1.
           allow_config_change: only warn where config or data differ.
+          renamed: fields of a state that older commits saved -> what they are called today; a dot
+            leads into a field.
         """
         _silence_orbax()
         self._directory = _checkpoints(workdir)
@@ -85,6 +89,7 @@ class Checkpointer:
         self._data_hash = data_hash
         self._keep = keep
         self._allow_config_change = allow_config_change
+        self._renamed = dict(renamed or {})
         self._thread: threading.Thread | None = None
         self._failure: NotSaved | None = None  # of the last save, on process 0
         self._failures = 0  # in a row
@@ -319,16 +324,34 @@ class Checkpointer:
             if not self._allow_config_change:
                 raise UserError(f"{line}; use another --workdir, or --allow_config_change to go on")
             logging.warning("%s; going on, as --allow_config_change says", line)
-        saved, wanted = _shapes(_read_tree(path)), _shapes(abstract_state)
+        tree = _read_tree(path)
+        saved = {_today(name, self._renamed): s for name, s in _shapes(tree).items()}
+        wanted = _shapes(abstract_state)
         for name in sorted(saved.keys() | wanted.keys()):
             was, now = saved.get(name, "absent"), wanted.get(name, "absent")
             if was != now:  # checked here, as orbax says it in many lines
                 raise UserError(
-                    f"checkpoint {step} in {self._directory} does not fit this model: {name} was {was}, "
-                    f"is {now}; use another --workdir"
+                    f"checkpoint {step} in {self._directory} does not fit this model: {name} was "
+                    f"{was}, is {now}; use another --workdir"
                 )
-        restore_args = ocp.args.Composite(state=ocp.args.StandardRestore(abstract_state))
+        if not self._renamed.keys() & tree.keys():
+            return self._restore_arrays(step, abstract_state)
+        return self._restore_renamed(step, tree, abstract_state)
+
+    def _restore_arrays(self, step: int, item: Any) -> Any:
+        restore_args = ocp.args.Composite(state=ocp.args.StandardRestore(item))
         return self._manager.restore(step, args=restore_args)["state"]
+
+    def _restore_renamed(self, step: int, tree: dict[str, Any], abstract_state: State) -> State:
+        """Restores a state that was saved under older names."""
+        today = dict(zip(_names(abstract_state), jax.tree.leaves(abstract_state), strict=True))
+        names = [_today(name, self._renamed) for name in _names(tree)]
+        item = jax.tree.unflatten(jax.tree.structure(tree), [today[name] for name in names])
+        leaves = jax.tree.leaves(self._restore_arrays(step, item))
+        by_name = dict(zip(names, leaves, strict=True))
+        return jax.tree.unflatten(
+            jax.tree.structure(abstract_state), [by_name[name] for name in today]
+        )
 
     def _differences(self, meta: Mapping[str, Any]) -> str:
         changed = {
@@ -366,25 +389,40 @@ def sealed_steps(workdir: str | os.PathLike) -> list[int]:
     return [step for step in _steps(directory) if (directory / str(step) / seal.NAME).exists()]
 
 
+@dataclasses.dataclass(frozen=True)
+class Stored:
+    """What `load_for_inference` has read of a checkpoint.
+
+    Attributes:
+      config: the resolved config of the run, as a dict.
+      step: training steps done.
+      digest: SHA-256 of the seal, which covers every byte of the step.
+      state: field -> numpy array or nested dict of them; dict keys that are all digits are ints, as
+        in the pure state of an `nnx.List`.
+    """
+
+    config: dict[str, Any]
+    step: int
+    digest: str
+    state: dict[str, Any]
+
+
 def load_for_inference(
     workdir: str | os.PathLike,
-    step: int | None = None,
-    fields: Sequence[str] = ("g_ema", "w_avg", "step"),
-) -> tuple[dict[str, Any], dict[str, Any], str]:
-    """Reads some fields of the state, to sample with, beside a running job or on a copy of its workdir.
+    step: int | None,
+    fields: Sequence[str],
+    *,
+    renamed: Mapping[str, str] | None = None,
+) -> Stored:
+    """Reads some fields of the state, to sample with, beside a running job or from a copy.
 
     Changes nothing on disk and needs neither the lock nor the model.
 
     Args:
       workdir: of the run.
       step: which; None: the newest good one.
-      fields: of the state's dataclass.
-
-    Returns:
-      config: the resolved config of the run, as a dict.
-      state: field -> numpy array or nested dict of them; dict keys that are all digits are ints, as
-        in the pure state of an `nnx.List`.
-      checkpoint_hash: SHA-256 of the seal, which covers every byte of the step.
+      fields: of the state's dataclass, by today's names.
+      renamed: as in `Checkpointer`.
 
     Raises:
       UserError: no good checkpoint, this step is not good, or it lacks a field.
@@ -404,7 +442,9 @@ def load_for_inference(
         )
     path = directory / str(step)
     try:
-        return _read_fields(path, fields)
+        digest = seal.digest(path)
+        state = _read_fields(path, fields, renamed or {}) if fields else {}
+        return Stored(_read_meta(path)["config"], step, digest, state)
     except Exception as e:  # orbax meets a missing file in many ways
         if (path / seal.NAME).exists():
             raise
@@ -447,13 +487,13 @@ def _read_meta(path: pathlib.Path) -> dict[str, Any]:
 
 
 def _read_fields(
-    path: pathlib.Path, fields: Sequence[str]
-) -> tuple[dict[str, Any], dict[str, Any], str]:
-    digest = seal.digest(path)
+    path: pathlib.Path, fields: Sequence[str], renamed: Mapping[str, str]
+) -> dict[str, Any]:
     tree = _read_tree(path)
-    if missing := [name for name in fields if name not in tree]:
-        raise UserError(f"checkpoint {path} has no {missing[0]}, only {', '.join(tree)}")
-    wanted = {name: tree[name] for name in fields}
+    wanted = {name: v for name, v in tree.items() if _today(name, renamed).split(".")[0] in fields}
+    there = {_today(name, renamed).split(".")[0] for name in tree}
+    if missing := [name for name in fields if name not in there]:
+        raise UserError(f"checkpoint {path} has no {missing[0]}, only {', '.join(sorted(there))}")
     with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
         state = reader.restore(
             path / "state",
@@ -465,7 +505,14 @@ def _read_fields(
                 partial_restore=True,
             ),
         )
-    return _read_meta(path)["config"], _int_keys(state), digest
+    today: dict[str, Any] = {}
+    for name, value in _int_keys(state).items():
+        *sections, last = _today(name, renamed).split(".")
+        holder = today
+        for section in sections:
+            holder = holder.setdefault(section, {})
+        holder[last] = value
+    return today
 
 
 def _read_tree(path: pathlib.Path) -> dict[str, Any]:
@@ -474,15 +521,27 @@ def _read_tree(path: pathlib.Path) -> dict[str, Any]:
         return reader.metadata(path / "state").item_metadata.tree
 
 
+def _names(tree: Any) -> list[str]:
+    """Returns 'g.blocks.0.w' for each leaf, the same for a state and for what orbax tells of one."""
+    return [
+        ".".join(str(getattr(k, "name", getattr(k, "key", getattr(k, "idx", "")))) for k in path)
+        for path, _ in jax.tree_util.tree_flatten_with_path(tree)[0]
+    ]
+
+
 def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
-    """'g.blocks.0.w' -> shape, by the same names for a state and for what orbax says of a saved one."""
-    shapes = {}
-    for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
-        names = [str(getattr(k, "name", getattr(k, "key", getattr(k, "idx", "")))) for k in path]
+    shapes = []
+    for leaf in jax.tree.leaves(tree):
         if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             leaf = jax.eval_shape(jax.random.key_data, leaf)  # as it is saved
-        shapes[".".join(names)] = tuple(leaf.shape)
-    return shapes
+        shapes.append(tuple(leaf.shape))
+    return dict(zip(_names(tree), shapes, strict=True))
+
+
+def _today(name: str, renamed: Mapping[str, str]) -> str:
+    """Returns today's name of a leaf: only its first part ever changed."""
+    first, dot, rest = name.partition(".")
+    return renamed.get(first, first) + dot + rest
 
 
 def _free_name(directory: pathlib.Path, stem: str) -> pathlib.Path:

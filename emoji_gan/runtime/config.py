@@ -9,7 +9,6 @@ import importlib.util
 import inspect
 import json
 import pathlib
-import pkgutil
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 from absl import flags
 from ml_collections import config_dict, config_flags
 
-from emoji_gan import conditions, methods
+from emoji_gan import conditions
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import rules
 
@@ -72,34 +71,29 @@ def parse_flags(argv: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS
     return left
 
 
-def resolve(config: config_dict.ConfigDict, num_devices: int) -> config_dict.FrozenConfigDict:
-    """Fills the auto (None) fields and checks every field.
+def checked(config: config_dict.ConfigDict, methods: Sequence[str]) -> config_dict.ConfigDict:
+    """Returns a copy in which every field that all methods share is checked.
 
     Args:
       config: as `load` returns it.
-      num_devices: of the whole job; the batch is split evenly over them.
-
-    Returns:
-      The frozen config, with no None left.
+      methods: names that `config.method` may have.
 
     Raises:
       UserError: a field that cannot work, by name, with what it must be.
     """
     c = config.copy_and_resolve_references()
     c.unlock()
-    rules.check(c, _RULES, _AUTO)
+    rules.check(c, {"method": rules.one_of(*sorted(methods))} | _RULES, _AUTO)
     if c.augment.p_init > c.augment.p_max:
         raise UserError(
             f"augment.p_init={c.augment.p_init} is above augment.p_max={c.augment.p_max}: lower it"
         )
     if c.init_from:
-        c.ema.rampup = (
-            0.0  # the average starts from a trained one, which a short half-life would forget
-        )
+        # The average starts from a trained one, which a short half-life would forget.
+        c.ema.rampup = 0.0
     if c.optim.get("freeze_d") and not c.init_from:
         raise UserError("optim.freeze_d: would freeze initial weights; give --init_from as well")
-    methods.load(c.method).resolve(c, num_devices)
-    return config_dict.FrozenConfigDict(c)
+    return c
 
 
 def flatten(config: Mapping | config_dict.ConfigDict) -> dict[str, Any]:
@@ -233,7 +227,6 @@ _STRENGTHS = (
 
 # Field -> (what holds of a good value, in words). None passes for the auto fields.
 _RULES = {
-    "method": rules.one_of(*sorted(m.name for m in pkgutil.iter_modules(methods.__path__))),
     "seed": ((lambda v: 0 <= v < 2**31), "in [0, 2^31)"),
     "total_kimg": (
         (lambda v: 0 < v < 2**32 / 1000),

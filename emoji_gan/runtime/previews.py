@@ -1,6 +1,7 @@
-"""What a run shows besides its curves: sample grids, reals, these augmented, D on held-out emoji."""
+"""Shows what a run does besides its curves: sample grids, reals, held-out emoji."""
 
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -9,7 +10,7 @@ import ml_collections
 import numpy as np
 from jax.sharding import Mesh
 
-from emoji_gan import conditions, images, methods
+from emoji_gan import conditions, images
 from emoji_gan.runtime import curves
 from emoji_gan.runtime import mesh as mesh_lib
 from input_pipeline import dataset, pipeline
@@ -18,62 +19,74 @@ TRUNCATIONS = (0.7, 1.0)
 _TINY_PX = 64  # smaller images are shown magnified
 
 
-class Pictures:
-    """Draws the same latents, reals and held-out emoji at every call."""
+Batch = dict[str, Any]
+Sample = Callable[..., jax.Array]
+Summaries = Callable[[Any, Batch], dict[str, dict[str, jax.Array]]]
+
+
+class Previews:
+    """Draws the same latents, reals and held-out emoji at every call.
+
+    Args:
+      config: resolved.
+      data: what is trained on.
+      held_out: emoji that are not, or None.
+      root: the workdir.
+      mesh: of the job.
+      sample: (state, seeds, condition, truncation) -> premultiplied images f32 [b h w 4].
+      summaries: (state, batch) -> {'scalars': ..., 'images': ...}.
+    """
 
     def __init__(
         self,
-        config: ml_collections.ConfigDict,
-        spec: conditions.Spec,
+        config: ml_collections.FrozenConfigDict,
+        *,
         data: dataset.EmojiData,
         held_out: dataset.EmojiData | None,
         root: pathlib.Path,
         mesh: Mesh,
+        sample: Sample,
+        summaries: Summaries,
     ):
         self._n, self._root, self._b = config.log.grid, root, config.batch_size
-        method = methods.load(config.method)
-        self._sample = mesh_lib.readable(method.make_sample(config, spec), mesh)
-        self._sampled = method.SAMPLED
-        self._summaries = mesh_lib.readable(method.make_summaries(config, spec), mesh)
+        self._sample = mesh_lib.readable(sample, mesh)
+        self._summaries = mesh_lib.readable(summaries, mesh)
         count = self._n**2
         self._seeds = np.arange(count, dtype=np.uint32)
         rows = np.random.default_rng(0).choice(
             len(data.images), min(count, len(data.images)), replace=False
         )
         self._reals = data.images[np.sort(rows)]
-        # Asked for by what the reals of the grid are, place by place.
+        # Each sample is conditioned on what the real at its position in the grid is.
         self._condition = conditions.of_rows(
             data, np.resize(np.sort(rows), count), np.random.default_rng(1)
         )
+        self._real_batch = self._first_batch(data, mesh)
+        self._held_out = self._first_batch(held_out, mesh) if held_out else None
 
-        def first_batch(
+    def _first_batch(self, emoji: dataset.EmojiData, mesh: Mesh) -> Batch:
+        """Returns a whole batch, emoji repeated if need be: D's statistics are as in training."""
+        batches = pipeline.batches(
             emoji,
-        ):  # whole, repeating emoji if need be: D's statistics are as in training
-            batches = pipeline.batches(
-                emoji,
-                seed=0,
-                batch_size=self._b,
-                process_index=jax.process_index(),
-                process_count=jax.process_count(),
-            )
-            return mesh_lib.global_batch(mesh, next(iter(batches)))
-
-        self._real_batch = first_batch(data)
-        self._held_out = first_batch(held_out) if held_out else None
+            seed=0,
+            batch_size=self._b,
+            process_index=jax.process_index(),
+            process_count=jax.process_count(),
+        )
+        return mesh_lib.global_batch(mesh, next(iter(batches)))
 
     def write_reals(self, writer: curves.Writer, step: int) -> None:
-        """The reals that the grid of samples is to be compared with."""
+        """Writes the reals that the grid of samples is to be compared with."""
         writer.images(step, {"real": self._grid(self._reals)})
         if jax.process_index() == 0:
             with writer.tolerant("the pictures"):
                 images.save_png(self._root / "reals.png", self._grid(self._reals))
 
     def write(self, writer: curves.Writer, step: int, state: Any) -> None:
-        """EMA samples at both truncations, reals augmented if they are, alpha statistics at full variety."""
+        """Writes EMA samples at both truncations, augmented reals, and statistics of their alpha."""
         shown = {}
         for psi in TRUNCATIONS:
-            fields = {f: getattr(state, f) for f in self._sampled}
-            x = self._sample(fields, self._seeds, self._condition, np.float32(psi), np.float32(0))
+            x = self._sample(state, self._seeds, self._condition, np.float32(psi))
             shown[f"samples/psi_{psi:g}"] = self._grid(np.asarray(images.to_uint8(x)))
         for name, more in self._summaries(state, self._real_batch)["images"].items():
             shown[name] = self._grid(np.asarray(images.to_uint8(more))[: self._n**2])
@@ -89,7 +102,7 @@ class Pictures:
                 images.save_png(self._root / "samples.png", picture)
 
     def held_out_scalars(self, state: Any) -> curves.Scalars:
-        """What the method says of held-out emoji: far worse than of training ones, it has memorised these."""
+        """Returns what the method says of held-out emoji; far worse than of training ones: memorised."""
         if self._held_out is None:
             return {}
         found = self._summaries(state, self._held_out)["scalars"]

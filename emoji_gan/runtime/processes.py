@@ -168,6 +168,11 @@ def on_tpu_vm() -> bool:
 # ---------------------------------------------------------------------------
 
 
+def is_first() -> bool:
+    """Returns whether this process writes for the job."""
+    return jax.process_index() == 0
+
+
 def from_first(*answers: int) -> tuple[int, ...]:
     """Process 0's answers, on every process; all of them must ask. Alone, the own ones at no cost."""
     if jax.process_count() == 1:

@@ -13,13 +13,14 @@ import pathlib
 from typing import Any
 
 import jax
+import ml_collections
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
 from emoji_gan import errors, methods
 from emoji_gan.errors import UserError
-from emoji_gan.runtime import checkpoint, workdir
+from emoji_gan.runtime import workdir
 
 _FORMAT = 1  # raise it when what is below changes its meaning
 _KEYS = ("format", "config", "spec", "step", "licence", "checkpoint_sha256", "content_sha256")
@@ -42,9 +43,13 @@ def save(
     Raises:
       UserError: no good checkpoint, a value that float16 cannot hold, an unwritable path.
     """
-    config, state, digest = checkpoint.load_for_inference(from_workdir, step, fields=("step",))
-    fields = methods.load(config["method"]).SAMPLED
-    _, sampled, _ = checkpoint.load_for_inference(from_workdir, int(state["step"]), fields)
+    from emoji_gan.trained import source  # which reads what is written here
+
+    trained = source.open_trained(str(from_workdir), step)
+    generator = methods.load(trained.config["method"]).generator(
+        ml_collections.FrozenConfigDict(trained.config), trained.spec
+    )
+    sampled = trained.fields(generator.fields)
     arrays = {}
     for keys, value in jax.tree_util.tree_flatten_with_path(sampled)[0]:
         name = "/".join(str(k.key) for k in keys)
@@ -53,14 +58,13 @@ def save(
             raise UserError(
                 f"{name} of {from_workdir} has values that float16 cannot hold: choose another --step"
             )
-    spec = config.pop("spec")
     meta = {
         "format": _FORMAT,
-        "config": config,
-        "spec": spec,
-        "step": int(state["step"]),
+        "config": trained.config,
+        "spec": trained.spec.to_json(),
+        "step": trained.step,
         "licence": licence,
-        "checkpoint_sha256": digest,
+        "checkpoint_sha256": trained.digest,
         "content_sha256": _digest(arrays),
     }
     workdir.write_atomic(

@@ -1,11 +1,11 @@
 """Draws from the EMA generator of a run's checkpoint or of a model file."""
 
-import hashlib
-import json
+import dataclasses
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import ml_collections
 import numpy as np
@@ -13,8 +13,9 @@ import numpy as np
 from emoji_gan import conditions, images, methods
 from emoji_gan.conditions import Condition
 from emoji_gan.errors import UserError
-from emoji_gan.runtime import checkpoint
-from emoji_gan.trained import model_file
+from emoji_gan.methods import base
+from emoji_gan.methods.base import Generator, Latents
+from emoji_gan.trained.source import open_trained
 
 # Every batch has this many rows, the last one padded: a kernel may round differently at another
 # size.
@@ -28,7 +29,15 @@ _LICENCES = {"openmoji": "derived from OpenMoji (openmoji.org), CC BY-SA 4.0"}
 
 
 class Sampler:
-    """The EMA generator of a run's checkpoint or of a model file.
+    """Draws from the EMA generator of a run's checkpoint or of a model file.
+
+    Attributes:
+      config: resolved, with the changes.
+      spec: of the conditions.
+      step: training steps of the model's last run.
+      checkpoint_hash: SHA-256 of what it was read from.
+      config_hash: SHA-256 of its config and spec.
+      generator: of its method.
 
     Args:
       source: a workdir, or a file that `emoji_gan.trained.model_file` wrote.
@@ -42,69 +51,98 @@ class Sampler:
     def __init__(
         self, source: str, step: int | None = None, changes: Mapping[str, Any] | None = None
     ):
-        if pathlib.Path(source).suffix == ".safetensors":
-            if step is not None:
-                raise UserError(f"--step={step}: {source} holds one step only; leave it out")
-            meta, self._fields = model_file.load(source)
-            config, spec, self.step = meta["config"], meta["spec"], meta["step"]
-            self.checkpoint_hash = meta["content_sha256"]
-        else:
-            config, state, self.checkpoint_hash = checkpoint.load_for_inference(
-                source, step, ("step",)
-            )
-            self.step, spec = int(state["step"]), config.pop("spec")
-            sampled = methods.load(config["method"]).SAMPLED
-            _, self._fields, _ = checkpoint.load_for_inference(source, self.step, sampled)
-        self.config_hash = hashlib.sha256(
-            json.dumps([config, spec], sort_keys=True).encode()
-        ).hexdigest()
-        self.spec = conditions.Spec.from_json(spec)
-        self.config = _changed(config, changes or {})
-        self._sample = methods.load(config["method"]).make_sample(self.config, self.spec)
+        trained = open_trained(source, step)
+        self.step, self.spec = trained.step, trained.spec
+        self.checkpoint_hash, self.config_hash = trained.digest, trained.config_hash
+        self.config = _changed(trained.config, changes or {})
+        method = methods.load(self.config.method)
+        self.generator: Generator = method.generator(self.config, self.spec)
+        self._params = trained.fields(self.generator.fields)
+        self._sample = jax.jit(self.generator.sample)
+        self._draw = jax.jit(self.generator.draw)
+        self._convert = jax.jit(self.generator.convert, static_argnums=3)
 
     def __call__(
         self, seeds: Sequence[int], condition: Condition | None = None, truncation: float = 1.0
     ) -> np.ndarray:
-        """Returns uint8 `n h w 4` straight-alpha RGBA.
+        """Draws the images of seeds.
 
-        An image depends on its seed, its row of the condition (None: nothing is asked) and
-        truncation only.
+        An image depends on its seed, its row of the condition and the truncation only.
+
+        Args:
+          seeds: n, in [0, 2^32).
+          condition: arrays of n rows; None asks for nothing.
+          truncation: psi: 0 the mean emoji, 1 the full variety.
+
+        Returns:
+          uint8 [n h w 4], straight-alpha RGBA.
         """
-        return np.concatenate(
-            [
-                np.asarray(images.to_uint8(x))[:n]
-                for x, n in self._drawn(seeds, condition, truncation, 0.0)
-            ]
+        drawn = []
+        for rows, count, given in self._batches(len(seeds), condition):
+            batch_seeds = jnp.asarray(np.asarray(seeds)[rows], jnp.uint32)
+            x = self._sample(self._params, batch_seeds, given, jnp.float32(truncation))
+            drawn.append(np.asarray(images.to_uint8(x))[:count])
+        return np.concatenate(drawn)
+
+    def latents(
+        self,
+        seeds: Sequence[int],
+        truncation: float = 1.0,
+        *,
+        stream: int = 0,
+        kind: str | None = None,
+        condition: Condition | None = None,
+    ) -> Latents:
+        """Returns the latents of seeds, to be walked, mixed and drawn.
+
+        Args:
+          seeds: n, in [0, 2^32).
+          truncation: psi.
+          stream: which of a seed's independent latents.
+          kind: of `generator.shapes`; None: its first. Those behind a mapping depend on the
+            condition.
+          condition: arrays of n rows; None asks for nothing.
+        """
+        latents = self.generator.latents(
+            jnp.asarray(np.asarray(seeds), jnp.uint32), jnp.float32(truncation), stream
         )
+        if kind in (None, latents.kind):
+            return latents
+        values = []
+        for rows, count, given in self._batches(len(seeds), condition):
+            batch = dataclasses.replace(latents, values=latents.values[rows])
+            values.append(self._convert(self._params, batch, given, kind).values[:count])
+        return Latents(jnp.concatenate(values), jnp.float32(1), kind)
+
+    def draw(self, latents: Latents, condition: Condition | None = None) -> np.ndarray:
+        """Draws the images of latents: float32 [n h w 4], straight alpha, [0, 255], not rounded."""
+        drawn = []
+        for rows, count, given in self._batches(len(latents.values), condition):
+            batch = dataclasses.replace(latents, values=latents.values[rows])
+            x = self._draw(self._params, batch, given)
+            drawn.append(np.asarray(images.to_straight(x))[:count])
+        return np.concatenate(drawn)
 
     def path_pairs(
         self, seeds: Sequence[int], condition: Condition | None, epsilon: float
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The ends of a small step in latent space from each seed: float32 `n h w 4`, straight, [0, 255]."""
+        """Draws the ends of a small step in latent space from each seed, as `draw` does."""
+        kind = list(self.generator.shapes)[-1]  # where images change most evenly
         first, second = (
-            np.concatenate(
-                [
-                    np.asarray(images.to_straight(x))[:n]
-                    for x, n in self._drawn(seeds, condition, 1.0, toward)
-                ]
-            )
-            for toward in (0.0, epsilon)
+            self.latents(seeds, stream=stream, kind=kind, condition=condition) for stream in (0, 1)
         )
-        return first, second
+        near = base.interpolate(first, second, jnp.float32(epsilon))
+        return self.draw(first, condition), self.draw(near, condition)
 
-    def _drawn(self, seeds, condition, truncation, toward):
-        """Batches of `_BATCH` images, and how many of them count."""
-        asked = self.spec.none(len(seeds)) | dict(condition or {})
-        for i in range(0, len(seeds), _BATCH):
-            rows = np.resize(np.arange(i, min(i + _BATCH, len(seeds))), _BATCH)
-            x = self._sample(
-                self._fields,
-                jnp.asarray(np.asarray(seeds)[rows], jnp.uint32),
-                {name: jnp.asarray(values[rows]) for name, values in asked.items()},
-                jnp.float32(truncation),
-                jnp.float32(toward),
-            )
-            yield x, len(seeds[i : i + _BATCH])
+    def _batches(
+        self, n: int, condition: Condition | None
+    ) -> Iterator[tuple[np.ndarray, int, Condition]]:
+        """Yields the rows of each batch, how many of them count, and their condition."""
+        whole = self.spec.none(n) | dict(condition or {})
+        for i in range(0, n, _BATCH):
+            rows = np.resize(np.arange(i, min(i + _BATCH, n)), _BATCH)
+            given = {name: jnp.asarray(values[rows]) for name, values in whole.items()}
+            yield rows, min(_BATCH, n - i), given
 
     def provenance(
         self, seed: int, truncation: float, asked: Mapping[str, str] | None = None

@@ -8,18 +8,17 @@ augmentation's p start from nothing, as they would lead the new data by what hel
 
 import dataclasses
 import math
-import pathlib
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import ml_collections
 import numpy as np
 from absl import logging
 
 from emoji_gan import conditions, methods
 from emoji_gan.errors import UserError
-from emoji_gan.runtime import checkpoint
-from emoji_gan.trained import model_file
+from emoji_gan.trained.source import Trained, open_trained
 
 _SHOWN = 4  # leaves that a message names
 _LEAST_SHARE = 0.3  # of the parameters that must carry over where the resolution grows
@@ -39,13 +38,13 @@ def start(state: Any, config, spec: conditions.Spec, source: str) -> Any:
       UserError: a source that cannot be read, of another method, or whose networks do not fit;
         names the leaves.
     """
-    old_config, old_spec, fields = _read(source, config.method)
-    halvings = int(math.log2(config.data.resolution / old_config["data"]["resolution"]))
+    trained, fields = _read(source, config)
+    halvings = int(math.log2(config.data.resolution / trained.config["data"]["resolution"]))
     if halvings < 0:
         raise UserError(
             f"--init_from={source}: it draws larger images; networks grow, they do not shrink"
         )
-    rows = _class_rows(spec, conditions.Spec.from_json(old_spec))
+    rows = _class_rows(spec, trained.spec)
     changed, misfits, taken, total = {}, [], 0, 0
     for field, tree in fields.items():
         leaves, structure = jax.tree_util.tree_flatten_with_path(getattr(state, field))
@@ -63,7 +62,7 @@ def start(state: Any, config, spec: conditions.Spec, source: str) -> Any:
             else:
                 fitted.append(leaf)
                 # Without a condition before there was nothing to embed it with.
-                if not _is_of_condition(path) or old_spec["classes"] or old_spec["text_dim"]:
+                if not _is_of_condition(path) or trained.spec.dim:
                     was = "absent" if value is None else _size(value)
                     misfits.append(
                         f"{field}/{'/'.join(map(str, path))} ({was}, needed {_size(leaf)})"
@@ -81,29 +80,21 @@ def start(state: Any, config, spec: conditions.Spec, source: str) -> Any:
     return dataclasses.replace(state, **changed)
 
 
-def _read(source: str, method: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """Config, spec and what the source has of the fields: networks, averages, buffers."""
-    module = methods.load(method)
-    wanted = tuple(dict.fromkeys([*module.NETWORKS, *module.SAMPLED]))
-    if pathlib.Path(source).suffix == ".safetensors":
-        meta, fields = model_file.load(source)
-        config, spec = meta["config"], meta["spec"]
-        if (
-            config["method"] == method
-        ):  # a model file has the average only: it is the network as well
-            fields |= {
-                name: fields[f"{name}_ema"] for name in module.NETWORKS if f"{name}_ema" in fields
-            }
-    else:
-        config, state, _ = checkpoint.load_for_inference(source, None, ("step",))
-        spec = config["spec"]
-        if config["method"] == method:
-            _, fields, _ = checkpoint.load_for_inference(source, int(state["step"]), wanted)
-    if config["method"] != method:
+def _read(source: str, config: ml_collections.FrozenConfigDict) -> tuple[Trained, dict[str, Any]]:
+    """Opens the source and reads what it has of the fields: networks, averages, buffers."""
+    trained, module = open_trained(source), methods.load(config.method)
+    if trained.config["method"] != config.method:
         raise UserError(
-            f"--init_from={source}: it is of method {config['method']!r}, this run of {method!r}"
+            f"--init_from={source}: it is of method {trained.config['method']!r}, this run of "
+            f"{config.method!r}"
         )
-    return config, spec, fields
+    generator = module.generator(config, conditions.NONE)
+    fields = trained.fields(tuple(dict.fromkeys([*module.NETWORKS, *generator.fields])))
+    if trained.is_file:  # it has the average only, which is taken for the network as well
+        for name in module.NETWORKS:
+            if f"{name}_ema" in fields:
+                fields[name] = fields[f"{name}_ema"]
+    return trained, fields
 
 
 def _size(x) -> str:

@@ -14,8 +14,9 @@ import PIL.Image
 import pytest
 from tensorboard.backend.event_processing import event_accumulator
 
-from emoji_gan import conditions, train
+from emoji_gan import conditions, methods, train
 from emoji_gan.errors import EXIT_DIVERGED, EXIT_PREEMPTED, Diverged
+from emoji_gan.methods import step as step_lib
 from emoji_gan.methods import stylegan2
 from emoji_gan.runtime import checkpoint
 from emoji_gan.runtime import config as config_lib
@@ -94,10 +95,10 @@ def test_interrupted_equals_whole_bit_for_bit(interrupted, whole):
     assert found.total > found.kill_step > found.term_step > 0
 
     every = tuple(stylegan2.State.__dataclass_fields__)
-    (_, a, _), (_, b, _) = (
-        checkpoint.load_for_inference(r.workdir, found.total, every) for r in (found, whole)
+    a, b = (
+        checkpoint.load_for_inference(r.workdir, found.total, every).state for r in (found, whole)
     )
-    assert int(a["step"]) == found.total and int(a["bad_total"]) == 0
+    assert int(a["counters"]["step"]) == found.total and int(a["counters"]["bad_total"]) == 0
     same = jax.tree.map(lambda x, y: x.dtype == y.dtype and x.tobytes() == y.tobytes(), a, b)
     assert jax.tree.structure(a) == jax.tree.structure(b) and len(jax.tree.leaves(a)) > 100
     different = [
@@ -205,7 +206,7 @@ def test_another_config_is_refused_by_name(whole):
 def test_divergence_rolls_back_once_then_stops(runs, interrupted):
     """From a state that makes only non-finite steps, so that the programs stay those of the cache."""
     w, step = interrupted.workdir, interrupted.total
-    config = config_lib.resolve(config_lib.load(runs_lib.CONFIG), 2)
+    config = methods.resolve(config_lib.load(runs_lib.CONFIG), 2)
     one = jax.sharding.SingleDeviceSharding(jax.devices()[0])
     shapes = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=one),
@@ -216,7 +217,9 @@ def test_divergence_rolls_back_once_then_stops(runs, interrupted):
     ) as checkpoints:
         state, _ = checkpoints.restore(shapes)
         broken = dataclasses.replace(
-            state, step=state.step + 1, d=jax.tree.map(lambda x: x * 1e30, state.d)
+            state,
+            counters=step_lib.next_step(state.counters),
+            d=jax.tree.map(lambda x: x * 1e30, state.d),
         )
         checkpoints.save(step + 1, broken, wait=True)
     done = runs.train(
@@ -243,18 +246,22 @@ def test_divergence_rolls_back_once_then_stops(runs, interrupted):
 
 
 def test_rolling_back_keeps_the_count_and_draws_anew():
-    config = config_lib.resolve(config_lib.load(runs_lib.CONFIG), 2)
+    config = methods.resolve(config_lib.load(runs_lib.CONFIG), 2)
     old = stylegan2.init(config, conditions.NONE, 0)
     now = dataclasses.replace(
         old,
-        step=jnp.int32(9),
-        bad_in_a_row=jnp.int32(3),
-        bad_total=jnp.int32(5),
+        counters=dataclasses.replace(
+            old.counters,
+            step=jnp.int32(9),
+            bad_in_a_row=jnp.int32(3),
+            bad_total=jnp.int32(5),
+        ),
         ada_p=jnp.float32(0.7),
     )
+    count = {"step": 9, "kimg": 9 * config.batch_size / 1000, "again": False}
     checkpoints = types.SimpleNamespace(restore=lambda shapes: (old, 4))
-    state = train._roll_back(checkpoints, None, now, False, config, 9)
-    assert [int(x) for x in (state.step, state.bad_in_a_row, state.bad_total, state.rollbacks)] == [
+    state = train._roll_back(checkpoints, None, now, **count)
+    assert [int(x) for x in jax.tree.leaves(state.counters)] == [
         9,
         0,
         5,
@@ -265,4 +272,4 @@ def test_rolling_back_keeps_the_count_and_draws_anew():
     with pytest.raises(
         Diverged, match=r"^3 non-finite .* \(5 in all\), before the first checkpoint: lower optim"
     ):
-        train._roll_back(checkpoints, None, now, False, config, 9)
+        train._roll_back(checkpoints, None, now, **count)

@@ -9,16 +9,16 @@ import pytest
 from configs import dcgan, flow, r3gan, stylegan, wgan_gp
 from emoji_gan import conditions, images, methods
 from emoji_gan.errors import UserError
+from emoji_gan.methods import base
 from emoji_gan.methods import step as step_lib
 from emoji_gan.ops import convolution
-from emoji_gan.runtime import config as config_lib
 from emoji_gan.runtime import mesh as mesh_lib
 from emoji_gan.trained.sampler import Sampler
 from tests.parity import networks_parity
 from tests.support import runs as runs_lib
 from tests.support import tiny
 
-METHODS = ("stylegan2", "dcgan", "wgan_gp", "r3gan", "flow")
+METHODS = ("stylegan2", *(m for m in methods.METHODS if m != "stylegan2"))
 _CONFIGS = {"stylegan2": stylegan, "dcgan": dcgan, "wgan_gp": wgan_gp, "r3gan": r3gan, "flow": flow}
 
 
@@ -78,10 +78,10 @@ def batch_of(mesh, config, step, spec):
 def trained(method, devices=1, spec=conditions.NONE, count=3, **changes):
     """State, metrics of each step, config after some steps."""
     mesh = mesh_lib.make_mesh(jax.devices()[:devices])
-    config = config_lib.resolve(tiny_config(method, **changes), devices)
+    config = methods.resolve(tiny_config(method, **changes), devices)
     module = methods.load(method)
     state = jax.device_put(module.init(config, spec, 0), mesh_lib.replicated(mesh))
-    step_fn, found = module.make_train_step(config, spec, mesh), []
+    step_fn, found = module.train_step(config, spec, mesh), []
     for step in range(count):
         state, metrics = step_fn(state, batch_of(mesh, config, step, spec), step)
         found.append(jax.device_get(metrics))
@@ -90,14 +90,19 @@ def trained(method, devices=1, spec=conditions.NONE, count=3, **changes):
 
 def sampler(method, state, config, spec=conditions.NONE):
     module = methods.load(method)
-    draw = module.make_sample(config, spec)
-    fields = {f: getattr(state, f) for f in module.SAMPLED}
+    generator = module.generator(config, spec)
+    params, draw = generator.params_of(state), jax.jit(generator.draw)
 
-    def sample(seeds, condition=None, truncation=1.0, toward=0.0):
+    def sample(seeds, condition=None, truncation=1.0, t=None):
+        """Of each seed, or at t of the walk to a second latent of its own."""
         seeds, condition = jnp.asarray(seeds, jnp.uint32), condition or spec.none(len(seeds))
-        return np.asarray(
-            draw(fields, seeds, condition, jnp.float32(truncation), jnp.float32(toward))
-        )
+        latents = generator.latents(seeds, jnp.float32(truncation))
+        if t is not None:
+            kind = list(generator.shapes)[-1]
+            ends = (latents, generator.latents(seeds, jnp.float32(truncation), stream=1))
+            first, second = (generator.convert(params, end, condition, kind) for end in ends)
+            latents = base.interpolate(first, second, jnp.float32(t))
+        return np.asarray(draw(params, latents, condition))
 
     return sample
 
@@ -105,7 +110,7 @@ def sampler(method, state, config, spec=conditions.NONE):
 @pytest.mark.parametrize("method", METHODS)
 def test_steps_samples_and_summaries(method):
     state, found, config = trained(method, spec=SPEC, **TOLD)
-    assert int(state.step) == 3 and int(state.bad_total) == 0
+    assert int(state.counters.step) == 3 and int(state.counters.bad_total) == 0
     assert all(np.isfinite(v) for metrics in found for v in metrics.values())
     sample = sampler(method, state, config, SPEC)
     condition = condition_of(SPEC, np.random.default_rng(0), 8)
@@ -114,15 +119,14 @@ def test_steps_samples_and_summaries(method):
     order = [5, 0, 3, 3, 7, 1, 2, 6]
     mixed = {name: values[order] for name, values in condition.items()}
     np.testing.assert_allclose(sample(order, mixed), x[order], atol=2e-5)
-    near, far = sample(range(8), condition, toward=1e-3), sample(range(8), condition, toward=1.0)
+    near, far = sample(range(8), condition, t=1e-3), sample(range(8), condition, t=1.0)
+    np.testing.assert_allclose(sample(range(8), condition, t=0.0), x, atol=2e-5)
     assert 0 < np.abs(near - x).max() < np.abs(far - x).max()
     mesh = mesh_lib.make_mesh(jax.devices()[:1])
     for name in SPEC.names:  # each part of a condition says something
         without = condition | {name: SPEC.none(8)[name]}
         assert np.abs(sample(range(8), without) - x).max() > 1e-6, name
-    shown = methods.load(method).make_summaries(config, SPEC)(
-        state, batch_of(mesh, config, 9, SPEC)
-    )
+    shown = methods.load(method).summaries(config, SPEC)(state, batch_of(mesh, config, 9, SPEC))
     assert shown["scalars"] and all(np.isfinite(v) for v in shown["scalars"].values())
     assert all(v.shape == (16, 16, 16, 4) for v in shown["images"].values())
 
@@ -142,7 +146,7 @@ def test_devices_do_not_change_the_losses(method):
 @pytest.mark.parametrize("method", METHODS[1:])  # tests/emoji_gan/test_train.py has the first
 def test_a_step_that_is_not_finite_is_skipped(method):
     mesh = mesh_lib.make_mesh(jax.devices()[:1])
-    config = config_lib.resolve(tiny_config(method, **TOLD), 1)
+    config = methods.resolve(tiny_config(method, **TOLD), 1)
     module = methods.load(method)
     state = module.init(config, SPEC, 0)
     poisoned = {
@@ -150,14 +154,13 @@ def test_a_step_that_is_not_finite_is_skipped(method):
         for f in list(module.NETWORKS)[-1:]
     }
     bad = type(state)(**{**{k: getattr(state, k) for k in state.__dataclass_fields__}, **poisoned})
-    kept = jax.device_get(getattr(bad, module.SAMPLED[0]))
-    after, _ = module.make_train_step(config, SPEC, mesh)(
+    average = module.generator(config, SPEC).fields[0]
+    kept = jax.device_get(getattr(bad, average))
+    after, _ = module.train_step(config, SPEC, mesh)(
         jax.device_put(bad, mesh_lib.replicated(mesh)), batch_of(mesh, config, 0, SPEC), 1
     )
-    assert int(after.step) == 1 and int(after.bad_in_a_row) == 1
-    jax.tree.map(
-        np.testing.assert_array_equal, kept, jax.device_get(getattr(after, module.SAMPLED[0]))
-    )
+    assert int(after.counters.step) == 1 and int(after.counters.bad_in_a_row) == 1
+    jax.tree.map(np.testing.assert_array_equal, kept, jax.device_get(getattr(after, average)))
 
 
 @pytest.mark.parametrize(
@@ -166,7 +169,7 @@ def test_a_step_that_is_not_finite_is_skipped(method):
 def test_a_flow_learns_one_picture(predict, solver):
     """Its samples come to be the only image it is shown."""
     mesh = mesh_lib.make_mesh(jax.devices()[:1])
-    config = config_lib.resolve(
+    config = methods.resolve(
         tiny_config(
             "flow",
             **{
@@ -181,7 +184,7 @@ def test_a_flow_learns_one_picture(predict, solver):
     )
     module = methods.load("flow")
     state = jax.device_put(module.init(config, conditions.NONE, 0), mesh_lib.replicated(mesh))
-    step_fn = module.make_train_step(config, conditions.NONE, mesh)
+    step_fn = module.train_step(config, conditions.NONE, mesh)
     one = np.zeros((16, 16, 4), np.uint8)
     one[4:12, 4:12] = (255, 128, 0, 255)
     for step in range(150):
@@ -199,7 +202,7 @@ def test_a_flow_learns_one_picture(predict, solver):
 
 def test_r3gan_follows_its_schedules():
     module = methods.load("r3gan")
-    config = config_lib.resolve(tiny_config("r3gan"), 1)
+    config = methods.resolve(tiny_config("r3gan"), 1)
     first, half, last = (
         {k: float(v) for k, v in module.schedules(config, jnp.float32(n)).items()}
         for n in (0, 1e5, 3e5)
@@ -280,7 +283,7 @@ def test_parity_with_the_official_networks(fixture, capsys):
 )
 def test_bad_fields_are_refused(method, changes, wanted):
     with pytest.raises(UserError, match=wanted.replace("(", r"\(")):
-        config_lib.resolve(tiny_config(method, **changes), 2)
+        methods.resolve(tiny_config(method, **changes), 2)
 
 
 # ---- parts
@@ -332,12 +335,12 @@ def test_grouped_convolutions_equal_plain_ones():
 
 def test_latents_keep_their_length():
     seeds = jnp.arange(64, dtype=jnp.uint32)
+    first, second = (
+        step_lib.normal_latents(seeds, (256,), jnp.float32(1), stream, kind="z")
+        for stream in (0, 1)
+    )
     lengths = [
-        float(
-            jnp.linalg.norm(
-                step_lib.latents(seeds, (256,), jnp.float32(1), jnp.float32(t)), axis=1
-            ).mean()
-        )
+        float(jnp.linalg.norm(base.interpolate(first, second, t).values, axis=1).mean())
         for t in (0.0, 0.5, 1.0)
     ]
     np.testing.assert_allclose(lengths, 16.0, rtol=0.02)

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from configs import default
-from emoji_gan import conditions
+from emoji_gan import conditions, methods
 from emoji_gan.methods import stylegan2
-from emoji_gan.runtime import config as config_lib
 from emoji_gan.runtime import mesh as mesh_lib
 
 
@@ -35,10 +34,10 @@ ALONE = {"loss.pl_weight": 0.0, "loss.r1_gamma": 0.0, "augment.every": 2}
 def run(config, devices, steps, spec=conditions.NONE, change=lambda state: state):
     """The metrics of each step, the last state and the step function, on the first so many devices."""
     mesh = mesh_lib.make_mesh(jax.devices()[:devices])
-    config = config_lib.resolve(config, devices)
+    config = methods.resolve(config, devices)
     state = jax.device_put(stylegan2.init(config, spec, 0), mesh_lib.replicated(mesh))
     state = jax.device_put(change(state), mesh_lib.replicated(mesh))
-    step_fn = stylegan2.make_train_step(config, spec, mesh)
+    step_fn = stylegan2.train_step(config, spec, mesh)
     rng = np.random.default_rng(0)
     history = []
     for step in range(steps):
@@ -69,12 +68,12 @@ def test_compiles_once_and_learns_with_classes_in_bfloat16():
     history, state, step_fn = run(
         tiny(dtype="bfloat16"), 2, 5, conditions.Spec((("group", ("a", "b", "c")),))
     )
-    assert {name: p._cache_size() for name, p in step_fn.programs.items()} == {
+    assert {name: p.run._cache_size() for name, p in step_fn.programs.items()} == {
         "main": 1,
         "path_length": 1,
         "r1": 1,
     }
-    assert int(state.step) == 5
+    assert int(state.counters.step) == 5
     assert all(np.isfinite(v) for m in history for v in m.values())
     assert history[0]["update_norm/g"] > 0 and history[0]["update_norm/d"] > 0
     assert "r1/penalty" in history[2] and "r1/penalty" not in history[1]
@@ -88,8 +87,8 @@ def test_a_non_finite_step_is_skipped_and_counted():
         return dataclasses.replace(state, d=d)
 
     history, state, _ = run(tiny(**ALONE), 1, 2, change=poison)  # R1 would stay finite, and go on
-    assert history[-1]["bad_steps/in_a_row"] == 2 and int(state.step) == 2
-    start = stylegan2.init(config_lib.resolve(tiny(), 1), conditions.NONE, 0)
+    assert history[-1]["bad_steps/in_a_row"] == 2 and int(state.counters.step) == 2
+    start = stylegan2.init(methods.resolve(tiny(), 1), conditions.NONE, 0)
     jax.tree.map(np.testing.assert_array_equal, state.g, start.g)
     jax.tree.map(np.testing.assert_array_equal, state.g_ema, start.g_ema)
     np.testing.assert_array_equal(
@@ -120,7 +119,7 @@ def test_first_step_of_the_average_copies_the_parameters():
 
 
 def test_lazy_regularisation_corrects_adam():
-    config = config_lib.resolve(tiny(**{"loss.r1_every": 16, "loss.pl_every": 4}), 1)
+    config = methods.resolve(tiny(**{"loss.r1_every": 16, "loss.pl_every": 4}), 1)
     for optimizer, every in zip(stylegan2._optimizers(config), (4, 16), strict=True):
         state = optimizer.init({"w": jnp.zeros(())})
         with jax.numpy_dtype_promotion("standard"):
@@ -156,13 +155,13 @@ def test_no_convolution_leaves_the_fast_kernels():
     """XLA CPU runs a convolution well only inside its YNN fusion; those of 4x4 maps may stray."""
     c = tiny(**{"data.resolution": 32, "model.channel_base": 2048, "model.channel_max": 64})
     mesh = mesh_lib.make_mesh(jax.devices()[:2])
-    config = config_lib.resolve(c, 2)
+    config = methods.resolve(c, 2)
     state = jax.eval_shape(lambda: stylegan2.init(config, conditions.NONE, 0))
     batch = {
         "image": jax.ShapeDtypeStruct((16, 32, 32, 4), jnp.uint8),
         "condition": {},
         "sample": jax.ShapeDtypeStruct((16,), jnp.uint32),
     }
-    for name, program in stylegan2.make_train_step(config, conditions.NONE, mesh).programs.items():
-        total, slow = _convolution_gflop(program.lower(state, batch).compile().as_text())
+    for name, program in stylegan2.train_step(config, conditions.NONE, mesh).programs.items():
+        total, slow = _convolution_gflop(program.run.lower(state, batch).compile().as_text())
         assert total > 0.5 and slow < 0.01 * total, (name, total, slow)

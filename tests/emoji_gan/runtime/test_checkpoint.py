@@ -374,28 +374,30 @@ def test_cut_off_deletions_and_saves_are_swept(tmp_path):
 
 def test_load_for_inference(tmp_path, warnings):
     with pytest.raises(UserError, match="no good checkpoint in"):
-        checkpoint_lib.load_for_inference(tmp_path)
+        checkpoint_lib.load_for_inference(tmp_path, None, [])
     save_steps(tmp_path, [1, 2])
-    config, state, digest = checkpoint_lib.load_for_inference(tmp_path)
+    newest = checkpoint_lib.load_for_inference(tmp_path, None, ["g_ema", "step", "w_avg"])
+    state = newest.state
     wanted = numpy_of(make_state(2))
-    assert config == CONFIG and sorted(state) == ["g_ema", "step", "w_avg"]
+    assert newest.config == CONFIG and newest.step == 2
+    assert sorted(state) == ["g_ema", "step", "w_avg"]
     assert jax.tree.structure(state["g_ema"]) == jax.tree.structure(
         wanted.g_ema
     )  # int keys and all
     jax.tree.map(np.testing.assert_array_equal, state["g_ema"], wanted.g_ema)
-    _, state, other = checkpoint_lib.load_for_inference(tmp_path, 1, fields=["w_avg"])
-    assert list(state) == ["w_avg"] and len(digest) == 64 and digest != other
+    older = checkpoint_lib.load_for_inference(tmp_path, 1, ["w_avg"])
+    assert list(older.state) == ["w_avg"] and older.step == 1
+    assert len(newest.digest) == 64 and newest.digest != older.digest
     with pytest.raises(UserError, match=r"has no g_emma, only .*g_ema"):
-        checkpoint_lib.load_for_inference(tmp_path, fields=["g_emma"])
+        checkpoint_lib.load_for_inference(tmp_path, None, ["g_emma"])
     with pytest.raises(UserError, match="no such step; there are: 1, 2"):
-        checkpoint_lib.load_for_inference(tmp_path, 9)
+        checkpoint_lib.load_for_inference(tmp_path, 9, [])
     target = tmp_path / "checkpoints/2/meta/metadata"
     target.write_bytes(target.read_bytes().replace(b"8", b"9"))
-    assert (
-        checkpoint_lib.load_for_inference(tmp_path)[2] == other and "meta/metadata" in warnings[0]
-    )
+    assert checkpoint_lib.load_for_inference(tmp_path, None, []).digest == older.digest
+    assert "meta/metadata" in warnings[0]
     with pytest.raises(UserError, match="meta/metadata has changed bytes"):
-        checkpoint_lib.load_for_inference(tmp_path, 2)
+        checkpoint_lib.load_for_inference(tmp_path, 2, [])
     assert names(tmp_path) == ["1", "2"]
 
 
@@ -409,7 +411,7 @@ def test_step_deleted_while_read(tmp_path, monkeypatch):
 
     monkeypatch.setattr(checkpoint_lib, "_read_tree", delete_and_read)
     with pytest.raises(UserError, match=r"checkpoint 1 in .* was deleted while it was read"):
-        checkpoint_lib.load_for_inference(tmp_path)
+        checkpoint_lib.load_for_inference(tmp_path, None, ["step"])
 
 
 SAVER = """

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ml_collections import config_dict
 
 from configs import default
+from emoji_gan import methods
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import config as config_lib
 
@@ -147,7 +148,7 @@ def test_command_line(experiment, arguments, code, wanted):
 def test_resolve_fills_every_auto_field():
     c = default.get_config()
     c.data.resolution = 32
-    r = config_lib.resolve(c, num_devices=2)
+    r = methods.resolve(c, num_devices=2)
     assert r.batch_size == 64 and r.model.channel_base == 16384
     assert r.loss.r1_gamma == pytest.approx(0.0002 * 32**2 / 64) and r.ema.half_life_kimg == 20
     assert None not in config_lib.flatten(r.to_dict()).values()
@@ -166,7 +167,7 @@ def test_resolve_fills_every_auto_field():
 def test_auto_batch_divides(resolution, devices, group, shrink):
     c = default.get_config()
     c.data.resolution, c.model.mbstd_group, c.loss.pl_batch_shrink = resolution, group, shrink
-    r = config_lib.resolve(c, devices)
+    r = methods.resolve(c, devices)
     assert r.batch_size >= max(min(4096 // resolution, 64), 32)
     assert r.batch_size % devices == 0
     local = r.batch_size // devices
@@ -174,7 +175,7 @@ def test_auto_batch_divides(resolution, devices, group, shrink):
 
 
 def test_explicit_values_stay():
-    c = config_lib.resolve(config_with(batch_size=24, loss=dict(r1_gamma=0.0)), 2)
+    c = methods.resolve(config_with(batch_size=24, loss=dict(r1_gamma=0.0)), 2)
     assert c.batch_size == 24 and c.loss.r1_gamma == 0.0
 
 
@@ -226,12 +227,12 @@ def config_with(**fields):
 )
 def test_resolve_refuses(fields, devices, wanted):
     with pytest.raises(UserError) as e:
-        config_lib.resolve(config_with(**fields), devices)
+        methods.resolve(config_with(**fields), devices)
     assert wanted in str(e.value) and "\n" not in str(e.value)
 
 
 def test_diff_survives_json():
-    a = config_lib.resolve(default.get_config(), 1)
+    a = methods.resolve(default.get_config(), 1)
     assert config_lib.diff(a, json.loads(json.dumps(a.to_dict()))) == {}
     b = config_dict.ConfigDict(a.to_dict())
     b.model.z_dim, b.extra = 7, (1, 2)

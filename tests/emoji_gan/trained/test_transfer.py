@@ -1,12 +1,13 @@
 """Starting from another run: same emoji, new classes, twice the resolution, frozen maps of D."""
 
+import types
+
 import jax
 import numpy as np
 import pytest
 
 from emoji_gan import conditions, methods
 from emoji_gan.errors import UserError
-from emoji_gan.runtime import config as config_lib
 from emoji_gan.trained import model_file, transfer
 from tests.emoji_gan.methods.test_methods import METHODS, tiny_config, trained
 from tests.support import runs as runs_lib
@@ -17,13 +18,13 @@ NEW = conditions.Spec((("group", ("Animals", "Flags", "Food")), ("style", ("a", 
 
 def stored(monkeypatch, method, old_spec=OLD, **changes):
     """A run's state, read back as if from a workdir."""
-    config, module = config_lib.resolve(tiny_config(method), 1), methods.load(method)
+    config, module = methods.resolve(tiny_config(method), 1), methods.load(method)
     state = module.init(config, old_spec, 3)
-    fields = {f: jax.device_get(getattr(state, f)) for f in (*module.NETWORKS, *module.SAMPLED)}
-    monkeypatch.setattr(
-        transfer, "_read", lambda *_: (config.to_dict(), old_spec.to_json(), fields)
-    )
-    new = config_lib.resolve(tiny_config(method, init_from="old", **changes), 1)
+    names = (*module.NETWORKS, *module.generator(config, OLD).fields)
+    fields = {f: jax.device_get(getattr(state, f)) for f in names}
+    trained = types.SimpleNamespace(config=config.to_dict(), spec=old_spec)
+    monkeypatch.setattr(transfer, "_read", lambda *_: (trained, fields))
+    new = methods.resolve(tiny_config(method, init_from="old", **changes), 1)
     return fields, new
 
 
@@ -48,7 +49,7 @@ def test_new_classes_stand_beside_the_old_ones(method, monkeypatch):
                 np.testing.assert_array_equal(value[[1, 3, 4]], np.asarray(initial)[[1, 3, 4]])
             else:
                 np.testing.assert_array_equal(value, old[path], err_msg=f"{field} {path}")
-    assert embeddings and int(state.step) == 0
+    assert embeddings and int(state.counters.step) == 0
     assert config.ema.rampup == 0  # else the average would forget at once
 
 
@@ -90,7 +91,7 @@ def test_what_does_not_fit_is_one_line(monkeypatch, tmp_path):
     with pytest.raises(UserError, match="no model at"):
         transfer.start(state, config, OLD, str(tmp_path / "x.safetensors"))
     with pytest.raises(UserError, match="would freeze initial weights"):
-        config_lib.resolve(tiny_config("dcgan", **{"optim.freeze_d": 1}), 1)
+        methods.resolve(tiny_config("dcgan", **{"optim.freeze_d": 1}), 1)
 
 
 @pytest.mark.parametrize("method", ["stylegan2", "dcgan", "r3gan"])

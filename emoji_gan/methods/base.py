@@ -1,0 +1,210 @@
+"""Defines the contract of a method: what the loop, the sampler and every other room may call.
+
+A method is a module of `emoji_gan.methods` with these names:
+
+  State       a frozen dataclass of arrays, all that training carries from one step to the next. One
+              field is `counters`; the others are parameters, averages, optimiser states.
+  NETWORKS    field of the state -> what that network is called, e.g. {"g": "generator"}.
+  resolve     (config, num_devices) -> None: fills the method's auto fields and checks its own, in
+              place; raises `UserError`.
+  init        (config, spec, seed) -> State: the state before the first step.
+  train_step  (config, spec, mesh) -> Step.
+  generator   (config, spec) -> Generator.
+  summaries   (config, spec) -> Summaries: what is shown besides the losses.
+
+`config` is resolved, `spec` says which conditions there are (`emoji_gan.conditions`), and a batch
+holds image u8 [b h w 4] straight alpha, condition (a dict of arrays [b ...]) and sample u32 [b],
+global sample numbers.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+from jax.sharding import Mesh
+
+from emoji_gan.conditions import Condition, Spec
+
+Batch = dict[str, Any]
+Metrics = dict[str, jax.Array]  # f32 scalars by name
+Params = Mapping[str, Any]  # the fields of a state that a generator reads, by name
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Counters:
+    """Counts steps and what went wrong in them; each is i32, replicated."""
+
+    step: jax.Array  # training steps done
+    bad_in_a_row: jax.Array  # non-finite steps skipped since the last finite one
+    bad_total: jax.Array  # non-finite steps skipped
+    rollbacks: jax.Array  # part of the seed, so that a step that is run again draws anew
+
+    @classmethod
+    def zeros(cls) -> "Counters":
+        """Returns the counters before the first step, each a buffer of its own: they are donated."""
+        return cls(*(jnp.zeros((), jnp.int32) for _ in dataclasses.fields(cls)))
+
+
+class State(Protocol):
+    """Anything that training carries from one step to the next."""
+
+    counters: Counters
+
+
+# ---- training --------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """One compiled part of a step.
+
+    Attributes:
+      run: the jitted (state, batch) -> (state, metrics); it donates the state.
+      runs_on: whether it runs on a step, counted from 0 by the host.
+      runs_per_step: how often that is on average.
+    """
+
+    run: Callable[[Any, Batch], tuple[Any, Metrics]]
+    runs_on: Callable[[int], bool] = lambda step: True
+    runs_per_step: float = 1.0
+
+
+def every(
+    run: Callable[[Any, Batch], tuple[Any, Metrics]], interval: int, offset: int = 0
+) -> Program:
+    """Returns a program that runs on the steps `offset`, `offset + interval`, ..."""
+    return Program(run, lambda step: step % interval == offset, 1 / interval)
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One training step over the global batch: its programs by name, in the order they run.
+
+    Called with (state, batch, step), where `step` is the host's count, equal to
+    `state.counters.step`, it returns the new state and the metrics of the programs that ran.
+    """
+
+    programs: Mapping[str, Program]
+
+    def __call__(self, state: Any, batch: Batch, step: int) -> tuple[Any, Metrics]:
+        """Runs the programs that are due; the state is donated."""
+        metrics: Metrics = {}
+        for program in self.programs.values():
+            if program.runs_on(step):
+                state, more = program.run(state, batch)
+                metrics |= more
+        return state, metrics
+
+
+# ---- drawing ---------------------------------------------------------------------------------------
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Latents:
+    """Points that a generator draws from, one a row.
+
+    Attributes:
+      values: f32 [b ...]; the shape of a row is the generator's `shapes[kind]`.
+      truncation: f32 scalar or [b], psi of what is still to be truncated; 1 where it is done.
+      kind: 'z' (unit normal), 'w' (StyleGAN's, behind the mapping) or 'noise' (a flow's start).
+    """
+
+    values: jax.Array
+    truncation: jax.Array
+    kind: str = dataclasses.field(metadata={"static": True})
+
+
+def keep_kind(params: Params, latents: Latents, condition: Condition, kind: str) -> Latents:
+    """Returns the latents as they are: of a generator that has one kind only."""
+    del params, condition, kind
+    return latents
+
+
+@dataclasses.dataclass(frozen=True)
+class Generator:
+    """Draws images from latents; pure functions, not jitted.
+
+    Attributes:
+      fields: of the state, what `draw` reads as `params`.
+      shapes: the shape of one latent by kind; the first kind is what `latents` returns.
+      latents: (seeds u32 [b], truncation f32, stream=0) -> Latents. A seed has independent latents,
+        one a stream.
+      draw: (params, latents, condition) -> f32 [b h w 4], premultiplied RGBA in [-1, 1]. Takes
+        latents of every kind. An image depends on its own row only.
+      convert: (params, latents, condition, kind) -> Latents: to a later kind, e.g. 'z' to 'w',
+        truncation applied.
+    """
+
+    fields: tuple[str, ...]
+    shapes: Mapping[str, tuple[int, ...]]
+    latents: Callable[..., Latents]
+    draw: Callable[[Params, Latents, Condition], jax.Array]
+    convert: Callable[[Params, Latents, Condition, str], Latents] = keep_kind
+
+    def sample(
+        self, params: Params, seeds: jax.Array, condition: Condition, truncation: jax.Array
+    ) -> jax.Array:
+        """Draws the images of seeds: f32 [b h w 4], premultiplied RGBA in [-1, 1].
+
+        Args:
+          params: what `fields` names.
+          seeds: u32 [b].
+          condition: arrays [b ...]; what is absent is not asked for.
+          truncation: f32 scalar, psi: 0 draws the mean emoji, 1 the full variety.
+        """
+        return self.draw(params, self.latents(seeds, truncation), condition)
+
+    def params_of(self, state: Any) -> Params:
+        """Returns what `draw` reads of a training state."""
+        return {name: getattr(state, name) for name in self.fields}
+
+
+def interpolate(first: Latents, second: Latents, t: jax.Array) -> Latents:
+    """Returns the latents at t in [0, 1] of the walk from the first to the second.
+
+    Normal ones turn by t of a right angle, so that their length stays (1609.04468); those of W lie
+    on the straight line, along which StyleGAN's images change evenly (1812.04948).
+    """
+    if first.kind == "w":
+        values = first.values + t * (second.values - first.values)
+    else:
+        angle = t * (jnp.pi / 2)
+        values = jnp.cos(angle) * first.values + jnp.sin(angle) * second.values
+    return dataclasses.replace(first, values=values)
+
+
+# ---- showing ---------------------------------------------------------------------------------------
+
+
+class Summaries(Protocol):
+    """Shows what a state says of a batch."""
+
+    def __call__(self, state: Any, batch: Batch) -> dict[str, dict[str, jax.Array]]:
+        """Returns {'scalars': of held-out emoji, 'images': of training ones, [b h w 4]}, by name."""
+
+
+class Method(Protocol):
+    """Types the module of a method."""
+
+    State: type
+    NETWORKS: Mapping[str, str]
+
+    def resolve(self, config: ml_collections.ConfigDict, num_devices: int) -> None:
+        """Fills the auto fields and checks the method's own."""
+
+    def init(self, config: ml_collections.ConfigDict, spec: Spec, seed: int) -> Any:
+        """Returns the state before the first step."""
+
+    def train_step(self, config: ml_collections.ConfigDict, spec: Spec, mesh: Mesh) -> Step:
+        """Returns the training step over the global batch of `mesh`."""
+
+    def generator(self, config: ml_collections.ConfigDict, spec: Spec) -> Generator:
+        """Returns the generator of a trained state."""
+
+    def summaries(self, config: ml_collections.ConfigDict, spec: Spec) -> Summaries:
+        """Returns what is shown besides the losses."""
