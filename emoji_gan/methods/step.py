@@ -84,8 +84,10 @@ def normal_latents(
     seeds: jax.Array, shape: tuple[int, ...], truncation: jax.Array, stream: int, *, kind: str
 ) -> Latents:
     """Draws unit normal latents of seeds u32 [b], scaled by the truncation."""
-    values = truncation * normal(seed_keys(seeds, stream), *shape)
-    return Latents(values, jnp.float32(1), kind)
+    # XLA would fold the truncation into a factor inside `normal` and round otherwise: the barrier
+    # keeps the bits the same in every program, jitted or not.
+    values = lax.optimization_barrier(normal(seed_keys(seeds, stream), *shape))
+    return Latents(truncation * values, jnp.float32(1), kind)
 
 
 # ---- updates ---------------------------------------------------------------------------------------
@@ -119,9 +121,7 @@ def apply_gradients(
     return Update(params, opt_state, tree_norm(grads), tree_norm(updates))
 
 
-def adam(
-    lr: float | jax.Array, *, beta1: float, beta2: float, eps: float
-) -> optax.GradientTransformation:
+def adam(lr: float, *, beta1: float, beta2: float, eps: float) -> optax.GradientTransformation:
     """Returns Adam (1412.6980); its state has one layout, whether `lr` is a number or traced.
 
     At beta1 = 0 the updates are the same without a copy of the gradients in the state.
