@@ -11,6 +11,7 @@ EXIT_DIVERGED = 3
 EXIT_NOT_SAVED = (
     74  # sysexits' EX_IOERR: older checkpoints are intact; run the command again once there is room
 )
+EXIT_INTERRUPTED = 130  # Ctrl-C, as shells count it
 EXIT_PREEMPTED = 75  # sysexits' EX_TEMPFAIL: the state is saved, run the same command again
 
 
@@ -33,7 +34,7 @@ class NotSaved(UserError):
 
 
 def run(main: Callable[[], int | None]) -> None:
-    """Calls `main` and exits with its code; prints a `UserError` or `DataError` as one line."""
+    """Calls `main` and exits with its code; a `UserError`, `DataError` or Ctrl-C is one line."""
     from input_pipeline import DataError
 
     try:
@@ -42,3 +43,7 @@ def run(main: Callable[[], int | None]) -> None:
         with contextlib.suppress(OSError):  # a log on the full disk must not change the exit code
             print(f"error: {e}", file=sys.stderr)
         sys.exit(getattr(e, "exit_code", EXIT_USER_ERROR))
+    except KeyboardInterrupt:
+        with contextlib.suppress(OSError):
+            print("error: interrupted; nothing is half written", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)

@@ -1,29 +1,36 @@
-"""Draws emoji from a trained run.
+"""Draws emoji from a trained model.
 
-    python -m emoji_gan.sample --workdir=runs/demo --seeds=0-63 --truncation=0.7
     python -m emoji_gan.sample --text="chat souriant" --style=line
+    python -m emoji_gan.sample --workdir=runs/demo --seeds=0-63 --truncation=0.7
 
-The second asks the model in the box. Each writes a straight-alpha RGBA PNG a seed, and all on one
-grid.
+The first asks the shipped model. Each writes a straight-alpha RGBA PNG a seed, which says how it
+was made, and all of them on one contact sheet.
 """
 
 import argparse
 import math
 import pathlib
 import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from emoji_gan import conditions, errors, images
 from emoji_gan.conditions import CLASSES
 from emoji_gan.errors import UserError
-from emoji_gan.runtime import host
-from emoji_gan.trained.sampler import IN_THE_BOX, Sampler, ask
+from emoji_gan.runtime import host, paths
+from emoji_gan.trained.sampler import SHIPPED_MODEL, Sampler, ask
+from emoji_gan.trained.source import is_model_file
+from input_pipeline.art import picture_folder
 
 _TEXT_HELP = "ask for this, in English or French: a name, keywords, or a phrase like them"
-_TINY_PX = 64  # smaller images are magnified on the grid
+_SMALL_PX = 64  # smaller images are magnified on the contact sheet
+_SHEET = "grid.png"
+_PER_IMAGE = ("seed", picture_folder.SHEET_KEY)  # what pictures of one request differ in
 
 
 def parse_seeds(text: str) -> list[int]:
-    """'0-3,7' -> [0, 1, 2, 3, 7].
+    """Reads seeds: '0-3,7' -> [0, 1, 2, 3, 7].
 
     Raises:
       UserError: anything but numbers and ranges of them in [0, 2^32), or more than a million.
@@ -40,32 +47,92 @@ def parse_seeds(text: str) -> list[int]:
     return seeds
 
 
-def main() -> int:
-    """The command line."""
+def write(
+    folder: pathlib.Path,
+    pictures: np.ndarray,
+    seeds: Sequence[int],
+    provenance: Mapping[str, str],
+    seeds_text: str,
+) -> int:
+    """Writes a picture a seed and a contact sheet; a folder holds the pictures of one request.
+
+    Pictures that this program drew there for another request are removed, once the new ones are
+    written: each can be drawn again from what it says of itself. Other files are left alone.
+
+    Args:
+      folder: made if need be.
+      pictures: uint8 [n h w 4], straight alpha.
+      seeds: n.
+      provenance: text chunks of every picture.
+      seeds_text: the seeds as they were asked for.
+
+    Returns:
+      How many earlier pictures were removed.
+
+    Raises:
+      UserError: a file cannot be written.
+    """
+    earlier = _of_another_request(folder, provenance)
+    written = set()
+    for seed, picture in zip(seeds, pictures, strict=True):
+        path = folder / f"seed{seed:010d}.png"
+        images.save_png(path, picture, {**provenance, "seed": str(seed)})
+        written.add(path)
+    texts = {**provenance, "seed": seeds_text, picture_folder.SHEET_KEY: f"{len(seeds)} emoji"}
+    images.save_png(folder / _SHEET, _sheet(pictures), texts)
+    removed = [path for path in earlier if path not in written]
+    for path in removed:
+        path.unlink(missing_ok=True)
+    return len(removed)
+
+
+def _of_another_request(folder: pathlib.Path, provenance: Mapping[str, str]) -> list[pathlib.Path]:
+    def request(texts: Mapping[str, str]) -> dict[str, str]:
+        return {k: v for k, v in texts.items() if k not in _PER_IMAGE}
+
+    earlier = []
+    for path in sorted(folder.glob("seed*.png")):
+        texts = picture_folder.own_texts(path)
+        if texts and request(texts) != request(provenance):
+            earlier.append(path)
+    return earlier
+
+
+def _sheet(pictures: np.ndarray) -> np.ndarray:
+    columns = math.ceil(math.sqrt(len(pictures)))
+    board = images.grid(pictures, math.ceil(len(pictures) / columns), columns)
+    magnify = max(1, _SMALL_PX // pictures.shape[1])
+    return board.repeat(magnify, 0).repeat(magnify, 1)
+
+
+def _parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         prog="python -m emoji_gan.sample", description=__doc__.partition("\n")[0]
     )
-    where = p.add_mutually_exclusive_group()
-    where.add_argument("--workdir", help="of a run")
-    where.add_argument(
-        "--model", help="a model file; default, without --workdir: the one in the box"
-    )
+    source = p.add_mutually_exclusive_group()
+    source.add_argument("--workdir", help="of a run, or a model file")
+    source.add_argument("--model", help="the same; default: the shipped model of 32 px")
     p.add_argument("--seeds", default="0-63", help="e.g. 0-63 or 1,5,10-20")
     p.add_argument(
         "--truncation", type=float, default=0.7, help="psi: 0 the mean emoji, 1 the full variety"
     )
     p.add_argument("--step", type=int, help="checkpoint; default: the newest good one")
     p.add_argument("--out", help="folder; default: WORKDIR/generated, or generated")
-    for name in (*CLASSES, conditions.TEXT):
-        p.add_argument(
-            f"--{name}", help=f"ask for this {name}" if name != conditions.TEXT else _TEXT_HELP
-        )
+    for name in CLASSES:
+        p.add_argument(f"--{name}", help=f"ask for this {name}")
+    p.add_argument(f"--{conditions.TEXT}", help=_TEXT_HELP)
     p.add_argument(
-        "--guidance", type=float, help="how strictly to follow what is asked; 1: as trained"
+        "--guidance", type=float, help="how strictly to follow the condition; 1: as trained"
     )
     p.add_argument("--steps", type=int, help="of the solver, where the method has one")
     p.add_argument("--solver", help="euler or heun, where the method has one")
-    a = p.parse_args()
+    return p
+
+
+def main() -> int:
+    """Runs the command line."""
+    a = _parser().parse_args()
+    paths.make_local(a, "workdir", "model", "out")
     host.setup_host_memory()
     host.setup_compilation_cache()
     seeds = parse_seeds(a.seeds)
@@ -73,27 +140,17 @@ def main() -> int:
         raise UserError(f"--truncation={a.truncation}: expected 0 to 2")
     changes = {k: v for k in ("guidance", "steps", "solver") if (v := getattr(a, k)) is not None}
     asked = {k: v for k in (*CLASSES, conditions.TEXT) if (v := getattr(a, k)) is not None}
-    sampler = Sampler(a.workdir or a.model or str(IN_THE_BOX), a.step, changes)
+    source = a.workdir or a.model or str(SHIPPED_MODEL)
+    sampler = Sampler(source, a.step, changes)
     condition = ask(sampler.spec, asked, len(seeds))
-    out = pathlib.Path(
-        a.out or (pathlib.Path(a.workdir, "generated") if a.workdir else "generated")
-    )
+    in_workdir = (a.workdir or a.model) and not is_model_file(source)
+    out = pathlib.Path(a.out or (pathlib.Path(source, "generated") if in_workdir else "generated"))
     pictures = sampler(seeds, condition, a.truncation)
-    for seed, picture in zip(seeds, pictures, strict=True):
-        path = out / f"seed{seed:010d}.png"
-        images.save_png(path, picture, sampler.provenance(seed, a.truncation, asked))
-    side = math.ceil(math.sqrt(len(seeds)))
-    magnify = max(1, _TINY_PX // pictures.shape[1])
-    shown = (
-        images.grid(pictures, math.ceil(len(seeds) / side), side)
-        .repeat(magnify, 0)
-        .repeat(magnify, 1)
-    )
-    grid = out / "grid.png"
-    images.save_png(
-        grid, shown, sampler.provenance(seeds[0], a.truncation, asked) | {"seed": a.seeds}
-    )
-    print(f"{len(seeds)} emoji in {out}, all of them in {grid}")
+    provenance = sampler.provenance(seeds[0], a.truncation, asked)
+    removed = write(out, pictures, seeds, provenance, a.seeds)
+    if removed:
+        print(f"replaced {removed} emoji of an earlier request in {out}")
+    print(f"{len(seeds)} emoji in {out}, all of them in {out / _SHEET}")
     return errors.EXIT_OK
 
 

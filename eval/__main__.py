@@ -18,7 +18,7 @@ import time
 
 from emoji_gan import errors
 from emoji_gan.errors import UserError
-from emoji_gan.runtime import host
+from emoji_gan.runtime import host, paths
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -28,6 +28,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     p.add_argument("--workdir", help="of the run to judge, or a model file")
+    p.add_argument("--model", help="the same")
     p.add_argument("--step", type=int, help="checkpoint; default: the newest good one")
     p.add_argument("--n", type=int, default=10_000, help="images to generate")
     p.add_argument("--truncation", type=float, default=1.0, help="psi; 1: the full variety")
@@ -68,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> int:
     """The command line."""
     a = _parser().parse_args()
+    a.workdir = a.workdir or a.model
+    paths.make_local(a, "workdir", "real", "fake", "train", "compare", "out", "weights")
     chosen = [n for n in ("workdir", "compare") if getattr(a, n)] + ["real"] * bool(
         a.real or a.fake
     )

@@ -1,7 +1,7 @@
-"""Opens `eval.condition_agreement`: does a model draw what it is asked for?"""
+"""Opens `eval.report.condition_agreement`: does a model draw what it is asked for?"""
 
 from emoji_gan import errors
-from eval import condition_agreement
+from eval.report import condition_agreement
 
 if __name__ == "__main__":
     errors.run(condition_agreement.main)

@@ -57,11 +57,13 @@ class Settings:
 class Judgement:
     """A report and where it lies; as a string: its table and that."""
 
-    report_file: report_file.Report
+    report: report_file.Report
     path: pathlib.Path  # of report.json
 
     def __str__(self) -> str:
-        return f"{report_file.markdown(self.report)}\nin {self.path.parent}: report.json, report.md, report.html"
+        names = ("report.json", "report.md", "report.html")
+        written = ", ".join(n for n in names if (self.path.parent / n).exists())
+        return f"{report_file.markdown(self.report)}\nin {self.path.parent}: {written}"
 
 
 def run(
@@ -96,6 +98,11 @@ def run(
         embed = encoder.PhraseEncoder()
     data = dataset.load(config.data, settings.data, embed)
     train = data if settings.data == "train" else dataset.load(config.data, "train", embed)
+    if sampler.data_hash and sampler.data_hash != train.content_hash:
+        raise UserError(
+            f"{workdir}: the art it was trained on has changed since (data {sampler.data_hash[:12]}, "
+            f"now {train.content_hash[:12]}): bring it back, or judge folders with --real and --fake"
+        )
     clock.lap("load")
     asked_rows, condition = generate.conditions_like(train, settings.n)
     pictures = generate.pictures(sampler, settings.n, condition, settings.truncation)
@@ -175,10 +182,19 @@ def folders(
     for what, directory in (("real", real_dir), ("fake", fake_dir), ("train", train_dir)):
         if directory is None:
             continue
-        images, names, digest = picture_folder.read(directory)
-        found = real_cache.features_of(images, digest, extractor)
-        side = SampleSet(images, found.features, found.logits, None, None, None, extractor, names)
-        sides[what] = (side, digest)
+        pictures = picture_folder.read(directory)
+        found = real_cache.features_of(pictures.images, pictures.digest, extractor)
+        side = SampleSet(
+            pictures.images,
+            found.features,
+            found.logits,
+            None,
+            None,
+            None,
+            extractor,
+            pictures.names,
+        )
+        sides[what] = (side, pictures.digest)
         clock.lap(f"features of {what}")
     (real, real_hash), (fake, fake_hash) = sides["real"], sides["fake"]
     train = sides["train"][0] if train_dir else None

@@ -109,7 +109,8 @@ def by_checkpoint(run: pathlib.Path, point: dict, n: int, data: dataset.EmojiDat
 
 def by_folder(run: pathlib.Path, point: dict, k: int, n: int) -> Drawn:
     """From the PNGs that compare_reference.py wrote."""
-    pictures, found, digest = picture_folder.read(str(run / f"samples-{k}"))
+    drawn = picture_folder.read(str(run / f"samples-{k}"))
+    pictures, found, digest = drawn.images, drawn.names, drawn.digest
     if len(found) != n:
         raise errors.UserError(f"{run}/samples-{k}: {len(found)} PNGs instead of {n}; delete {run}")
     of = report_file.FakeInfo(

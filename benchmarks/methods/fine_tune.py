@@ -88,7 +88,7 @@ def main() -> int:
     p.add_argument("--out", required=True, type=pathlib.Path)
     p.add_argument("--config", default="configs/flow.py:box")
     p.add_argument(
-        "--init_from", default=str(sampler_lib.IN_THE_BOX), help="a workdir or model file"
+        "--init_from", default=str(sampler_lib.SHIPPED_MODEL), help="a workdir or model file"
     )
     p.add_argument("--groups", nargs="*", default=["Food & Drink"])
     p.add_argument("--subgroups", nargs="*", default=[])

@@ -31,7 +31,7 @@ def main() -> int:
     p = argparse.ArgumentParser(
         prog="python -m benchmarks.methods.shipped_samples", description=__doc__.partition("\n")[0]
     )
-    p.add_argument("--model", default=str(sampler_lib.IN_THE_BOX))
+    p.add_argument("--model", default=str(sampler_lib.SHIPPED_MODEL))
     p.add_argument("--truncation", type=float, default=0.7)
     p.add_argument("--out", required=True, help="a PNG")
     a = p.parse_args()

@@ -1,6 +1,6 @@
 """Recognises which emoji a picture shows, and scores it against the right one."""
 
-import pathlib
+import dataclasses
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +8,7 @@ import numpy as np
 
 from emoji_gan.encoder import encoder
 from emoji_gan.errors import UserError
-from input_pipeline.art import common_box, rasterise
+from input_pipeline.art import common_box, picture_folder, rasterise
 from input_pipeline.unicode import emoji_names
 
 _BATCH = 64
@@ -60,41 +60,62 @@ def group_probabilities(logits: np.ndarray, kind: np.ndarray) -> np.ndarray:
     return p @ np.eye(kind.max() + 1, dtype=p.dtype)[kind]
 
 
-def read(
-    directory: str, codepoints: list[str]
-) -> tuple[np.ndarray, np.ndarray, list[tuple[str, str]]]:
-    """Reads the PNGs of a folder whose names spell one of `codepoints`.
+@dataclasses.dataclass(frozen=True)
+class Pictures:
+    """The pictures of a folder, and what their names say they show.
 
-    Returns:
-      images uint8 `n 64 64 4`, cropped into the common box; their numbers in `codepoints`, int32
-      `n`; and (file, why) of the others.
+    Attributes:
+      images: uint8 [n 64 64 4], cropped into the common box.
+      files: n names.
+      labels: int32 [n], number in the encoder's code points; -1 where the name says none of them.
+      skipped: (file, why) of those that cannot be read.
+    """
+
+    images: np.ndarray
+    files: tuple[str, ...]
+    labels: np.ndarray
+    skipped: tuple[tuple[str, str], ...]
+
+
+def read(directory: str, codepoints: list[str]) -> Pictures:
+    """Reads the pictures of a folder, named by code points or not.
 
     Raises:
-      UserError: no such folder, no PNG, or none that can be judged.
+      DataError: no such folder, no PNG in it; UserError: none of them can be read.
     """
-    root = pathlib.Path(directory).expanduser()
-    if not root.is_dir():
-        raise UserError(f"{directory}: no such folder")
     number = {c: i for i, c in enumerate(codepoints)}
-    files = sorted(p for p in root.iterdir() if p.suffix.lower() == ".png")
-    if not files:
-        raise UserError(f"{directory}: no PNG in it; pictures are named by code points (1F600.png)")
-    images, labels, skipped = [], [], []
-    for file in files:
-        key = emoji_names.normalise(file.stem)
-        if key not in number:
-            toned = key is not None and emoji_names.lookup(key).tones
-            why = "it has a skin tone" if toned else "its name is no emoji that the encoder knows"
-            skipped.append((file.name, why))
-            continue
+    images, files, labels, skipped = [], [], [], []
+    paths = picture_folder.files(directory)
+    for path in paths:
         try:
-            images.append(common_box.fit(rasterise.read_png(file.read_bytes()), _FIT_PX))
-            labels.append(number[key])
+            images.append(common_box.fit(rasterise.read_png(path.read_bytes()), _FIT_PX))
         except (rasterise.BadImage, OSError) as e:
-            skipped.append((file.name, f"unreadable: {e}"))
+            skipped.append((path.name, f"unreadable: {e}"))
+            continue
+        files.append(path.name)
+        labels.append(number.get(emoji_names.normalise(path.stem), -1))
     if not images:
         raise UserError(
-            f"{directory}: none of its {len(files)} PNGs can be judged, "
+            f"{directory}: none of its {len(paths)} PNGs can be read, "
             f"first {skipped[0][0]}: {skipped[0][1]}"
         )
-    return np.stack(images), np.array(labels, np.int32), skipped
+    return Pictures(np.stack(images), tuple(files), np.array(labels, np.int32), tuple(skipped))
+
+
+def guesses(
+    logits: np.ndarray, codepoints: list[str], count: int = 3
+) -> list[list[tuple[str, float]]]:
+    """Returns the likeliest emoji of each picture: (code points, probability in [0, 1]).
+
+    Args:
+      logits: f32 [n k].
+      codepoints: k.
+      count: of each picture.
+    """
+    p = np.exp(logits - logits.max(1, keepdims=True))
+    p /= p.sum(1, keepdims=True)
+    best = np.argsort(-p, axis=1, kind="stable")[:, :count]
+    return [
+        [(codepoints[i], float(row[i])) for i in chosen]
+        for row, chosen in zip(p, best, strict=True)
+    ]

@@ -17,7 +17,6 @@ import hashlib
 import json
 import math
 import pathlib
-import signal
 import time
 
 import jax
@@ -30,7 +29,7 @@ from safetensors.numpy import save
 from emoji_gan import errors
 from emoji_gan.encoder import encoder, training_data, training_report
 from emoji_gan.errors import UserError
-from emoji_gan.runtime import host, workdir
+from emoji_gan.runtime import host, processes, workdir
 from emoji_gan.runtime import mesh as mesh_lib
 from input_pipeline.unicode import emoji_names
 
@@ -43,8 +42,7 @@ _TEMPERATURE = 0.1  # of pictures among themselves and with phrases
 _WEIGHTS = {"classes": 1.0, "styles": 0.5, "phrases": 0.25, "text": 0.5, "subgroups": 0.25}
 
 
-# ---- the step
-# --------------------------------------------------------------------------------------------
+# ---- the step ------------------------------------------------------------------------------------
 
 
 def make_optimizer(steps: int, learning_rate: float) -> optax.GradientTransformation:
@@ -148,8 +146,7 @@ def size_px(step: int, steps: int) -> int:
     return _SMALL_PX if step < _SMALL_SHARE * steps else encoder.INPUT_PX
 
 
-# ---- the checkpoint
-# --------------------------------------------------------------------------------------
+# ---- the checkpoint ------------------------------------------------------------------------------
 
 
 def save_checkpoint(path: pathlib.Path, state: dict, run: dict) -> None:
@@ -207,8 +204,7 @@ def _digest(leaves: dict[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-# ---- the loop
-# --------------------------------------------------------------------------------------------
+# ---- the loop ------------------------------------------------------------------------------------
 
 
 def train(a: argparse.Namespace) -> int:
@@ -263,7 +259,7 @@ def train(a: argparse.Namespace) -> int:
             flush=True,
         )
 
-        stop = stack.enter_context(_stop_on_signals())
+        stop = stack.enter_context(processes.stop_on_signals())
         log = stack.enter_context(open(root / "metrics.jsonl", "a", encoding="utf-8"))
         worker = stack.enter_context(concurrent.futures.ThreadPoolExecutor(1))
 
@@ -329,25 +325,6 @@ def _seconds_before(root: pathlib.Path, step: int) -> float:
         return 0.0
     rows = [json.loads(line) for line in (root / "metrics.jsonl").read_text().splitlines()]
     return max((r["seconds"] for r in rows if r["step"] <= step), default=0.0)
-
-
-@contextlib.contextmanager
-def _stop_on_signals():
-    """SIGTERM and Ctrl-C ask the loop to save and end."""
-
-    class Stop:
-        requested = False
-
-    def handle(signum, frame):
-        del signum, frame
-        Stop.requested = True
-
-    previous = {s: signal.signal(s, handle) for s in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield Stop
-    finally:
-        for s, handler in previous.items():
-            signal.signal(s, handler)
 
 
 def main() -> int:

@@ -132,8 +132,7 @@ def is_known(codepoints: str) -> bool:
     return meta is not None and not meta.tones and meta.group != "Component"
 
 
-# ---- phrases
-# ---------------------------------------------------------------------------------------------
+# ---- phrases -------------------------------------------------------------------------------------
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,8 +170,7 @@ def phrases_hash(every: Sequence[Phrase]) -> str:
     return hashlib.sha256(repr(every).encode()).hexdigest()
 
 
-# ---- batches
-# ---------------------------------------------------------------------------------------------
+# ---- batches -------------------------------------------------------------------------------------
 
 
 class Batches:
@@ -276,8 +274,7 @@ class Batches:
         return f"{text} {mine[rng.integers(len(mine))]}" if rng.random() < 0.25 else text
 
 
-# ---- disguises
-# -------------------------------------------------------------------------------------------
+# ---- disguises -----------------------------------------------------------------------------------
 
 _CANVAS_PX = 104  # room to turn, shift and zoom out
 

@@ -102,8 +102,7 @@ def _unit(x: np.ndarray) -> np.ndarray:
     return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
 
-# ---- pictures
-# --------------------------------------------------------------------------------------------
+# ---- pictures ------------------------------------------------------------------------------------
 
 
 def _style_figures(params, meta, art, style, learned, drawn):
@@ -164,8 +163,7 @@ def _reduced(images: np.ndarray, px: int) -> np.ndarray:
     return np.asarray(image_lib.to_uint8(encoder.preprocess(jnp.asarray(images), px)))
 
 
-# ---- phrases
-# ---------------------------------------------------------------------------------------------
+# ---- phrases -------------------------------------------------------------------------------------
 
 
 def _phrase_figures(params, codepoints, held_features) -> dict:

@@ -8,8 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from emoji_gan.ops import convolution
-from emoji_gan.runtime.mesh import AXIS
+from emoji_gan.ops import DEVICE_AXIS, convolution
 
 _DEVIATION = 0.02  # of all initial weights (section 4)
 
@@ -44,7 +43,7 @@ class BatchNorm(nnx.Module):
         else:
             mean, square = x.mean((0, 1, 2)), jnp.square(x).mean((0, 1, 2))
             if by == "mesh":
-                mean, square = jax.lax.pmean((mean, square), AXIS)
+                mean, square = jax.lax.pmean((mean, square), DEVICE_AXIS)
             if self.keep:
                 self.mean[...], self.square[...] = mean, square
         scale = self.gain[...] * jax.lax.rsqrt(jnp.maximum(square - jnp.square(mean), 0.0) + 1e-5)

@@ -192,8 +192,7 @@ class Discriminator(nnx.Module):
         return x[:, 0] if c is None else jnp.sum(x * (c @ self.embed[...]), 1)
 
 
-# ---- names of the official state dict
-# ----------------------------------------------------------------------
+# ---- names of the official state dict ------------------------------------------------------------
 
 _IN_BLOCK = {
     "enter": "LinearLayer1.Layer.weight",

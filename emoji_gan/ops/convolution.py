@@ -46,8 +46,7 @@ def _cpu_forms() -> bool:
     return (_FORMS[0] or ("cpu" if platform() == "cpu" else "plain")) == "cpu"
 
 
-# ---- convolution
-# -----------------------------------------------------------------------------------------
+# ---- convolution ---------------------------------------------------------------------------------
 
 
 def conv2d(x: jax.Array, w: jax.Array) -> jax.Array:
@@ -125,8 +124,7 @@ def _conv1x1(x, w):
     return _matmul_cpu(x.reshape(-1, x.shape[-1]), w).reshape(*x.shape[:-1], w.shape[1])
 
 
-# ---- the same with gradients that are fast on XLA CPU
-# ----------------------------------------------------
+# ---- the same with gradients that are fast on XLA CPU --------------------------------------------
 
 
 def _weight_gradient(x, g, pad: Padding, dilation=1):

@@ -395,6 +395,7 @@ class Stored:
 
     Attributes:
       config: the resolved config of the run, as a dict.
+      data_hash: of the emoji it was trained on.
       step: training steps done.
       digest: SHA-256 of the seal, which covers every byte of the step.
       state: field -> numpy array or nested dict of them; dict keys that are all digits are ints, as
@@ -402,6 +403,7 @@ class Stored:
     """
 
     config: dict[str, Any]
+    data_hash: str
     step: int
     digest: str
     state: dict[str, Any]
@@ -444,7 +446,8 @@ def load_for_inference(
     try:
         digest = seal.digest(path)
         state = _read_fields(path, fields, renamed or {}) if fields else {}
-        return Stored(_read_meta(path)["config"], step, digest, state)
+        meta = _read_meta(path)
+        return Stored(meta["config"], meta["data_hash"], step, digest, state)
     except Exception as e:  # orbax meets a missing file in many ways
         if (path / seal.NAME).exists():
             raise

@@ -11,7 +11,7 @@ from jax.experimental import mesh_utils
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-AXIS = "data"
+from emoji_gan.ops import DEVICE_AXIS as AXIS
 
 
 def make_mesh(devices: list[jax.Device] | None = None) -> Mesh:

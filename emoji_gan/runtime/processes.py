@@ -27,7 +27,7 @@ import numpy as np
 from absl import logging
 from jax.experimental import multihost_utils
 
-from emoji_gan.errors import EXIT_OK, UserError
+from emoji_gan.errors import EXIT_INTERRUPTED, EXIT_OK, UserError
 from emoji_gan.runtime import mesh as mesh_lib
 
 HEARTBEAT_S = 30  # a process that was not heard of for so long is dead, and the others end
@@ -164,8 +164,7 @@ def on_tpu_vm() -> bool:
     return chips and "tpu" in wanted and importlib.util.find_spec("libtpu") is not None
 
 
-# ---- what the processes agree on
-# ---------------------------------------------------------------------------
+# ---- what the processes agree on -----------------------------------------------------------------
 
 
 def is_first() -> bool:
@@ -206,6 +205,9 @@ def on_first(f: Callable[[], object]) -> None:
         sys.exit(code)
 
 
+_AT_ONCE = b"\nerror: ended at once, what was not saved is lost; run the same command again\n"
+
+
 class Stop:
     """Whether the job was asked to save and end."""
 
@@ -227,7 +229,11 @@ class Stop:
 
 @contextlib.contextmanager
 def stop_on_signals() -> Iterator[Stop]:
-    """SIGTERM and Ctrl-C ask the loop to save and end; a second Ctrl-C ends it at once."""
+    """Lets SIGTERM and Ctrl-C ask the loop to save and end; a second Ctrl-C ends it at once.
+
+    At once: without waiting for a save under way, which the next start sweeps away. Checkpoints
+    that are whole stay so.
+    """
     stop = Stop()
     several = jax.process_count() > 1  # there jax's preemption service takes SIGTERM
     interrupted = False
@@ -236,7 +242,8 @@ def stop_on_signals() -> Iterator[Stop]:
         nonlocal interrupted
         del frame
         if interrupted:
-            raise KeyboardInterrupt
+            os.write(2, _AT_ONCE)
+            os._exit(EXIT_INTERRUPTED)
         interrupted = signum == signal.SIGINT
         logging.warning("%s: saving after this step", signal.Signals(signum).name)
         if several:
@@ -253,8 +260,7 @@ def stop_on_signals() -> Iterator[Stop]:
             signal.signal(s, handler)
 
 
-# ---- what the launchers say
-# --------------------------------------------------------------------------------
+# ---- what the launchers say ----------------------------------------------------------------------
 
 
 def _slurm(env: Mapping[str, str]) -> Job | None:

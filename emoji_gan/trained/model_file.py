@@ -20,7 +20,7 @@ from safetensors.numpy import save as to_bytes
 
 from emoji_gan import errors, methods
 from emoji_gan.errors import UserError
-from emoji_gan.runtime import workdir
+from emoji_gan.runtime import paths, workdir
 
 _FORMAT = 1  # raise it when what is below changes its meaning
 _KEYS = ("format", "config", "spec", "step", "licence", "checkpoint_sha256", "content_sha256")
@@ -125,6 +125,7 @@ def main() -> int:
     p.add_argument("--step", type=int, help="checkpoint; default: the newest good one")
     p.add_argument("--licence", default="", help="of the model, and whom to name")
     a = p.parse_args()
+    paths.make_local(a, "workdir", "out")
     if pathlib.Path(a.out).suffix != ".safetensors":
         raise UserError(f"--out={a.out}: must end in .safetensors")
     meta = save(a.out, a.workdir, a.step, a.licence)

@@ -22,7 +22,7 @@ from emoji_gan.trained.source import open_trained
 _BATCH = 16
 
 
-IN_THE_BOX = pathlib.Path(__file__).parents[2] / "models" / "openmoji_32.safetensors"
+SHIPPED_MODEL = pathlib.Path(__file__).parents[2] / "models" / "openmoji_32.safetensors"
 
 
 _LICENCES = {"openmoji": "derived from OpenMoji (openmoji.org), CC BY-SA 4.0"}
@@ -35,6 +35,7 @@ class Sampler:
       config: resolved, with the changes.
       spec: of the conditions.
       step: training steps of the model's last run.
+      data_hash: of the emoji it was trained on; '' where that is not stored.
       checkpoint_hash: SHA-256 of what it was read from.
       config_hash: SHA-256 of its config and spec.
       generator: of its method.
@@ -52,7 +53,7 @@ class Sampler:
         self, source: str, step: int | None = None, changes: Mapping[str, Any] | None = None
     ):
         trained = open_trained(source, step)
-        self.step, self.spec = trained.step, trained.spec
+        self.step, self.spec, self.data_hash = trained.step, trained.spec, trained.data_hash
         self.checkpoint_hash, self.config_hash = trained.digest, trained.config_hash
         self.config = _changed(trained.config, changes or {})
         method = methods.load(self.config.method)

@@ -21,6 +21,7 @@ class Trained:
       config: resolved, as a dict.
       spec: of its conditions.
       step: training steps that it has seen in its last run.
+      data_hash: of the emoji it was trained on; '' where that is not stored.
       digest: SHA-256 of what it was read from.
       config_hash: SHA-256 of config and spec.
       is_file: whether it is a model file, which holds what drawing needs and no more.
@@ -30,6 +31,7 @@ class Trained:
     config: dict[str, Any]
     spec: Spec
     step: int
+    data_hash: str
     digest: str
     config_hash: str
     is_file: bool
@@ -74,6 +76,7 @@ def _open_file(path: str, step: int | None) -> Trained:
         config=meta["config"],
         spec=Spec.from_json(meta["spec"]),
         step=meta["step"],
+        data_hash="",
         digest=meta["content_sha256"],
         config_hash=_config_hash(meta["config"], meta["spec"]),
         is_file=True,
@@ -98,6 +101,7 @@ def _open_workdir(path: str, step: int | None) -> Trained:
         config=config,
         spec=Spec.from_json(spec),
         step=stored.step,
+        data_hash=stored.data_hash,
         digest=stored.digest,
         config_hash=_config_hash(config, spec),
         is_file=False,

@@ -23,8 +23,7 @@ _EPSILON = 1e-3  # of batch normalisation
 _STEM_CHUNK, _CHUNK = 1, 8
 
 
-# ---- the table of convolutions
-# ---------------------------------------------------------------------------
+# ---- the table of convolutions -------------------------------------------------------------------
 
 
 def _block_a_shapes(ci, pool):
@@ -202,8 +201,7 @@ def _pools_by_max(block, branch):
     return block == "Mixed_7c" and branch == "branch_pool"
 
 
-# ---- the network
-# -----------------------------------------------------------------------------------------
+# ---- the network ---------------------------------------------------------------------------------
 
 
 def apply(params: dict, x: jax.Array) -> dict[str, jax.Array]:
@@ -361,8 +359,7 @@ def _block_e(params, block, x):
     )
 
 
-# ---- the three ways into it
-# ------------------------------------------------------------------------------
+# ---- the three ways into it ----------------------------------------------------------------------
 
 
 def preprocess(images: jax.Array, pipeline: str) -> jax.Array:

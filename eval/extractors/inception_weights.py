@@ -188,8 +188,7 @@ def save_safetensors(
     workdir.write_atomic(path, save(tensors, notes))
 
 
-# ---- the frozen graph
-# ------------------------------------------------------------------------------------
+# ---- the frozen graph ----------------------------------------------------------------------------
 
 
 def graph_names() -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from eval.metrics import distances, precision_recall, resample, sets
+from emoji_gan.errors import UserError
+from eval.metrics import distances, distinct, precision_recall, resample, sets
 from eval.metrics.sets import Estimate, SampleSet
 
 _K = 5
@@ -33,6 +34,9 @@ def reach(real: np.ndarray, fake: np.ndarray, k: int = _K) -> tuple[np.ndarray, 
 def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict[str, Estimate]:
     """'density' (about 1 for a perfect model) and 'coverage', k = 5.
 
+    Of the distinct images of each side: a real image that stands there more than k times would have
+    a radius of 0, and one generated image drawn a thousand times would count as a thousand.
+
     Density's interval is bootstrapped over the generated images; coverage's is Wilson's over the
     real ones, those of one cluster counted as one. Both take the other side as given.
 
@@ -40,12 +44,19 @@ def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict
       UserError: fewer than 50 images on a side.
     """
     sets.require("density and coverage", real, fake, 50, 50)
-    counts, covered = reach(real.features, fake.features)
+    if len(distinct.rows(real.features)) <= _K:
+        raise UserError(f"density and coverage: needs more than {_K} distinct real images")
+    real_rows, fake_rows = distinct.rows(real.features), distinct.rows(fake.features)
+    counts, covered = reach(real.features[real_rows], fake.features[fake_rows])
     n, m = len(covered), len(counts)
-    independent = n if real.clusters is None else len(np.unique(real.clusters))
+    independent = n if real.clusters is None else len(np.unique(real.clusters[real_rows]))
     replicates = resample.bootstrap(lambda rows: counts[rows].mean() / _K, [m], rng)
     coverage = float(covered.mean())
-    note = precision_recall.few(n, m)
+    note = sets.join(
+        precision_recall.few(n, m),
+        distinct.note(len(real.features) - n, "real"),
+        distinct.note(len(fake.features) - m, "generated"),
+    )
     return {
         "density": Estimate(
             float(counts.mean() / _K), *resample.percentile(replicates), n, m, note

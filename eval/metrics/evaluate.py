@@ -10,6 +10,7 @@ from eval.metrics import (
     agreement,
     alpha,
     density_coverage,
+    distinct,
     frechet,
     inception_score,
     intra_class,
@@ -19,6 +20,7 @@ from eval.metrics import (
     palette,
     path_length,
     precision_recall,
+    real_baseline,
 )
 from eval.metrics.sets import Estimate, SampleSet
 
@@ -37,8 +39,11 @@ METRICS: dict[str, Metric] = {
         legibility,
         alpha,
         palette,
+        distinct,
+        real_baseline,
     )
 }
+_MEMORISATION_STREAM = 11  # of its random numbers: what it was before metrics were added
 
 
 def evaluate(
@@ -74,7 +79,12 @@ def evaluate(
         seconds[name] = time.perf_counter() - start
 
     for i, (name, metric) in enumerate(chosen.items()):
-        timed(name, lambda i=i, metric=metric: metric(real, fake, np.random.default_rng([seed, i])))
+        timed(
+            name,
+            lambda i=i, metric=metric: metric(
+                real, fake, np.random.default_rng([seed, _stream(i)])
+            ),
+        )
     neighbours = None
 
     def copies() -> dict[str, Estimate]:
@@ -82,7 +92,7 @@ def evaluate(
         memorisation.require(train, fake)
         neighbours = memorisation.neighbours(train.features, train.clusters, fake.features)
         return memorisation.estimates(
-            neighbours, train, np.random.default_rng([seed, len(METRICS)])
+            neighbours, train, np.random.default_rng([seed, _MEMORISATION_STREAM])
         )
 
     if train is None:
@@ -90,3 +100,8 @@ def evaluate(
     elif metrics is None:
         timed("memorisation", copies)
     return found, missing, seconds, neighbours
+
+
+def _stream(i: int) -> int:
+    """Numbers the random stream of the i-th metric; memorisation has one between them."""
+    return i + (i >= _MEMORISATION_STREAM)

@@ -9,6 +9,7 @@ from eval.metrics.sets import Estimate, SampleSet
 
 SIZES = (16, 22, 32)  # px
 _MOST = 1000  # images of a side, as every size is extracted anew
+_LEAST_VISIBLE_PX = 4  # with less of it opaque, a picture shows nothing that could be read
 
 
 def reduce(images: np.ndarray, size: int) -> np.ndarray:
@@ -34,7 +35,7 @@ def reduce(images: np.ndarray, size: int) -> np.ndarray:
 def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict[str, Estimate]:
     """'legibility_16' and so on: how often the recogniser's first choice stays the same.
 
-    And of the real images, 'legibility_16_real'. Of at most 1000 images a side, drawn at random;
+    And of the real images, 'legibility_16_real'. A picture that shows nothing is not legible. Of at most 1000 images a side, drawn at random;
     Wilson's intervals.
 
     Raises:
@@ -50,14 +51,21 @@ def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict
         count = len(side.images)
         rows = np.sort(rng.choice(count, min(count, _MOST), replace=False))
         images, full = side.images[rows], side.logits[rows].argmax(1)
-        drawn = f"of {len(rows)} of the {count} images" if len(rows) < count else ""
+        visible = (images[..., 3] >= 128).sum((1, 2)) >= _LEAST_VISIBLE_PX
+        drawn = sets.join(
+            f"of {len(rows)} of the {count} images" if len(rows) < count else "",
+            "" if visible.all() else f"{np.sum(~visible)} show nothing and count as not legible",
+        )
         for size in SIZES:
             note = drawn
             if size >= min(images.shape[1:3]):
-                same, note = len(rows), sets.join(drawn, f"the images are no larger than {size} px")
+                same, note = (
+                    int(visible.sum()),
+                    sets.join(drawn, f"the images are no larger than {size} px"),
+                )
             else:
                 logits = (side.extract or fake.extract)(reduce(images, size)).logits
-                same = int(np.sum(logits.argmax(1) == full))
+                same = int(np.sum((logits.argmax(1) == full) & visible))
             found[f"legibility_{size}{suffix}"] = Estimate(
                 same / len(rows), *resample.wilson(same, len(rows)), n, m, note
             )

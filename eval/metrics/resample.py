@@ -10,8 +10,9 @@ _ENDS = (2.5, 97.5)  # percentiles
 
 
 def normal(value: float, standard_error: float, least: float = -np.inf) -> Interval:
-    """value +- 1.96 standard errors, cut off at `least`."""
-    return max(value - Z * standard_error, least), value + Z * standard_error
+    """Returns value +- 1.96 standard errors, cut off at `least` where the value is not below it."""
+    low, high = value - Z * standard_error, value + Z * standard_error
+    return min(max(low, least), value), high
 
 
 def wilson(hits: float, n: float) -> Interval:
@@ -57,4 +58,4 @@ def centred(value: float, replicates: np.ndarray, least: float = 0.0) -> Interva
     spread counts. What the value itself has too much at a finite number of images, it keeps.
     """
     low, high = np.percentile(replicates - replicates.mean(), _ENDS)
-    return max(float(value + low), least), float(value + high)
+    return min(max(float(value + low), least), value), max(float(value + high), value)

@@ -58,7 +58,7 @@ class SampleSet:
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """A figure and how sure it is."""
+    """A figure and how sure it is; the interval holds the value."""
 
     value: float
     low: float | None  # the 95 % interval; None: there is none

@@ -65,6 +65,11 @@ _ABOUT = {
         "Quality: how many real emoji each generated one is near, against what is usual among the real ones; "
         "about 1 for a perfect model.",
     ),
+    "distinct": About(
+        "distinct",
+        "higher",
+        "The share of the pictures that is left when exact copies are counted once.",
+    ),
     "coverage": About(
         "coverage", "higher", "Variety: the share of the real emoji with a generated one close by."
     ),

@@ -166,6 +166,8 @@ def save(
     if html:
         page = html_lib.report_page(report, real, fake, memorised, train)
         workdir_lib.write_atomic(out_dir / "report.html", page.encode(errors="replace"))
+    else:
+        (out_dir / "report.html").unlink(missing_ok=True)  # of an earlier report
     text = json.dumps(to_json(report), indent=1, allow_nan=False)
     workdir_lib.write_atomic(out_dir / NAME, text.encode())
     return out_dir / NAME

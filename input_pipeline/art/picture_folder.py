@@ -1,33 +1,95 @@
-"""A folder of pictures as one array, for `--real=DIR --fake=DIR`."""
+"""What a folder of pictures is: the one rule for all programs that read or write one.
+
+Every PNG below it counts, but for what is hidden (names that begin with a dot, as copies of
+notebooks and Mac forks have), `__MACOSX`, and contact sheets that this project drew itself.
+"""
 
 import collections
+import dataclasses
 import hashlib
 import pathlib
+from collections.abc import Iterator
 
 import numpy as np
 from absl import logging
+from PIL import Image
 
-from emoji_gan.errors import UserError
+from input_pipeline import DataError
 from input_pipeline.art.rasterise import BadImage, read_png
 
-_MAX_BAD_SHARE = 0.01
+SHEET_KEY = "contact sheet of"  # text chunk of a PNG that shows many pictures at once
+_MAX_BAD_FRACTION = 0.01
+_HEAD_BYTES = 4096  # text chunks of ours stand before the pixels
 
 
-def read(directory: str) -> tuple[np.ndarray, tuple[str, ...], str]:
-    """Reads every PNG under a folder.
+@dataclasses.dataclass(frozen=True)
+class Pictures:
+    """The pictures of a folder.
 
-    Returns:
-      images uint8 `n h w 4`, their paths in the folder, and the SHA-256 of names and pixels.
+    Attributes:
+      images: uint8 [n h w 4], straight alpha, RGB = 0 where alpha = 0.
+      names: n paths in the folder.
+      digest: SHA-256 of names and pixels.
+    """
+
+    images: np.ndarray
+    names: tuple[str, ...]
+    digest: str
+
+
+def files(directory: str) -> list[pathlib.Path]:
+    """Lists the PNGs of a folder, sorted; those that do not count are left out.
 
     Raises:
-      UserError: no such folder, no PNG, several sizes, or more than 1 % unreadable.
+      DataError: no such folder, or no PNG in it that counts.
     """
     root = pathlib.Path(directory).expanduser()
     if not root.is_dir():
-        raise UserError(f"{directory}: no such folder")
-    paths = sorted(p for p in root.rglob("*") if p.suffix.lower() == ".png" and p.is_file())
-    if not paths:
-        raise UserError(f"{directory}: no PNG in it")
+        raise DataError(f"{directory}: no such folder")
+    counted = [path for path in sorted(_visible_pngs(root)) if not is_sheet(path)]
+    if not counted:
+        raise DataError(f"{directory}: no PNG in it")
+    return counted
+
+
+def _visible_pngs(root: pathlib.Path) -> Iterator[pathlib.Path]:
+    for path in root.rglob("*"):
+        parts = path.relative_to(root).parts
+        hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
+        if not hidden and path.suffix.lower() == ".png" and path.is_file():
+            yield path
+
+
+def is_sheet(path: pathlib.Path) -> bool:
+    """Returns whether a PNG is a contact sheet that this project drew."""
+    texts = own_texts(path)
+    # Sheets of older versions say so only by naming several seeds.
+    return SHEET_KEY in texts or (
+        path.name == "grid.png" and not texts.get("seed", "0").isdecimal()
+    )
+
+
+def own_texts(path: pathlib.Path) -> dict[str, str]:
+    """Returns the text chunks of a PNG that this project wrote; {} of any other file."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(_HEAD_BYTES)
+        if b"emoji_gan" not in head:
+            return {}
+        with Image.open(path, formats=("PNG",)) as picture:
+            texts = {k: v for k, v in picture.info.items() if isinstance(v, str)}
+    except Exception:  # a damaged file is met again, and reported, where it is read
+        return {}
+    return texts if texts.get("Software") == "emoji_gan" else {}
+
+
+def read(directory: str) -> Pictures:
+    """Reads the pictures of a folder, which must be of one size.
+
+    Raises:
+      DataError: no such folder, no PNG, several sizes, or more than 1 % unreadable.
+    """
+    paths, root = files(directory), pathlib.Path(directory).expanduser()
     images, names, bad = [], [], []
     for path in paths:
         try:
@@ -35,18 +97,18 @@ def read(directory: str) -> tuple[np.ndarray, tuple[str, ...], str]:
             names.append(str(path.relative_to(root)))
         except (BadImage, OSError) as e:
             bad.append(f"{path.name} ({e})")
-    if len(bad) > _MAX_BAD_SHARE * len(paths):
-        raise UserError(
+    if len(bad) > _MAX_BAD_FRACTION * len(paths):
+        raise DataError(
             f"{directory}: {len(bad)} of {len(paths)} pictures cannot be read: {bad[0]}"
         )
     for line in bad:
         logging.warning("%s: left out %s", directory, line)
     sizes = collections.Counter(f"{i.shape[1]}x{i.shape[0]}" for i in images)
     if len(sizes) > 1:
-        found = ", ".join(f"{n} of {size}" for size, n in sizes.most_common(4))
-        raise UserError(
-            f"{directory}: pictures of several sizes ({found}); scale them to one first"
+        listed = ", ".join(f"{n} of {size}" for size, n in sizes.most_common(4))
+        raise DataError(
+            f"{directory}: pictures of several sizes ({listed}); scale them to one first"
         )
     stack = np.stack(images)
     digest = hashlib.sha256("\n".join(names).encode() + stack.tobytes()).hexdigest()
-    return stack, tuple(names), digest
+    return Pictures(stack, tuple(names), digest)

@@ -43,8 +43,7 @@ def command(*arguments):
     return e.value.code, out.getvalue(), err.getvalue()
 
 
-# ---- without libtpu
-# --------------------------------------------------------------------------------------
+# ---- without libtpu ------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -129,8 +128,7 @@ def test_cuda_programs_are_lowered_and_no_more():
     assert int(re.search(r"main +1 a step: (\d+) convolution", out)[1]) > 0
 
 
-# ---- with libtpu
-# -----------------------------------------------------------------------------------------
+# ---- with libtpu ---------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

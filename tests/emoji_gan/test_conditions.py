@@ -17,7 +17,7 @@ from emoji_gan.errors import UserError
 from emoji_gan.trained import model_file
 from emoji_gan.trained import sampler as sampler_lib
 from eval import __main__ as eval_main
-from eval import condition_agreement as eval_conditions
+from eval.report import condition_agreement as eval_conditions
 from tests.support import runs as runs_lib
 
 SPEC = conditions.Spec((("group", ("Animals", "Food")), ("style", ("a", "a line"))), 3, "hash")
@@ -210,9 +210,9 @@ def test_a_damaged_model_file_is_one_line(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [sampler_lib.IN_THE_BOX.name, "openmoji_64.safetensors"])
+@pytest.mark.parametrize("name", [sampler_lib.SHIPPED_MODEL.name, "openmoji_64.safetensors"])
 def test_the_models_in_the_box_draw_what_they_are_asked_for(name):
-    path = sampler_lib.IN_THE_BOX.with_name(name)
+    path = sampler_lib.SHIPPED_MODEL.with_name(name)
     assert path.stat().st_size < 12e6
     box = sampler_lib.Sampler(str(path))
     assert box.spec.names == ("group", "style", "text") and box.config.data.sources == ("openmoji",)

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emoji_gan import errors, sample
+from emoji_gan import errors, images, sample
 from emoji_gan.errors import UserError
 from emoji_gan.trained import sampler as sampler_lib
+from input_pipeline.art import picture_folder
 from tests.support import runs as runs_lib
 
 
@@ -84,6 +85,50 @@ def test_no_run_is_one_line(monkeypatch, capsys, tmp_path):
             monkeypatch, capsys, "--workdir", tmp_path, f"--truncation={psi}"
         )
     assert not list(tmp_path.iterdir())
+
+
+def _request(folder, what, seeds):
+    pictures = np.full((len(seeds), 8, 8, 4), 255, np.uint8)
+    texts = {"Software": "emoji_gan", "asked text": what, "seed": str(seeds[0])}
+    return sample.write(folder, pictures, seeds, texts, f"{seeds[0]}-{seeds[-1]}")
+
+
+def test_a_folder_holds_the_pictures_of_one_request(tmp_path):
+    assert _request(tmp_path, "heart", list(range(16))) == 0
+    (tmp_path / "seed0000000099.png").write_bytes(b"a file of the user's own")
+    assert _request(tmp_path, "heart", [20, 21]) == 0  # more of the same
+    assert _request(tmp_path, "cat", [0, 1, 2, 3]) == 14
+    names = sorted(p.name for p in tmp_path.iterdir())
+    assert names == ["grid.png", *(f"seed{s:010d}.png" for s in (0, 1, 2, 3, 99))]
+    for seed in range(4):
+        texts = picture_folder.own_texts(tmp_path / f"seed{seed:010d}.png")
+        assert texts["asked text"] == "cat" and texts["seed"] == str(seed)
+
+
+def test_what_is_drawn_is_a_folder_of_pictures(tmp_path):
+    """For eval and recognise: without the contact sheet, an old one too, and hidden copies."""
+    _request(tmp_path, "cat", [0, 1])
+    images.save_png(
+        tmp_path / "old" / "grid.png",
+        np.zeros((16, 16, 3), np.uint8),
+        {"Software": "emoji_gan", "seed": "0-63"},
+    )
+    for hidden in (".ipynb_checkpoints/a.png", "__MACOSX/b.png", "._seed0000000000.png"):
+        images.save_png(tmp_path / hidden, np.zeros((8, 8, 4), np.uint8))
+    images.save_png(tmp_path / "more" / "grid.png", np.zeros((8, 8, 4), np.uint8))  # a user's
+    read = picture_folder.read(str(tmp_path))
+    assert read.names == ("more/grid.png", "seed0000000000.png", "seed0000000001.png")
+    assert read.images.shape == (3, 8, 8, 4)
+
+
+def test_a_model_file_goes_by_either_flag(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.safetensors").write_bytes(b"")
+    for flag in ("--workdir", "--model"):
+        line = refused(monkeypatch, capsys, f"{flag}=bad.safetensors")
+        assert "is damaged or no model of emoji_gan" in line
+        assert "no good checkpoint" in refused(monkeypatch, capsys, f"{flag}=nowhere")
+    assert [p.name for p in tmp_path.iterdir()] == ["bad.safetensors"]
 
 
 @pytest.fixture(scope="module")

@@ -124,7 +124,8 @@ def test_users_mistakes_are_one_line(monkeypatch, capsys, tmp_path):
 def test_unreadable_pictures_are_named_and_left_out(tmp_path, caplog):
     root = save(tmp_path / "many", blobs(150, 0))
     (root / "0007.png").write_bytes(b"no picture")
-    stack, names, _ = picture_folder.read(str(root))
+    pictures = picture_folder.read(str(root))
+    stack, names = pictures.images, pictures.names
     assert len(stack) == len(names) == 149 and "0007.png" not in names
     assert "0007.png" in caplog.text
 

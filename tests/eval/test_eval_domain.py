@@ -418,3 +418,23 @@ def test_agreement_notes_classes_that_the_recogniser_never_sees():
     found = agreement.evaluate(side, side, _rng())["agreement_top1"]
     assert "never sees 1 of the 4 classes" in found.note
     assert found.value == pytest.approx(60 / 61)
+
+
+def test_empty_pictures_are_not_legible():
+    """40 of them: the recogniser always says the same of nothing, which is not reading."""
+    empty = np.zeros((40, 32, 32, 4), np.uint8)
+    square = empty.copy()
+    square[:, 8:24, 8:24] = 255
+    logits = np.eye(3, dtype=np.float32)[np.zeros(40, int)]
+
+    def extract(images):
+        return Features(np.zeros((len(images), 2), np.float32), logits[: len(images)])
+
+    sides = {
+        name: sample_set(np.zeros((40, 2)), images=images, logits=logits, extract=extract)
+        for name, images in (("real", square), ("fake", empty))
+    }
+    found = legibility.evaluate(sides["real"], sides["fake"], np.random.default_rng(0))
+    assert found["legibility_16"].value == found["legibility_32"].value == 0.0
+    assert "40 show nothing" in found["legibility_16"].note
+    assert found["legibility_16_real"].value == 1.0

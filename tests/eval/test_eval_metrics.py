@@ -12,11 +12,13 @@ from emoji_gan.errors import UserError
 from eval.metrics import (
     density_coverage,
     distances,
+    distinct,
     frechet,
     inception_score,
     kid,
     path_length,
     precision_recall,
+    real_baseline,
     resample,
 )
 from tests.support.seeded_features import make_features, make_logits, sample_set
@@ -257,7 +259,10 @@ def test_a_model_that_draws_one_image_only_is_judged(d):
     found = {}
     for metric in FEATURE_METRICS:
         found |= metric.evaluate(real, one, _rng())
-        found |= {f"{k} swapped": e for k, e in metric.evaluate(one, real, _rng()).items()}
+        if metric is not density_coverage:
+            found |= {f"{k} swapped": e for k, e in metric.evaluate(one, real, _rng()).items()}
+    with pytest.raises(UserError, match="more than 5 distinct real images"):
+        density_coverage.evaluate(one, real, _rng())
     assert all(np.isfinite([e.value, e.low or 0, e.high or 0]).all() for e in found.values())
     spread = np.trace(frechet.covariance(real.features))
     way = np.sum(np.square(real.features.mean(0, dtype=np.float64) - one.features[0]))
@@ -394,3 +399,56 @@ def test_bootstrap_of_a_mean_is_as_wide_as_theory_says():
     assert high - low == pytest.approx(2 * resample.Z * values.std() / 20, rel=0.1)
     assert low < values.mean() < high
     assert resample.centred(0.001, replicates)[0] == 0.0
+
+
+def test_one_picture_drawn_a_thousand_times_gets_no_full_marks():
+    rng = np.random.default_rng(0)
+    real = rng.normal(size=(300, 8)).astype(np.float32)
+    same = np.repeat(real[:1], 1000, axis=0)
+    found = density_coverage.evaluate(sample_set(real), sample_set(same), rng)
+    assert found["coverage"].value < 0.1 and found["coverage"].n_fake == 1
+    assert "999 exact copies among the generated" in found["density"].note
+    shares = distinct.evaluate(sample_set(real), sample_set(same), rng)
+    assert shares["distinct"].value == 0.001 and shares["distinct_real"].value == 1.0
+
+
+def test_duplicates_of_real_images_do_not_hide_exact_copies():
+    """A tone that does not show: each real image stands there six times, more often than k."""
+    rng = np.random.default_rng(0)
+    once = rng.normal(size=(100, 8)).astype(np.float32)
+    real = np.repeat(once, 6, axis=0)
+    found = density_coverage.evaluate(sample_set(real), sample_set(once), rng)
+    assert found["coverage"].value == 1.0 and found["density"].value > 0.5
+    alone = density_coverage.evaluate(sample_set(once), sample_set(once), rng)
+    assert alone["coverage"].value == found["coverage"].value
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_intervals_hold_their_value(seed):
+    """Also of two halves of one law, where an extrapolated distance falls below 0."""
+    rng = np.random.default_rng(seed)
+    sides = [sample_set(rng.normal(size=(160, 16)).astype(np.float32)) for _ in range(2)]
+    values = {}
+    for metric in (*FEATURE_METRICS, real_baseline):
+        values |= metric.evaluate(*sides, rng)
+    for name, e in values.items():
+        if e.low is not None:
+            assert e.low <= e.value <= e.high, name
+
+
+def test_an_interval_never_starts_above_its_value():
+    assert resample.normal(-0.5, 0.1, least=0.0) == (-0.5, pytest.approx(-0.304, abs=1e-3))
+    assert resample.normal(0.1, 1.0, least=0.0)[0] == 0.0
+
+
+def test_real_against_real_says_what_few_images_cost():
+    rng = np.random.default_rng(0)
+    real = rng.normal(size=(2000, 16)).astype(np.float32)
+    few, many = (
+        real_baseline.evaluate(sample_set(real), sample_set(real[:n]), rng)["fd_real"].value
+        for n in (100, 1000)
+    )
+    assert few > 5 * many > 0
+    clusters = np.repeat(np.arange(1000), 2)
+    a, b = real_baseline.halves(sample_set(real, clusters=clusters), 1000, rng)
+    assert not set(clusters[a]) & set(clusters[b]) and len(a) == len(b)

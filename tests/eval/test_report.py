@@ -19,8 +19,7 @@ from eval.report import metric_names, report_file
 from eval.report import report_page as html_lib
 from tests.support.reports import FAKE, MEMORISED, REAL, a_report, a_set, check_page, decode
 
-# ---- JSON
-# --------------------------------------------------------------------------------------------------
+# ---- JSON ----------------------------------------------------------------------------------------
 
 numbers = st.floats(allow_nan=True, allow_infinity=True)
 optional = st.none() | numbers
@@ -154,8 +153,7 @@ def test_missing_report(tmp_path):
         report_file.load(tmp_path / "report.json")
 
 
-# ---- names
-# -------------------------------------------------------------------------------------------------
+# ---- names ---------------------------------------------------------------------------------------
 
 
 def test_only_the_2015_network_gives_fid():
@@ -226,8 +224,7 @@ def test_digits_follow_the_interval(estimate, value, interval):
     )
 
 
-# ---- files
-# -------------------------------------------------------------------------------------------------
+# ---- files ---------------------------------------------------------------------------------------
 
 
 def test_save_writes_all_three_and_load_reads_back(tmp_path):
@@ -355,8 +352,7 @@ def test_series_part_what_is_not_comparable():
     assert folder.parts[:4] == ("runs", "demo", "eval", "kimg000030.672")
 
 
-# ---- realism
-# -----------------------------------------------------------------------------------------------
+# ---- realism -------------------------------------------------------------------------------------
 
 
 def test_realism_is_the_papers_formula():

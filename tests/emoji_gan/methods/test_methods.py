@@ -286,8 +286,7 @@ def test_bad_fields_are_refused(method, changes, wanted):
         methods.resolve(tiny_config(method, **changes), 2)
 
 
-# ---- parts
-# -----------------------------------------------------------------------------------------------
+# ---- parts ---------------------------------------------------------------------------------------
 
 
 def test_convolutions_of_four_taps_equal_plain_ones():

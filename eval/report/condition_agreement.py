@@ -19,8 +19,9 @@ from emoji_gan import conditions as conditions_lib
 from emoji_gan import errors, images
 from emoji_gan.encoder import encoder, recogniser
 from emoji_gan.errors import UserError
-from emoji_gan.runtime import host, workdir
-from emoji_gan.trained.sampler import IN_THE_BOX, Sampler
+from emoji_gan.runtime import host, paths, workdir
+from emoji_gan.trained.sampler import SHIPPED_MODEL, Sampler
+from emoji_gan.trained.source import is_model_file
 from eval.extractors.features import Extractor, Features
 from eval.metrics import intra_class, precision_recall, resample
 from eval.metrics.sets import SampleSet
@@ -193,21 +194,20 @@ def main() -> int:
         prog="python -m eval.conditions", description=__doc__.partition("\n")[0]
     )
     where = p.add_mutually_exclusive_group()
-    where.add_argument("--workdir", help="of a run")
-    where.add_argument(
-        "--model", help="a model file; default, without --workdir: the one in the box"
-    )
+    where.add_argument("--workdir", help="of a run, or a model file")
+    where.add_argument("--model", help="the same; default: the shipped model of 32 px")
     p.add_argument("--step", type=int, help="checkpoint; default: the newest good one")
     p.add_argument("--n", type=int, default=1000, help="images of each way to ask")
     p.add_argument("--truncation", type=float, default=1.0)
     p.add_argument("--guidance", type=float, help="as of the sampler")
     p.add_argument("--out", help="folder; default: WORKDIR/eval, or eval_conditions")
     a = p.parse_args()
+    paths.make_local(a, "workdir", "model", "out")
     if a.n < _LEAST:
         raise UserError(f"--n={a.n}: must be at least {_LEAST}")
     host.setup_host_memory()
     host.setup_compilation_cache()
-    source = a.workdir or a.model or str(IN_THE_BOX)
+    source = a.workdir or a.model or str(SHIPPED_MODEL)
     sampler = Sampler(source, a.step, {} if a.guidance is None else {"guidance": a.guidance})
     if not sampler.spec.dim:
         raise UserError(
@@ -218,7 +218,7 @@ def main() -> int:
     data, held_out = (dataset.load(config.data, split, embed) for split in ("train", "validation"))
     found = judge(sampler, data, held_out, a.n, a.truncation)
     out = pathlib.Path(
-        a.out or (pathlib.Path(a.workdir, "eval") if a.workdir else "eval_conditions")
+        a.out or ("eval_conditions" if is_model_file(source) else pathlib.Path(source, "eval"))
     )
     about = {
         "source": pathlib.Path(source).name,
