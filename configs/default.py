@@ -22,6 +22,8 @@ def get_config() -> ml_collections.ConfigDict:
     c.data = ml_collections.ConfigDict()
     c.data.dir = ""  # where TFDS keeps its data; empty: TFDS_DATA_DIR, else ~/tensorflow_datasets
     c.data.sources = ("openmoji",)  # 'openmoji' or STYLE=PATH of a folder, zip or icon JSON
+    # auto: near-duplicates together, a tenth is held out; all: everything is trained on.
+    c.data.split = "auto"
     c.data.resolution = 64  # px, a power of two
     c.data.common_box = False  # crop every emoji and scale it into the same box
     c.data.max_bad_share = 0.01  # of unreadable files before a build is refused

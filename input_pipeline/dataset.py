@@ -7,11 +7,9 @@ import collections
 import dataclasses
 import difflib
 import hashlib
-import os
 import pathlib
 import re
 import sys
-import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -20,10 +18,11 @@ import tensorflow_datasets as tfds
 from google.protobuf import json_format
 
 from input_pipeline import DataError, openmoji
-from input_pipeline.art import common_box, sources
+from input_pipeline.art import array_cache, common_box, sources, vendors
 from input_pipeline.unicode import emoji_names
 
 SPLITS = ("train", "validation", "test")
+SPLIT_RULES = ("auto", "all")  # by clusters of near-duplicates; everything is trained on
 
 
 # What an emoji may be asked for by: its class in one of these respects, or a phrase.
@@ -31,12 +30,6 @@ CLASSES = ("group", "subgroup", "codepoint", "style", "tone")
 
 
 CONDITIONS = (*CLASSES, "text")
-
-
-_CACHE_VERSION = 1  # of what a cached array holds; raise it when reading changes
-
-
-_CACHE_FROM_S = 1.0  # reading that takes less is not cached
 
 
 Columns = dict[str, np.ndarray]  # of n rows each
@@ -95,6 +88,11 @@ def load(data_config, split: str = "train", embed: Embed | None = None) -> Emoji
     if unknown := [name for name in wanted if name not in CONDITIONS]:
         raise DataError(f"data.conditions: no {unknown[0]!r}; valid are {', '.join(CONDITIONS)}")
     images, columns = _read_sources(data_config)
+    # Configs of older runs lack this field.
+    if (rule := data_config.get("split", "auto")) not in SPLIT_RULES:
+        raise DataError(f"data.split={rule!r}: valid are {', '.join(SPLIT_RULES)}")
+    if rule == "all":
+        columns = columns | {"split": np.full(len(images), "train")}
     keep = _filter(data_config, columns)
     trained_on = keep & (columns["split"] == "train")
     class_names = {
@@ -102,10 +100,13 @@ def load(data_config, split: str = "train", embed: Embed | None = None) -> Emoji
         for name in wanted
         if name in CLASSES
     }
+    there = collections.Counter(columns["split"][keep].tolist())
     keep &= columns["split"] == split
     if not keep.any():
+        counts = ", ".join(f"{n} in {name}" for name, n in there.most_common())
         raise DataError(
-            f"data: no emoji of the {split} split passes the filters; widen data.groups or the like"
+            f"data: no emoji of the {split} split passes the filters, which leave {counts}; widen "
+            "them, or train on every emoji by --config.data.split=all"
         )
     rows = np.flatnonzero(keep)
     rows = rows[np.lexsort([columns[c][rows] for c in ("codepoints", "domain", "style")])]
@@ -159,6 +160,8 @@ def _read_sources(data_config) -> tuple[np.ndarray, Columns]:
                 f"{style}: {len(images) - len(rows)} emoji left out, as OpenMoji lacks them",
                 file=sys.stderr,
             )
+        if data_config.get("split", "auto") == "auto":
+            _say_splits(style, known["split"][[place[columns["codepoints"][i]] for i in rows]])
         at = np.array([place[columns["codepoints"][i]] for i in rows], int)
         columns = {name: values[rows] for name, values in columns.items()}
         parts.append(
@@ -191,7 +194,7 @@ def _openmoji(data_config, size_px: int, domains: Sequence[str]) -> tuple[np.nda
             content.update(f"{file.name}\n{sources.content_hash(file)}\n".encode())
         domains = sorted(domains)
         key = f"{content.hexdigest()} {domains} {size_px} {data_config.common_box}"
-        return _cached(
+        return array_cache.cached(
             _data_dir(data_config) / "arrays",
             f"openmoji-{_size_name(data_config, size_px)}-{'-'.join(domains)}",
             key,
@@ -253,7 +256,8 @@ def _text(value):
 def _other(data_config, style: str, path: str) -> tuple[np.ndarray, Columns]:
     """A source of the user's, of all splits, in all its domains."""
     size_px, common = data_config.resolution, data_config.common_box
-    sources.refuse_proprietary(path, style)
+    path = str(pathlib.Path(path).expanduser())
+    vendors.refuse(pathlib.Path(path), style)
 
     def read() -> tuple[np.ndarray, Columns]:
         records = sources.read(path, style, size_px, common, data_config.max_bad_share)
@@ -266,7 +270,7 @@ def _other(data_config, style: str, path: str) -> tuple[np.ndarray, Columns]:
 
     key = f"{sources.content_hash(path)} {style} {size_px} {common} {data_config.max_bad_share}"
     name = re.sub(r"[^\w-]", "_", style)
-    return _cached(
+    return array_cache.cached(
         _data_dir(data_config) / "arrays", f"{name}-{_size_name(data_config, size_px)}", key, read
     )
 
@@ -279,51 +283,14 @@ def _size_name(data_config, size_px: int) -> str:
     return f"{size_px}px" + ("-box" if data_config.common_box else "")
 
 
-def _cached(
-    directory: pathlib.Path, name: str, key: str, read: Callable
-) -> tuple[np.ndarray, Columns]:
-    """What `read` returns, kept in a file if it takes long; the file's own hash is verified."""
-    key = hashlib.sha256(f"{_CACHE_VERSION} {key}".encode()).hexdigest()
-    path = directory / f"{name}-{key[:12]}.npz"
-    if path.exists():
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {k: file[k] for k in file.files}
-            digest = str(arrays.pop("sha256"))
-            if digest != _digest(arrays, key):
-                raise ValueError("its hash is wrong")
-            return arrays.pop("images"), arrays
-        except Exception as e:  # a damaged zip fails in a dozen ways
-            print(f"{path}: a damaged cache ({e}); reading the data set again", file=sys.stderr)
-    began = time.monotonic()
-    images, columns = read()
-    if time.monotonic() - began < _CACHE_FROM_S:
-        return images, columns
-    arrays = columns | {"images": images}
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as f:
-            np.savez(f, sha256=np.array(_digest(arrays, key)), **arrays)
-        temporary.replace(path)
-        for other in directory.glob(f"{name}-{'[0-9a-f]' * 12}.npz"):
-            if other != path:
-                other.unlink(missing_ok=True)  # of an older state of the same source
-    except OSError as e:
-        temporary.unlink(missing_ok=True)
-        print(
-            f"{path}: not cached ({e.strerror}); the next start reads everything again",
-            file=sys.stderr,
-        )
-    return images, columns
-
-
-def _digest(arrays: dict[str, np.ndarray], key: str = "") -> str:
-    digest = hashlib.sha256(key.encode())
-    for name, array in sorted(arrays.items()):
-        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-        digest.update(np.ascontiguousarray(array).view(np.uint8).data)
-    return digest.hexdigest()
+def _say_splits(style: str, splits: np.ndarray) -> None:
+    """Prints where the emoji of a set of the user's went."""
+    counts = collections.Counter(splits.tolist())
+    listed = ", ".join(f"{counts[name]} in {name}" for name in SPLITS)
+    print(
+        f"{style}: {listed}; only train is trained on, all of them with --config.data.split=all",
+        file=sys.stderr,
+    )
 
 
 def _values(data_config, field: str) -> tuple[str, ...]:

@@ -40,7 +40,8 @@ from emoji_gan.errors import UserError
 from emoji_gan.runtime import config, seal
 from emoji_gan.trained import official_weights
 from input_pipeline import DataError
-from input_pipeline.art import rasterise, sources
+from input_pipeline.art import iconify, rasterise, sources
+from input_pipeline.art import picture as picture_lib
 from input_pipeline.unicode import emoji_names, icon_names
 
 _BOUND_S = 10.0  # for a case, on a busy machine
@@ -379,7 +380,7 @@ _ICON_FILES = st.one_of(
 
 def _read_icons(data: bytes, folder: pathlib.Path) -> None:
     skipped: list = []
-    for picture in sources._icons(
+    for picture in iconify.pictures(
         "icons.json", {"icons.json": lambda limit: data[:limit]}, skipped
     ):
         assert emoji_names.lookup(picture.codepoints) is not None
@@ -416,7 +417,7 @@ def _read_zip(data: bytes, folder: pathlib.Path) -> None:
             assert ".." not in name.split("/") and not name.startswith("/") and "\\" not in name, (
                 name
             )
-            with contextlib.suppress(*sources._READ_ERRORS):
+            with contextlib.suppress(*picture_lib.READ_ERRORS):
                 assert len(get(100)) <= 100
 
 

@@ -17,7 +17,7 @@ from PIL import Image, ImageFilter
 
 from emoji_gan.encoder import encoder
 from emoji_gan.errors import UserError
-from input_pipeline.art import common_box, rasterise, sources
+from input_pipeline.art import common_box, rasterise, sources, vendors
 from input_pipeline.unicode import emoji_names
 
 ART_PX = 64
@@ -58,7 +58,7 @@ def read_art(flags: Sequence[str], cache: pathlib.Path) -> Art:
         path = pathlib.Path(path).expanduser() if path else _openmoji().svg_files()[0].parent
         if not path.exists():
             raise UserError(f"--art={flag}: no such folder, zip or icon JSON")
-        sources.refuse_proprietary(path, style)
+        vendors.refuse(pathlib.Path(path), style)
         hashes[style] = sources.content_hash(path)
         kept = cache / f"{style}-{ART_PX}px-{hashes[style][:16]}.npz"
         if not kept.exists():

@@ -358,6 +358,7 @@ class Checkpointer:
             key: pair
             for key, pair in config_lib.diff(meta["config"], self._config).items()
             if not key.startswith(_FREE_FIELDS)
+            and pair != (config_lib.ABSENT, config_lib.ADDED_FIELDS.get(key))
         }
         if meta["data_hash"] != self._data_hash:
             changed["data set (hash)"] = (meta["data_hash"][:12], self._data_hash[:12])

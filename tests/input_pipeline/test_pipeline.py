@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from configs import default
 from input_pipeline import DataError, dataset, openmoji, pipeline
+from input_pipeline.art import array_cache
 from input_pipeline.unicode import emoji_names
 
 
@@ -245,7 +246,7 @@ def test_classes_are_those_of_all_splits(data_dir):
 
 
 def test_styles_share_splits(data_dir, other_set, monkeypatch):
-    monkeypatch.setattr(dataset, "_CACHE_FROM_S", 0.0)
+    monkeypatch.setattr(array_cache, "FROM_S", 0.0)
     sources = ("openmoji", f"noto={other_set}")
     of_style = {}
     for split in dataset.SPLITS:
@@ -287,7 +288,7 @@ def _flip(path, at):
 def test_damaged_records_are_never_returned(damage, cached, data_dir, tmp_path, monkeypatch):
     copy = _copy(data_dir, tmp_path)
     if cached:
-        monkeypatch.setattr(dataset, "_CACHE_FROM_S", 0.0)
+        monkeypatch.setattr(array_cache, "FROM_S", 0.0)
         dataset.load(_config(copy))
     (shard,) = copy.glob("openmoji/32px/*/*train*tfrecord*")
     size = shard.stat().st_size
@@ -307,7 +308,7 @@ def test_damaged_records_are_never_returned(damage, cached, data_dir, tmp_path, 
 @pytest.mark.parametrize("damage", ["flipped", "truncated", "empty"])
 def test_a_damaged_cache_is_rebuilt(damage, data_dir, tmp_path, monkeypatch, capsys):
     copy = _copy(data_dir, tmp_path)
-    monkeypatch.setattr(dataset, "_CACHE_FROM_S", 0.0)
+    monkeypatch.setattr(array_cache, "FROM_S", 0.0)
     want = dataset.load(_config(copy))
     (cache,) = copy.glob("arrays/*.npz")
     good = cache.read_bytes()
@@ -326,7 +327,7 @@ def test_a_damaged_cache_is_rebuilt(damage, data_dir, tmp_path, monkeypatch, cap
 def test_the_cache_is_used_and_replaced(data_dir, other_set, tmp_path, monkeypatch):
     copy, art = _copy(data_dir, tmp_path), tmp_path / "art"
     shutil.copytree(other_set, art)
-    monkeypatch.setattr(dataset, "_CACHE_FROM_S", 0.0)
+    monkeypatch.setattr(array_cache, "FROM_S", 0.0)
     config = _config(copy, sources=(f"noto={art}",))
     first = dataset.load(config)
     with monkeypatch.context() as patch:
@@ -335,3 +336,27 @@ def test_the_cache_is_used_and_replaced(data_dir, other_set, tmp_path, monkeypat
     (art / "emoji_u1f34e.svg").unlink()
     assert "1F34E" not in dataset.load(config).columns["codepoints"]
     assert len(list(copy.glob("arrays/noto-*.npz"))) == 1
+
+
+def test_a_set_of_ones_own_is_trained_on_whole_where_asked(data_dir, other_set, capsys):
+    mine = {"sources": (f"mine={other_set}",), "tones": "all"}
+    parts = [dataset.load(_config(data_dir, **mine), split) for split in dataset.SPLITS]
+    counts = [len(part.images) for part in parts]
+    said = capsys.readouterr().err
+    assert f"mine: {counts[0]} in train, {counts[1]} in validation, {counts[2]} in test" in said
+    assert "--config.data.split=all" in said
+    whole = dataset.load(_config(data_dir, split="all", **mine))
+    assert len(whole.images) == sum(counts)
+    with pytest.raises(DataError, match=r"no emoji of the validation split .* in train"):
+        dataset.load(_config(data_dir, split="all", **mine), "validation")
+    with pytest.raises(DataError, match="valid are auto, all"):
+        dataset.load(_config(data_dir, split="most"))
+
+
+def test_a_filter_that_meets_test_emoji_only_says_so(data_dir):
+    only = dataset.load(_config(data_dir, tones="all"), "test").columns["codepoints"][:1]
+    config = _config(data_dir, tones="all", codepoints=tuple(only.tolist()))
+    with pytest.raises(DataError, match=r"which leave 1 in test; .*--config\.data\.split=all"):
+        dataset.load(config)
+    config.split = "all"
+    assert len(dataset.load(config).images) == 1

@@ -7,6 +7,7 @@ import pathlib
 import struct
 import subprocess
 import sys
+import unicodedata
 import zipfile
 import zlib
 
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from input_pipeline import DataError
 from input_pipeline.art import common_box, sources
@@ -428,3 +429,125 @@ def test_a_mistake_is_one_line(tmp_path):
         and done.stderr.startswith("error: ")
         and "nowhere" in done.stderr
     )
+
+
+def _read(tmp_path, files, **more):
+    records = sources.read(_write(tmp_path / "set", files), "mine", 8, **more)
+    return records.columns["codepoints"].tolist(), dict(records.skipped), records
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_hidden_files_never_win_over_the_picture(zipped, tmp_path):
+    files = {
+        "pizza.png": _png(8),
+        "._pizza.png": b"Mac OS X        a resource fork",
+        "__MACOSX/pizza.png": _png(64),
+        ".ipynb_checkpoints/rocket.png": _png(),
+    }
+    write = _write_zip if zipped else _write
+    records = sources.read(write(tmp_path / "set.zip", files), "mine", 8)
+    assert records.columns["codepoints"].tolist() == ["1F355"]
+    assert records.columns["file"].tolist() == ["pizza.png"]
+    assert records.skipped and all("hidden" in why for _, why in records.skipped)
+
+
+def test_linked_folders_are_named(tmp_path):
+    outside = _write(tmp_path / "out", {"1f600.png": _png()})
+    path = _write(tmp_path / "set", {"a/1f601.png": _png()})
+    (path / "elsewhere").symlink_to(outside, target_is_directory=True)
+    (path / "again").symlink_to(path / "a", target_is_directory=True)
+    records = sources.read(path, "mine", 8)
+    why = dict(records.skipped)
+    assert records.columns["codepoints"].tolist() == ["1F601"]
+    assert "source of its own" in why["elsewhere"] and "read anyway" in why["again"]
+
+
+def test_codes_of_countries_and_numbers_are_no_emoji(tmp_path):
+    countries = "ae fr om es de it pt gb us ca mx br ar cl pe jp kr cn in id ewe ".split()
+    path = _write(tmp_path / "flags", {f"{c}.svg": _SVG.format("red") for c in countries})
+    with pytest.raises(DataError, match=r"no emoji in it; first: ae\.svg: doubtful"):
+        sources.read(path, "mine", 8)
+    numbered = {f"{i:04d}.png": _png() for i in range(2595, 2640)} | {"rocket.png": _png()}
+    found, why, _ = _read(tmp_path, numbered)
+    assert found == ["1F680"]
+    assert "could be sun" in why["2600.png"] and "call it u2600" in why["2600.png"]
+
+
+def test_doubtful_names_count_where_the_folder_agrees(tmp_path):
+    files = ("a9.png", "2600.png", "23-20e3.png", "1f600.png", "cat.png", "logo.png")
+    found, why, _ = _read(tmp_path, {name: _png() for name in files})
+    assert sorted(found) == ["0023-20E3", "00A9", "1F408", "1F600", "2600"]
+    assert list(why) == ["logo.png"]
+
+
+def test_french_names_and_emoji_characters(tmp_path):
+    names = ("fusée", unicodedata.normalize("NFD", "gâteau d’anniversaire"), "cœur rouge", "🍕")
+    found, why, _ = _read(tmp_path, {f"{name}.png": _png() for name in names})
+    assert sorted(found) == ["1F355", "1F382", "1F680", "2764"] and not why
+
+
+def test_a_vendor_is_told_by_its_art_and_not_by_a_folder_called_apple(tmp_path):
+    path = _write(tmp_path / "samsung" / "fruit" / "apple", {"red-apple.png": _png()})
+    assert sources.read(path, "mine", 8).columns["codepoints"].tolist() == ["1F34E"]
+    found, _, _ = _read(tmp_path, {"apple/1f34f.png": _png(), "pear/pear.png": _png()})
+    assert sorted(found) == ["1F34F", "1F350"]
+    layout = _write(tmp_path / "b", {"img/apple/64/1f600.png": _png(), "1f601.png": _png()})
+    assert sources.read(layout, "mine", 8).columns["codepoints"].tolist() == ["1F601"]
+    named = _SVG.replace("<path", "<title>Apple Color Emoji</title><path").format("red")
+    found, why, _ = _read(tmp_path, {"1f602.svg": named}, max_bad_share=0.9)
+    assert "1F602" not in found and "proprietary" in why["1f602.svg"]
+
+
+def test_icons_without_a_palette_are_line_art(tmp_path):
+    path = _write(tmp_path, {"i.json": json.dumps(_ICONS | {"info": {"palette": False}})})
+    records = sources.read(path / "i.json", "mine", 8)
+    assert set(records.columns["domain"]) == {"line"}
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding"),
+    [
+        ('<?xml version="1.0" encoding="UTF-16"?>', "utf-16"),
+        ('<?xml version="1.0" encoding="ISO-8859-1"?>', "latin-1"),
+        ("<?xml version='1.0' encoding='windows-1252'?>", "cp1252"),
+        ('<?xml version="1.0" encoding="utf-8"?>', "utf-8-sig"),
+    ],
+)
+def test_svg_in_the_encoding_it_declares(data, encoding, tmp_path):
+    svg = data + _SVG.replace("<path", "<title>fusée</title><path").format("red")
+    _, why, records = _read(tmp_path, {"1f680.svg": svg.encode(encoding)})
+    assert not why and records.images[0, 4, 2].tolist() == [255, 0, 0, 255]
+
+
+def test_plain_entities_of_drawing_programs_are_expanded(tmp_path):
+    head = (
+        '<?xml version="1.0"?><!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "x.dtd" ['
+        '<!ENTITY ns_svg "http://www.w3.org/2000/svg">\n<!ENTITY tone "red">]>'
+    )
+    svg = head + _SVG.replace("http://www.w3.org/2000/svg", "&ns_svg;").format("&tone;")
+    _, why, records = _read(tmp_path, {"1f680.svg": svg})
+    assert not why and records.images[0, 4, 2].tolist() == [255, 0, 0, 255]
+
+
+def test_png_with_large_texts_and_profiles_is_read(tmp_path):
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Comment", "a" * (3 << 20), zip=True)
+    info.add_itxt("XML:com.adobe.xmp", "b" * (3 << 20), zip=True)
+    out = io.BytesIO()
+    picture = Image.fromarray(np.full((8, 8, 4), (1, 2, 3, 255), np.uint8))
+    picture.save(out, "PNG", pnginfo=info, icc_profile=bytes(3 << 20))
+    assert len(out.getvalue()) < 100_000
+    _, why, records = _read(tmp_path, {"1f680.png": out.getvalue()})
+    assert not why and records.images[0, 4, 4].tolist() == [1, 2, 3, 255]
+
+
+def test_a_few_unreadable_pictures_do_not_sink_a_set(tmp_path, capsys):
+    good = {f"{c}.png": _png() for c in emoji_names.every()[:57]}
+    found, why, _ = _read(tmp_path, good | {"1f680.png": b"", "1f355.png": b"", "2600.svg": "<"})
+    assert len(found) == 57 and len(why) == 3
+    assert "3 of 60 pictures are unreadable" in capsys.readouterr().err
+    more = {f"{c}.png": b"" for c in emoji_names.every()[60:67]}
+    with pytest.raises(DataError, match=r"--config\.data\.max_bad_share=0\.15$") as e:
+        _read(tmp_path, more)
+    least = float(str(e.value).rpartition("=")[2])
+    assert len(_read(tmp_path, {}, max_bad_share=least)[0]) == 57  # what it says works

@@ -1,0 +1,62 @@
+"""Keeps decoded art as arrays between starts, each file proved whole by its own hash."""
+
+import hashlib
+import os
+import pathlib
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+Columns = dict[str, np.ndarray]  # of n rows each
+
+_VERSION = 1  # of what a cached array holds; raise it when reading changes
+FROM_S = 1.0  # reading that takes less is not cached
+
+
+def cached(
+    directory: pathlib.Path, name: str, key: str, read: Callable
+) -> tuple[np.ndarray, Columns]:
+    """What `read` returns, kept in a file if it takes long; the file's own hash is verified."""
+    key = hashlib.sha256(f"{_VERSION} {key}".encode()).hexdigest()
+    path = directory / f"{name}-{key[:12]}.npz"
+    if path.exists():
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {k: file[k] for k in file.files}
+            digest = str(arrays.pop("sha256"))
+            if digest != _digest(arrays, key):
+                raise ValueError("its hash is wrong")
+            return arrays.pop("images"), arrays
+        except Exception as e:  # a damaged zip fails in a dozen ways
+            print(f"{path}: a damaged cache ({e}); reading the data set again", file=sys.stderr)
+    began = time.monotonic()
+    images, columns = read()
+    if time.monotonic() - began < FROM_S:
+        return images, columns
+    arrays = columns | {"images": images}
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "wb") as f:
+            np.savez(f, sha256=np.array(_digest(arrays, key)), **arrays)
+        temporary.replace(path)
+        for other in directory.glob(f"{name}-{'[0-9a-f]' * 12}.npz"):
+            if other != path:
+                other.unlink(missing_ok=True)  # of an older state of the same source
+    except OSError as e:
+        temporary.unlink(missing_ok=True)
+        print(
+            f"{path}: not cached ({e.strerror}); the next start reads everything again",
+            file=sys.stderr,
+        )
+    return images, columns
+
+
+def _digest(arrays: dict[str, np.ndarray], key: str = "") -> str:
+    digest = hashlib.sha256(key.encode())
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).view(np.uint8).data)
+    return digest.hexdigest()
