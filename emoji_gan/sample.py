@@ -17,6 +17,7 @@ import numpy as np
 
 from emoji_gan import conditions, errors, images
 from emoji_gan.conditions import CLASSES
+from emoji_gan.encoder import understanding
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import host, paths
 from emoji_gan.trained.sampler import SHIPPED_MODEL, Sampler, ask
@@ -121,6 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     for name in CLASSES:
         p.add_argument(f"--{name}", help=f"ask for this {name}")
     p.add_argument(f"--{conditions.TEXT}", help=_TEXT_HELP)
+    p.add_argument("--lang", help="of the text, fr or en; default: the one that knows its words")
     p.add_argument(
         "--guidance", type=float, help="how strictly to follow the condition; 1: as trained"
     )
@@ -142,11 +144,15 @@ def main() -> int:
     asked = {k: v for k in (*CLASSES, conditions.TEXT) if (v := getattr(a, k)) is not None}
     source = a.workdir or a.model or str(SHIPPED_MODEL)
     sampler = Sampler(source, a.step, changes)
-    condition = ask(sampler.spec, asked, len(seeds))
+    condition = ask(sampler.spec, asked, len(seeds), language=a.lang)
+    provenance = sampler.provenance(seeds[0], a.truncation, asked)
+    if conditions.TEXT in asked:
+        understood = understanding.understand(asked[conditions.TEXT], a.lang)
+        print(f"{asked[conditions.TEXT]!r} {understood}", flush=True)
+        provenance["understood text"] = understood.phrase
     in_workdir = (a.workdir or a.model) and not is_model_file(source)
     out = pathlib.Path(a.out or (pathlib.Path(source, "generated") if in_workdir else "generated"))
     pictures = sampler(seeds, condition, a.truncation)
-    provenance = sampler.provenance(seeds[0], a.truncation, asked)
     removed = write(out, pictures, seeds, provenance, a.seeds)
     if removed:
         print(f"replaced {removed} emoji of an earlier request in {out}")

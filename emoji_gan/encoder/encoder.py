@@ -6,9 +6,7 @@ of the Unicode list's emoji without skin tone, so the nearest one is what a pict
 -m eval.train_encoder` makes the weights; emoji_gan/encoder/weights/README.md is their model card. Parameters are a flat dict of arrays.
 """
 
-import bisect
 import dataclasses
-import difflib
 import functools
 import hashlib
 import itertools
@@ -29,7 +27,6 @@ from emoji_gan import images as image_lib
 from emoji_gan.errors import UserError
 from emoji_gan.ops import convolution
 from emoji_gan.runtime import workdir
-from input_pipeline.unicode import emoji_names
 
 WEIGHTS = pathlib.Path(__file__).parent / "weights" / "emoji_encoder.safetensors"
 INPUT_PX = 48
@@ -345,39 +342,3 @@ class PhraseEncoder:
         ]  # one compiled program
         points = [embed_text(self._params, c)[: len(chunks[i])] for i, c in enumerate(filled)]
         return np.concatenate(points)
-
-    def ask(self, phrase: str) -> np.ndarray:
-        """The point f32 `d` of a phrase that somebody typed.
-
-        Raises:
-          UserError: nothing in it is like any word of CLDR's names and keywords; names the nearest
-            ones.
-        """
-        words = _FEATURE.findall(fold(phrase))
-        if not any(_is_known(word) for word in words):
-            near = [n for w in words for n in difflib.get_close_matches(w, _known_words(), 2, 0.6)][
-                :4
-            ]
-            said = f"try {', '.join(near)}" if near else "use names of emoji, e.g. 'smiling face'"
-            raise UserError(f"text {phrase!r}: no word of it is known in English or French; {said}")
-        return self([phrase])[0]
-
-
-@functools.cache
-def _known_words() -> tuple[str, ...]:
-    """All words of the English and French names and keywords, folded."""
-    metas = map(emoji_names.lookup, emoji_names.every())
-    phrases = {p for m in metas for p in (m.name_en, m.name_fr, *m.keywords_en, *m.keywords_fr)}
-    return tuple(sorted({word for p in phrases for word in _FEATURE.findall(fold(p))}))
-
-
-def _is_known(word: str) -> bool:
-    """A known word, or one that shares its first letters with one: 'souriants' with 'souriant'."""
-    start = word[:-2] if len(word) > 4 else word
-    known = _known_words()
-    place = bisect.bisect_left(known, start)
-    return (
-        place < len(known)
-        and known[place].startswith(start)
-        and (len(word) > 4 or known[place] == word)
-    )

@@ -12,6 +12,7 @@ import numpy as np
 
 from emoji_gan import conditions, images, methods
 from emoji_gan.conditions import Condition
+from emoji_gan.encoder import encoder, understanding
 from emoji_gan.errors import UserError
 from emoji_gan.methods import base
 from emoji_gan.methods.base import Generator, Latents
@@ -182,32 +183,31 @@ def _changed(config: dict[str, Any], changes: Mapping[str, Any]) -> ml_collectio
     return ml_collections.FrozenConfigDict(changed)
 
 
-def ask(spec: conditions.Spec, asked: Mapping[str, str], count: int) -> Condition:
-    """The condition of `count` images that are all asked for the same.
+def ask(
+    spec: conditions.Spec, asked: Mapping[str, str], count: int, *, language: str | None = None
+) -> Condition:
+    """Returns the condition of `count` images that all have the same.
 
     Args:
       spec: of the model.
       asked: class name or phrase by condition.
       count: images.
+      language: of the phrase, 'fr' or 'en'; None: either.
 
     Raises:
-      UserError: a condition or class that the model does not know, a phrase that says nothing to
-        it.
+      UserError: a condition or class that the model does not have, a phrase that is not understood.
     """
     condition = spec.none(count)
     for name, value in asked.items():
         if name in condition and name == conditions.TEXT:
-            from emoji_gan.encoder import (
-                encoder,  # the program knows the judge's encoder; the library does not
-            )
-
             phrases = encoder.PhraseEncoder()
             if phrases.sha256 != spec.text_hash:
                 raise UserError(
                     "--text: this model was trained with other weights of the emoji encoder "
-                    f"({spec.text_hash[:12]}, here {phrases.sha256[:12]}): check out the version it is from"
+                    f"({spec.text_hash[:12]}, here {phrases.sha256[:12]}): check out the version it "
+                    "is from"
                 )
-            condition[name][:] = phrases.ask(value)
+            condition[name][:] = phrases([understanding.understand(value, language).phrase])[0]
         else:
             condition[name] = np.full(count, spec.number(name, value), np.int32)
     return condition

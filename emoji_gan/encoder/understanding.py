@@ -1,0 +1,226 @@
+"""Says what somebody's typed phrase means in the words that the encoder learned.
+
+The encoder learned CLDR's names and keywords. A typed phrase comes with typos, plurals, without
+accents, in words that CLDR lacks, or as an emoji. Each word is understood as a known one, replaced
+by the name of an emoji, ignored, or unknown; what is embedded is the phrase in understood words.
+"""
+
+import dataclasses
+import difflib
+import functools
+import pathlib
+import re
+from collections.abc import Iterator
+
+from emoji_gan.encoder.encoder import fold
+from emoji_gan.errors import UserError
+from input_pipeline.unicode import emoji_names
+
+LANGUAGES = ("fr", "en")
+_EVERYDAY = pathlib.Path(__file__).parent / "words" / "everyday.tsv"
+_LONGEST_PHRASE = 4  # words of an entry of everyday.tsv
+_LONGEST_EMOJI = 12  # characters
+_SIMILAR = 0.8  # difflib's ratio from which a word is taken for a typo of a known one
+_LEAST_TYPO = 4  # letters; a shorter word is like too many others
+_REFUSED = 0.34  # of the words that say something; below it nothing is drawn
+_ELIDED = "dljmnst"  # first letters that run into a vowel: l'été, typed lété
+_TOKEN = re.compile(r"[^\W_]+")
+_SILENT = frozenset(
+    "a au aux avec d dans de des du en et l la le les ma mes mon pour sa ses son sur un une vos "
+    "votre an and at for from in my of on our the to with your".split()
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Word:
+    """One piece of a phrase, and what it was understood as."""
+
+    typed: str
+    meant: str  # '' where it is not understood
+    how: str  # exact, plural, typo, meaning, silent, ignored or unknown
+
+
+@dataclasses.dataclass(frozen=True)
+class Understood:
+    """A phrase in words that the encoder knows.
+
+    Attributes:
+      phrase: what is embedded.
+      words: each piece as typed and as understood.
+      confidence: the part of the words that say something which was understood, in [0, 1].
+    """
+
+    phrase: str
+    words: tuple[Word, ...]
+    confidence: float
+
+    def __str__(self) -> str:
+        changed = [f"{w.typed}: {w.meant} ({w.how})" for w in self.words if _is_news(w)]
+        lost = [w.typed for w in self.words if w.how == "unknown"]
+        text = f'understood as "{self.phrase}"'
+        if changed:
+            text += "; " + ", ".join(changed)
+        if lost:
+            text += f"; not understood and left out: {', '.join(lost)}"
+        return text
+
+
+def _is_news(word: Word) -> bool:
+    return word.how in ("plural", "typo", "meaning")
+
+
+def understand(text: str, language: str | None = None) -> Understood:
+    """Understands a phrase that somebody typed.
+
+    Args:
+      text: English or French, with emoji, typos, plurals, digits.
+      language: 'fr' or 'en'; None: of the two the one that knows more of its words, French first.
+
+    Raises:
+      UserError: too little of it is understood, or no such language; names the nearest words.
+    """
+    if language not in (None, *LANGUAGES):
+        raise UserError(f"--lang={language}: choose from {', '.join(LANGUAGES)}")
+    languages = LANGUAGES if language is None else (language,)
+    readings = [_read(text, each) for each in languages]
+    best = max(readings, key=lambda r: (r.confidence, _exactness(r)))
+    if best.confidence < _REFUSED:
+        raise UserError(f"text {text!r}: {_why_not(best, languages)}")
+    return best
+
+
+def _exactness(reading: Understood) -> float:
+    """Ranks readings of one confidence: exact words before plurals, these before typos."""
+    weights = {"exact": 1.0, "meaning": 1.0, "plural": 0.9, "typo": 0.5}
+    return sum(weights.get(word.how, 0.0) for word in reading.words)
+
+
+def _read(text: str, language: str) -> Understood:
+    words: list[Word] = []
+    for piece, name in _pieces(text, language):
+        words += [Word(piece, name, "meaning")] if name else _words(_TOKEN.findall(piece), language)
+    telling = [w for w in words if w.how not in ("silent", "ignored")]
+    known = sum(w.how != "unknown" for w in telling)
+    phrase = " ".join(w.meant for w in words if w.meant)
+    return Understood(phrase, tuple(words), known / len(telling) if telling else 0.0)
+
+
+def _words(tokens: list[str], language: str) -> list[Word]:
+    words: list[Word] = []
+    i = 0
+    while i < len(tokens):
+        for count in range(min(_LONGEST_PHRASE, len(tokens) - i), 0, -1):
+            typed = " ".join(tokens[i : i + count])
+            if name := _everyday(language).get(_key(typed)):
+                words.append(Word(typed, name, "meaning"))
+                break
+        else:
+            count = 1
+            words.append(_word(tokens[i], language))
+        i += count
+    return words
+
+
+def _word(token: str, language: str) -> Word:
+    word, vocabulary = fold(token), _vocabulary(language)
+    if word in _SILENT:
+        return Word(token, token if len(word) > 1 else "", "silent")
+    if word.isdecimal():
+        return Word(token, "", "ignored")
+    if word in vocabulary:
+        return Word(token, vocabulary[word], "exact")
+    for single in _singulars(word):
+        if single in vocabulary:
+            return Word(token, vocabulary[single], "plural")
+    if word[0] in _ELIDED and (rest := word[1:]) in (everyday := _everyday(language)) | vocabulary:
+        return Word(token, everyday.get(rest) or vocabulary[rest], "typo")
+    if len(word) >= _LEAST_TYPO:
+        near = difflib.get_close_matches(word, vocabulary, 1, _SIMILAR)
+        if near and near[0][0] == word[0]:
+            return Word(token, vocabulary[near[0]], "typo")
+    return Word(token, "", "unknown")
+
+
+def _singulars(word: str) -> list[str]:
+    endings = (("aux", "al"), ("es", ""), ("s", ""), ("x", ""))
+    return [
+        word.removesuffix(plural) + single
+        for plural, single in endings
+        if word.endswith(plural) and len(word) > len(plural) + 2
+    ]
+
+
+def _pieces(text: str, language: str) -> Iterator[tuple[str, str]]:
+    """Yields runs of text and emoji of a phrase, in order: (characters, name of the emoji or '')."""
+    run, i = "", 0
+    while i < len(text):
+        for end in range(min(len(text), i + _LONGEST_EMOJI), i, -1):
+            piece = text[i:end]
+            key = None
+            if not piece[0].isascii():
+                key = emoji_names.normalise("-".join(f"{ord(c):04X}" for c in piece))
+            if key:
+                yield from [(run, "")] if run else []
+                yield piece, _name(key, language)
+                run = ""
+                break
+        else:
+            end = i + 1
+            run += text[i]
+        i = end
+    yield from [(run, "")] if run else []
+
+
+def _name(codepoints: str, language: str) -> str:
+    meta = emoji_names.lookup(codepoints)
+    return (meta.name_fr if language == "fr" else meta.name_en) or meta.name
+
+
+def _key(phrase: str) -> str:
+    return " ".join(_TOKEN.findall(fold(phrase)))
+
+
+@functools.cache
+def _everyday(language: str) -> dict[str, str]:
+    """Maps everyday phrases, folded, to the names of the emoji that they mean."""
+    meanings = {}
+    for line in _EVERYDAY.read_text(encoding="utf-8").splitlines():
+        of, phrase, emoji = line.split("\t")
+        if of == language:
+            codepoints = emoji_names.normalise("-".join(f"{ord(c):04X}" for c in emoji))
+            meanings[_key(phrase)] = _name(codepoints, language)
+    return meanings
+
+
+@functools.cache
+def _vocabulary(language: str) -> dict[str, str]:
+    """Maps the folded words of CLDR's names and keywords of a language to their spelling."""
+    words: dict[str, str] = {}
+    for codepoints in emoji_names.every():
+        meta = emoji_names.lookup(codepoints)
+        phrases = (
+            (meta.name_fr, *meta.keywords_fr)
+            if language == "fr"
+            else (meta.name_en, *meta.keywords_en)
+        )
+        for phrase in phrases:
+            for word in _TOKEN.findall(phrase):
+                words.setdefault(fold(word), word)
+    return words
+
+
+def _why_not(reading: Understood, languages: tuple[str, ...]) -> str:
+    unknown = [fold(w.typed) for w in reading.words if w.how == "unknown"]
+    near = [
+        _vocabulary(language)[match]
+        for word in unknown
+        for language in languages
+        for match in difflib.get_close_matches(word, _vocabulary(language), 2, 0.6)
+    ]
+    what = f"{', '.join(unknown)} unknown" if unknown else "it names nothing"
+    hint = (
+        f"try {', '.join(dict.fromkeys(near[:4]))}"
+        if near
+        else ("use names of emoji, e.g. 'smiling face' or 'chat souriant'")
+    )
+    return f"{what} in {' or '.join(languages)}; {hint}"
