@@ -23,6 +23,7 @@ from collections.abc import Iterator
 
 import jax
 import ml_collections
+import numpy as np
 from jax.experimental import topologies
 from jax.sharding import AbstractDevice, AbstractMesh, AxisType, Mesh
 
@@ -117,7 +118,11 @@ def tpu_mesh(topology: str, num_slices: int = 1) -> Mesh:
         )
     except Exception as e:  # whatever the plugin raises: it says what it does not like
         raise UserError(f"--topology={topology}: libtpu says: {_first_line(e)}") from e
-    return mesh_lib.make_mesh(list(described.devices))
+    devices = list(described.devices)
+    if devices[0].device_kind == "TPU v4" and any(d.core_on_chip for d in devices):
+        # libtpu describes a v4 with two devices a chip, for which JAX lays out no mesh.
+        return Mesh(np.array(devices), (mesh_lib.AXIS,), axis_types=(AxisType.Auto,))
+    return mesh_lib.make_mesh(devices)
 
 
 def abstract_mesh(platform: str, count: int) -> AbstractMesh:

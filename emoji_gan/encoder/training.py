@@ -155,7 +155,9 @@ def save_checkpoint(path: pathlib.Path, state: dict, run: dict) -> None:
         jax.tree_util.keystr(k): np.asarray(v)
         for k, v in jax.tree_util.tree_leaves_with_path(state)
     }
-    workdir.write_atomic(path, save(leaves, {"run": json.dumps(run), "sha256": _digest(leaves)}))
+    workdir.write_atomic(
+        path, save(leaves, {"emoji_gan": json.dumps({"run": run, "sha256": _digest(leaves)})})
+    )
 
 
 def load_checkpoint(path: pathlib.Path, like: dict, run: dict) -> dict | None:
@@ -169,11 +171,15 @@ def load_checkpoint(path: pathlib.Path, like: dict, run: dict) -> dict | None:
         return None
     try:
         with safe_open(path, "np") as file:
-            metadata = file.metadata()
+            metadata = file.metadata() or {}
             leaves = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if _digest(leaves) != metadata["sha256"]:
+        if "emoji_gan" in metadata:
+            about = json.loads(metadata["emoji_gan"])
+        else:  # of an older commit, which wrote two keys
+            about = {"run": json.loads(metadata["run"]), "sha256": metadata["sha256"]}
+        if _digest(leaves) != about["sha256"]:
             raise ValueError("its hash is wrong")
-        before = json.loads(metadata["run"])
+        before = about["run"]
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as e:
         raise UserError(f"{path} is damaged ({e}); delete it to start anew") from e
     now = json.loads(json.dumps(run))  # tuples as lists

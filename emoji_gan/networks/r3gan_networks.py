@@ -122,6 +122,7 @@ class Generator(nnx.Module):
       count: blocks a stage.
       expansion: of the channels inside a block.
       image_channels: of the result.
+      embed_dim: width of the embedded condition; None: as wide as the latent.
     """
 
     def __init__(
@@ -135,10 +136,12 @@ class Generator(nnx.Module):
         count: int,
         expansion: int = 2,
         image_channels: int = 4,
+        embed_dim: int | None = None,
     ):
+        embed_dim = z_dim if embed_dim is None else embed_dim
         if c_dim:
-            self.embed = _normal(rng, c_dim, z_dim, fan_in=c_dim)
-        n_in = [z_dim * (2 if c_dim else 1), *widths[:-1]]
+            self.embed = _normal(rng, c_dim, embed_dim, fan_in=c_dim)
+        n_in = [z_dim + (embed_dim if c_dim else 0), *widths[:-1]]
         self.stages = nnx.List(
             [
                 GeneratorStage(rng, n, w, g, count, expansion, count * len(widths), first=i == 0)
@@ -168,9 +171,10 @@ class Discriminator(nnx.Module):
         count: int,
         expansion: int = 2,
         image_channels: int = 4,
+        embed_dim: int | None = None,
     ):
         widths, groups = widths[::-1], groups[::-1]
-        c_embed = widths[-1]  # at 4 px, as published
+        c_embed = widths[-1] if embed_dim is None else embed_dim  # at 4 px, as published
         self.enter = _normal(rng, 1, 1, image_channels, widths[0], fan_in=image_channels)
         n_out = [*widths[1:], c_embed if c_dim else 1]
         self.stages = nnx.List(

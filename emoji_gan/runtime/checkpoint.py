@@ -325,8 +325,8 @@ class Checkpointer:
                 raise UserError(f"{line}; use another --workdir, or --allow_config_change to go on")
             logging.warning("%s; going on, as --allow_config_change says", line)
         tree = _read_tree(path)
-        saved = {_today(name, self._renamed): s for name, s in _shapes(tree).items()}
-        wanted = _shapes(abstract_state)
+        saved = {_today(name, self._renamed): s for name, s in _forms(tree).items()}
+        wanted = _forms(abstract_state)
         for name in sorted(saved.keys() | wanted.keys()):
             was, now = saved.get(name, "absent"), wanted.get(name, "absent")
             if was != now:  # checked here, as orbax says it in many lines
@@ -533,13 +533,17 @@ def _names(tree: Any) -> list[str]:
     ]
 
 
-def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
-    shapes = []
+def _forms(tree: Any) -> dict[str, str]:
+    """Returns dtype and shape of each leaf as text, by name: 'float32 (4, 8)'.
+
+    Orbax casts to another dtype, and ignores another shape, without a word.
+    """
+    forms = []
     for leaf in jax.tree.leaves(tree):
         if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             leaf = jax.eval_shape(jax.random.key_data, leaf)  # as it is saved
-        shapes.append(tuple(leaf.shape))
-    return dict(zip(_names(tree), shapes, strict=True))
+        forms.append(f"{np.dtype(leaf.dtype).name} {tuple(leaf.shape)}")
+    return dict(zip(_names(tree), forms, strict=True))
 
 
 def _today(name: str, renamed: Mapping[str, str]) -> str:

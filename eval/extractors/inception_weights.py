@@ -8,6 +8,7 @@ download.
 
 import argparse
 import hashlib
+import json
 import os
 import pathlib
 import re
@@ -150,6 +151,7 @@ def read(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], str]:
         if path.suffix == ".safetensors":
             with safe_open(path, "numpy") as f:
                 notes = f.metadata() or {}
+            notes = json.loads(notes.get("emoji_gan", "null")) or notes  # older files had two keys
             if notes.get("content") == content_hash(tensors):
                 weights_hash = notes.get("source", weights_hash)
     except UserError as e:
@@ -185,7 +187,9 @@ def save_safetensors(
 ) -> None:
     """Writes a state dict so that `read` finds its source's hash in it, and any damage since."""
     notes = {"source": weights_hash, "content": content_hash(tensors)}
-    workdir.write_atomic(path, save(tensors, notes))
+    arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+    # One key: the order in which safetensors writes several is random.
+    workdir.write_atomic(path, save(arrays, {"emoji_gan": json.dumps(notes)}))
 
 
 # ---- the frozen graph ----------------------------------------------------------------------------

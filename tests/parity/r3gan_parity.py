@@ -43,9 +43,10 @@ def deviations(t: dict[str, np.ndarray]) -> dict[str, float]:
     """As `tests.parity.networks_parity.deviations`, of an R3GAN fixture: outputs, losses, penalties, gradients."""
     common, z_dim = _sizes(t)
     rng = np.random.default_rng(0)
+    embeds = {n: t[f"{n}.EmbeddingLayer.weight"].shape[0] for n in "GD"} if common["c_dim"] else {}
     modules = {
-        "G": r3gan_networks.Generator(rng, z_dim=z_dim, **common),
-        "D": r3gan_networks.Discriminator(rng, **common),
+        "G": r3gan_networks.Generator(rng, z_dim=z_dim, embed_dim=embeds.get("G"), **common),
+        "D": r3gan_networks.Discriminator(rng, embed_dim=embeds.get("D"), **common),
     }
     graphs, params, names = {}, {}, {}
     for network, module in modules.items():

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from emoji_gan.networks import stylegan2_networks
+from emoji_gan.networks import r3gan_networks, stylegan2_networks
 from emoji_gan.trained import official_weights
 from tests.parity import networks_parity
 
@@ -101,3 +101,15 @@ def test_noise_belongs_to_the_sample_not_to_its_place():
     noisy, constant = jax.jit(lambda z, keys: g(z, None, keys)), jax.jit(lambda z: g(z))
     np.testing.assert_allclose(noisy(z, keys)[order], noisy(z[order], keys[order]), atol=1e-4)
     assert float(jnp.abs(noisy(z, keys) - constant(z)).max()) > 1e-2
+
+
+def test_r3gan_embeds_its_condition_as_wide_as_it_is_told():
+    rng = np.random.default_rng(0)
+    common = {"c_dim": 3, "widths": [8, 4], "groups": [2, 1], "count": 1, "image_channels": 4}
+    g = r3gan_networks.Generator(rng, z_dim=6, embed_dim=5, **common)
+    d = r3gan_networks.Discriminator(rng, embed_dim=7, **common)
+    c = jnp.eye(3, dtype=jnp.float32)
+    x = g(jnp.ones((3, 6)), c)
+    assert x.shape == (3, 8, 8, 4) and d(x, c).shape == (3,)
+    assert g.embed[...].shape == (3, 5) and d.embed[...].shape == (3, 7)
+    assert float(jnp.abs(x[0] - x[1]).max()) > 0

@@ -279,11 +279,54 @@ def test_other_model_is_one_line(tmp_path):
     )
     c = open_checkpointer(tmp_path, allow_config_change=True)
     with pytest.raises(
-        UserError, match=r"checkpoint 1 .* does not fit this model: w_avg was \(7,\), is \(9,\)"
+        UserError,
+        match=r"checkpoint 1 .* does not fit this model: w_avg was float32 \(7,\), is float32 \(9,\)",
     ) as e:
         c.restore(wrong)
     assert "\n" not in str(e.value)
     c.close()
+
+
+def test_another_dtype_is_refused_and_not_cast(tmp_path):
+    save_steps(tmp_path, [1])
+    wrong = abstract_state()
+    wrong = dataclasses.replace(
+        wrong, w_avg=jax.ShapeDtypeStruct((7,), jnp.bfloat16, sharding=shardings(1))
+    )
+    c = open_checkpointer(tmp_path, allow_config_change=True)
+    with pytest.raises(UserError, match=r"w_avg was float32 \(7,\), is bfloat16 \(7,\)"):
+        c.restore(wrong)
+    c.close()
+
+
+def test_a_state_of_older_names_is_restored(tmp_path):
+    """As a run of an older commit left it: its fields are called otherwise, or lie elsewhere."""
+    save_steps(tmp_path, [1])
+    now, saved = abstract_state(), make_state(1)
+
+    @jax.tree_util.register_dataclass
+    @dataclasses.dataclass(frozen=True)
+    class Renamed:
+        counters: dict
+        average: object
+        rest: dict
+
+    fields = {f.name: getattr(now, f.name) for f in dataclasses.fields(now)}
+    wanted = Renamed({"step": fields.pop("step")}, fields.pop("w_avg"), {})
+    renamed = {"step": "counters.step", "w_avg": "average"}
+    renamed |= {name: f"rest.{name}" for name in fields}
+    wanted = dataclasses.replace(wanted, rest=fields)
+    c = checkpoint_lib.Checkpointer(
+        tmp_path, config=CONFIG, data_hash="data", keep=3, renamed=renamed, allow_config_change=True
+    )
+    state, step = c.restore(wanted)
+    c.close()
+    assert step == 1
+    back = type(saved)(**state.rest, w_avg=state.average, step=state.counters["step"])
+    assert_same(back, saved)
+    read = checkpoint_lib.load_for_inference(tmp_path, 1, ["average", "counters"], renamed=renamed)
+    np.testing.assert_array_equal(read.state["average"], saved.w_avg)
+    np.testing.assert_array_equal(read.state["counters"]["step"], saved.step)
 
 
 def test_keep_and_pins(tmp_path):
