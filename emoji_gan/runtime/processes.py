@@ -19,6 +19,8 @@ import pathlib
 import re
 import signal
 import sys
+import threading
+import types
 from collections.abc import Callable, Iterator, Mapping
 
 import jax
@@ -27,7 +29,7 @@ import numpy as np
 from absl import logging
 from jax.experimental import multihost_utils
 
-from emoji_gan.errors import EXIT_OK, UserError
+from emoji_gan.errors import EXIT_INTERRUPTED, EXIT_OK, UserError
 from emoji_gan.runtime import mesh as mesh_lib
 
 HEARTBEAT_S = 30  # a process that was not heard of for so long is dead, and the others end
@@ -227,17 +229,17 @@ class Stop:
 
 @contextlib.contextmanager
 def stop_on_signals() -> Iterator[Stop]:
-    """SIGTERM and Ctrl-C ask the loop to save and end; a second Ctrl-C ends it at once."""
+    """Asks the loop to save and end on SIGTERM or Ctrl-C; ends the process on a second Ctrl-C.
+
+    Handlers of Python wait for the main thread, which may be compiling for half a minute. The byte
+    that the interpreter writes for each signal does not, so a thread that reads it ends the
+    process, as kill -9 would: what is sealed stays good.
+    """
     stop = Stop()
     several = jax.process_count() > 1  # there jax's preemption service takes SIGTERM
-    interrupted = False
 
-    def handle(signum, frame):
-        nonlocal interrupted
+    def handle(signum: int, frame: types.FrameType | None) -> None:
         del frame
-        if interrupted:
-            raise KeyboardInterrupt
-        interrupted = signum == signal.SIGINT
         logging.warning("%s: saving after this step", signal.Signals(signum).name)
         if several:
             os.kill(os.getpid(), signal.SIGTERM)
@@ -245,12 +247,33 @@ def stop_on_signals() -> Iterator[Stop]:
             stop.requested = True
 
     taken = (signal.SIGINT,) if several else (signal.SIGTERM, signal.SIGINT)
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    previous_writer = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     previous = {s: signal.signal(s, handle) for s in taken}
+    thread = threading.Thread(target=_end_on_second, args=(reader,), name="Ctrl-C", daemon=True)
+    thread.start()
     try:
         yield stop
     finally:
         for s, handler in previous.items():
             signal.signal(s, handler)
+        signal.set_wakeup_fd(previous_writer)
+        os.close(writer)  # which ends the thread
+        thread.join()
+        os.close(reader)
+
+
+def _end_on_second(reader: int) -> None:
+    """Ends the process when the second SIGINT arrives; returns when the pipe is closed."""
+    interrupts = 0
+    while data := os.read(reader, 64):
+        interrupts += data.count(signal.SIGINT)
+        if interrupts > 1:
+            line = b"interrupted again: ended without saving; the newest checkpoint is good\n"
+            with contextlib.suppress(OSError):
+                os.write(2, line)
+            os._exit(EXIT_INTERRUPTED)
 
 
 # ---- what the launchers say

@@ -1,6 +1,7 @@
 """The sampler's command line: files a user can use, images by their seed alone, one-line errors."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emoji_gan import errors, sample
+from emoji_gan import errors, images, sample
 from emoji_gan.errors import UserError
 from emoji_gan.trained import sampler as sampler_lib
 from tests.support import runs as runs_lib
@@ -83,6 +84,25 @@ def test_no_run_is_one_line(monkeypatch, capsys, tmp_path):
         assert "expected 0 to 2" in refused(
             monkeypatch, capsys, "--workdir", tmp_path, f"--truncation={psi}"
         )
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_interrupt_is_one_line(monkeypatch, capsys, tmp_path):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sample, "Sampler", interrupted)
+    code, err = in_process(monkeypatch, capsys, f"--out={tmp_path}")
+    assert (code, err) == (130, "interrupted\n")
+
+
+def test_an_interrupt_leaves_no_part_of_a_file(monkeypatch, tmp_path):
+    def interrupted(descriptor):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        images.save_png(tmp_path / "a.png", np.zeros((8, 8, 4), np.uint8))
     assert not list(tmp_path.iterdir())
 
 
