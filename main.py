@@ -8,7 +8,7 @@ from ml_collections import config_flags
 
 from emoji_gan import errors
 from emoji_gan.runtime import config as config_lib
-from emoji_gan.runtime import host, processes
+from emoji_gan.runtime import host, paths, processes
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", "configs/stylegan.py", "Experiment, FILE.py or FILE.py:VARIANT."
@@ -55,6 +55,7 @@ def main(argv: list[str]) -> None:
     def run() -> int:
         if _INIT_FROM.value is not None:
             _CONFIG.value.init_from = _INIT_FROM.value
+        directory = paths.local(_WORKDIR.value or _default_workdir())
         host.setup_host_memory()
         job = processes.find(
             os.environ,
@@ -80,7 +81,7 @@ def main(argv: list[str]) -> None:
             embed = encoder.PhraseEncoder()
         return train.train(
             _CONFIG.value,
-            _WORKDIR.value or _default_workdir(),
+            directory,
             stop_after_minutes=_STOP_AFTER_MINUTES.value,
             allow_config_change=_ALLOW_CONFIG_CHANGE.value,
             dry_run=_DRY_RUN.value,

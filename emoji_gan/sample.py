@@ -15,7 +15,7 @@ import re
 from emoji_gan import conditions, errors, images
 from emoji_gan.conditions import CLASSES
 from emoji_gan.errors import UserError
-from emoji_gan.runtime import host
+from emoji_gan.runtime import host, paths
 from emoji_gan.trained.sampler import IN_THE_BOX, Sampler, ask
 
 _TEXT_HELP = "ask for this, in English or French: a name, keywords, or a phrase like them"
@@ -46,16 +46,20 @@ def main() -> int:
         prog="python -m emoji_gan.sample", description=__doc__.partition("\n")[0]
     )
     where = p.add_mutually_exclusive_group()
-    where.add_argument("--workdir", help="of a run")
+    where.add_argument("--workdir", type=paths.local, help="of a run")
     where.add_argument(
-        "--model", help="a model file; default, without --workdir: the one in the box"
+        "--model",
+        type=paths.local,
+        help="a model file; default, without --workdir: the one in the box",
     )
     p.add_argument("--seeds", default="0-63", help="e.g. 0-63 or 1,5,10-20")
     p.add_argument(
         "--truncation", type=float, default=0.7, help="psi: 0 the mean emoji, 1 the full variety"
     )
     p.add_argument("--step", type=int, help="checkpoint; default: the newest good one")
-    p.add_argument("--out", help="folder; default: WORKDIR/generated, or generated")
+    p.add_argument(
+        "--out", type=paths.local, help="folder; default: WORKDIR/generated, or generated"
+    )
     for name in (*CLASSES, conditions.TEXT):
         p.add_argument(
             f"--{name}", help=f"ask for this {name}" if name != conditions.TEXT else _TEXT_HELP

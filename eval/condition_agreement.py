@@ -19,7 +19,7 @@ from emoji_gan import conditions as conditions_lib
 from emoji_gan import errors, images
 from emoji_gan.encoder import encoder, recogniser
 from emoji_gan.errors import UserError
-from emoji_gan.runtime import host, workdir
+from emoji_gan.runtime import host, paths, workdir
 from emoji_gan.trained.sampler import IN_THE_BOX, Sampler
 from eval.extractors.features import Extractor, Features
 from eval.metrics import intra_class, precision_recall, resample
@@ -193,15 +193,19 @@ def main() -> int:
         prog="python -m eval.conditions", description=__doc__.partition("\n")[0]
     )
     where = p.add_mutually_exclusive_group()
-    where.add_argument("--workdir", help="of a run")
+    where.add_argument("--workdir", type=paths.local, help="of a run")
     where.add_argument(
-        "--model", help="a model file; default, without --workdir: the one in the box"
+        "--model",
+        type=paths.local,
+        help="a model file; default, without --workdir: the shipped one",
     )
     p.add_argument("--step", type=int, help="checkpoint; default: the newest good one")
     p.add_argument("--n", type=int, default=1000, help="images of each way to ask")
     p.add_argument("--truncation", type=float, default=1.0)
     p.add_argument("--guidance", type=float, help="as of the sampler")
-    p.add_argument("--out", help="folder; default: WORKDIR/eval, or eval_conditions")
+    p.add_argument(
+        "--out", type=paths.local, help="folder; default: WORKDIR/eval, or eval_conditions"
+    )
     a = p.parse_args()
     if a.n < _LEAST:
         raise UserError(f"--n={a.n}: must be at least {_LEAST}")

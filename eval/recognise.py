@@ -12,7 +12,7 @@ import sys
 
 from emoji_gan import errors
 from emoji_gan.encoder import encoder, recogniser
-from emoji_gan.runtime import host
+from emoji_gan.runtime import host, paths
 
 
 def main() -> int:
@@ -20,9 +20,13 @@ def main() -> int:
     p = argparse.ArgumentParser(
         prog="python -m eval.recognise", description=__doc__.partition("\n")[0]
     )
-    p.add_argument("directory", metavar="DIR", help="of PNGs named by code points")
+    p.add_argument(
+        "directory", type=paths.local, metavar="DIR", help="of PNGs named by code points"
+    )
     p.add_argument("--json", action="store_true", help="print only the figures, as JSON")
-    p.add_argument("--weights", default=str(encoder.WEIGHTS), help="of the encoder")
+    p.add_argument(
+        "--weights", type=paths.local, default=str(encoder.WEIGHTS), help="of the encoder"
+    )
     a = p.parse_args()
     host.setup_compilation_cache()
     params, meta = encoder.load(a.weights)

@@ -20,7 +20,7 @@ from safetensors.numpy import save as to_bytes
 
 from emoji_gan import errors, methods
 from emoji_gan.errors import UserError
-from emoji_gan.runtime import workdir
+from emoji_gan.runtime import paths, workdir
 
 _FORMAT = 1  # raise it when what is below changes its meaning
 _KEYS = ("format", "config", "spec", "step", "licence", "checkpoint_sha256", "content_sha256")
@@ -44,6 +44,8 @@ def save(
       UserError: no good checkpoint, a value that float16 cannot hold, an unwritable path.
     """
     from emoji_gan.trained import source  # which reads what is written here
+
+    path = paths.local(path)
 
     trained = source.open_trained(str(from_workdir), step)
     generator = methods.load(trained.config["method"]).generator(
@@ -82,7 +84,7 @@ def load(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, Any]]:
     Raises:
       UserError: a missing, damaged or foreign file.
     """
-    path = pathlib.Path(path)
+    path = pathlib.Path(paths.local(path))
     try:
         with safe_open(path, "np") as file:
             meta = json.loads((file.metadata() or {})["emoji_gan"])
@@ -120,8 +122,8 @@ def main() -> int:
     p = argparse.ArgumentParser(
         prog="python -m emoji_gan.model_file", description=__doc__.partition("\n")[0]
     )
-    p.add_argument("--workdir", required=True, help="of the run")
-    p.add_argument("--out", required=True, help="a .safetensors file")
+    p.add_argument("--workdir", required=True, type=paths.local, help="of the run")
+    p.add_argument("--out", required=True, type=paths.local, help="a .safetensors file")
     p.add_argument("--step", type=int, help="checkpoint; default: the newest good one")
     p.add_argument("--licence", default="", help="of the model, and whom to name")
     a = p.parse_args()
