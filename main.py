@@ -53,10 +53,9 @@ def main(argv: list[str]) -> None:
     del argv
 
     def run() -> int:
-        workdir = paths.local(_WORKDIR.value or _default_workdir(), "--workdir")
+        workdir = paths.local(_WORKDIR.value or _default_workdir())
         if _INIT_FROM.value is not None:
             _CONFIG.value.init_from = _INIT_FROM.value
-        _CONFIG.value.init_from = paths.local(_CONFIG.value.init_from, "--init_from")
         host.setup_host_memory()
         job = processes.find(
             os.environ,

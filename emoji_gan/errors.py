@@ -3,6 +3,7 @@
 import contextlib
 import sys
 from collections.abc import Callable
+from typing import NoReturn
 
 # Exit codes of every program of the project.
 EXIT_OK = 0
@@ -11,8 +12,8 @@ EXIT_DIVERGED = 3
 EXIT_NOT_SAVED = (
     74  # sysexits' EX_IOERR: older checkpoints are intact; run the command again once there is room
 )
-EXIT_INTERRUPTED = 130  # Ctrl-C, as shells count it
 EXIT_PREEMPTED = 75  # sysexits' EX_TEMPFAIL: the state is saved, run the same command again
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report Ctrl-C
 
 
 class UserError(Exception):
@@ -34,16 +35,19 @@ class NotSaved(UserError):
 
 
 def run(main: Callable[[], int | None]) -> None:
-    """Calls `main` and exits with its code; a `UserError`, `DataError` or Ctrl-C is one line."""
-    from input_pipeline import DataError
-
+    """Calls `main` and exits with its code; prints a mistake or Ctrl-C as one line."""
     try:
-        sys.exit(main() or EXIT_OK)
-    except (UserError, DataError) as e:
-        with contextlib.suppress(OSError):  # a log on the full disk must not change the exit code
-            print(f"error: {e}", file=sys.stderr)
-        sys.exit(getattr(e, "exit_code", EXIT_USER_ERROR))
+        from input_pipeline import DataError
+
+        try:
+            sys.exit(main() or EXIT_OK)
+        except (UserError, DataError) as e:
+            _exit(f"error: {e}", getattr(e, "exit_code", EXIT_USER_ERROR))
     except KeyboardInterrupt:
-        with contextlib.suppress(OSError):
-            print("error: interrupted; nothing is half written", file=sys.stderr)
-        sys.exit(EXIT_INTERRUPTED)
+        _exit("interrupted", EXIT_INTERRUPTED)
+
+
+def _exit(line: str, code: int) -> NoReturn:
+    with contextlib.suppress(OSError):  # a log on the full disk must not change the exit code
+        print(line, file=sys.stderr)
+    sys.exit(code)

@@ -111,14 +111,18 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m emoji_gan.sample", description=__doc__.partition("\n")[0]
     )
     source = p.add_mutually_exclusive_group()
-    source.add_argument("--workdir", help="of a run, or a model file")
-    source.add_argument("--model", help="the same; default: the shipped model of 32 px")
+    source.add_argument("--workdir", type=paths.local, help="of a run, or a model file")
+    source.add_argument(
+        "--model", type=paths.local, help="the same; default: the shipped model of 32 px"
+    )
     p.add_argument("--seeds", default="0-63", help="e.g. 0-63 or 1,5,10-20")
     p.add_argument(
         "--truncation", type=float, default=0.7, help="psi: 0 the mean emoji, 1 the full variety"
     )
     p.add_argument("--step", type=int, help="checkpoint; default: the newest good one")
-    p.add_argument("--out", help="folder; default: WORKDIR/generated, or generated")
+    p.add_argument(
+        "--out", type=paths.local, help="folder; default: WORKDIR/generated, or generated"
+    )
     for name in CLASSES:
         p.add_argument(f"--{name}", help=f"ask for this {name}")
     p.add_argument(f"--{conditions.TEXT}", help=_TEXT_HELP)
@@ -134,7 +138,6 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Runs the command line."""
     a = _parser().parse_args()
-    paths.make_local(a, "workdir", "model", "out")
     host.setup_host_memory()
     host.setup_compilation_cache()
     seeds = parse_seeds(a.seeds)

@@ -408,6 +408,6 @@ def _machine_scalars(state: Any) -> curves.Scalars:
 def _print_where(directory: str, root: pathlib.Path, kimg: float, total_kimg: float) -> None:
     where = shlex.quote(directory)
     print(f"trained to {kimg:.1f} of {total_kimg:.1f} kimg")
-    print(f"open    {root / 'samples.png'}")
+    print(f"open    {shlex.quote(str(root / 'samples.png'))}")
     print(f"curves  tensorboard --logdir={where}")
     print(f"sample  python -m emoji_gan.sample --workdir={where} --seeds=0-63")

@@ -27,8 +27,8 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    p.add_argument("--workdir", help="of the run to judge, or a model file")
-    p.add_argument("--model", help="the same")
+    p.add_argument("--workdir", type=paths.local, help="of the run to judge, or a model file")
+    p.add_argument("--model", type=paths.local, help="the same")
     p.add_argument("--step", type=int, help="checkpoint; default: the newest good one")
     p.add_argument("--n", type=int, default=10_000, help="images to generate")
     p.add_argument("--truncation", type=float, default=1.0, help="psi; 1: the full variety")
@@ -39,18 +39,26 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--watch_minutes", type=float, default=math.inf, help="end the watch after so long"
     )
-    p.add_argument("--real", help="folder of real PNGs")
-    p.add_argument("--fake", help="folder of PNGs to judge")
-    p.add_argument("--train", help="folder of the PNGs that were trained on, for memorisation")
+    p.add_argument("--real", type=paths.local, help="folder of real PNGs")
+    p.add_argument("--fake", type=paths.local, help="folder of PNGs to judge")
     p.add_argument(
-        "--compare", nargs="+", metavar="WORKDIR", help="runs or reports to put side by side"
+        "--train",
+        type=paths.local,
+        help="folder of the PNGs that were trained on, for memorisation",
+    )
+    p.add_argument(
+        "--compare",
+        nargs="+",
+        type=paths.local,
+        metavar="WORKDIR",
+        help="runs or reports to put side by side",
     )
     p.add_argument("--extractor", default="emoji-encoder", help="emoji-encoder or inception-2015")
     p.add_argument(
         "--pipeline", default="pytorch-fid", help="of inception-2015: pytorch-fid, tf1, clean-fid"
     )
     p.add_argument("--background", default="white", help="of inception-2015: white, black, checker")
-    p.add_argument("--weights", help="file of the 2015 network's weights")
+    p.add_argument("--weights", type=paths.local, help="file of the 2015 network's weights")
     p.add_argument("--download_weights", action="store_true", help="fetch them if they are nowhere")
     p.add_argument("--batch_size", type=int, default=32, help="images a device while extracting")
     p.add_argument(
@@ -61,7 +69,9 @@ def _parser() -> argparse.ArgumentParser:
         "--html", action=argparse.BooleanOptionalAction, default=True, help="write the page"
     )
     p.add_argument(
-        "--out", help="folder of the report; default: in the workdir, else ./eval_report"
+        "--out",
+        type=paths.local,
+        help="folder of the report; default: in the workdir, else ./eval_report",
     )
     return p
 
@@ -70,7 +80,6 @@ def main() -> int:
     """The command line."""
     a = _parser().parse_args()
     a.workdir = a.workdir or a.model
-    paths.make_local(a, "workdir", "real", "fake", "train", "compare", "out", "weights")
     chosen = [n for n in ("workdir", "compare") if getattr(a, n)] + ["real"] * bool(
         a.real or a.fake
     )

@@ -23,11 +23,12 @@ def main() -> int:
     p = argparse.ArgumentParser(
         prog="python -m eval.recognise", description=__doc__.partition("\n")[0]
     )
-    p.add_argument("directory", metavar="DIR", help="of PNGs")
+    p.add_argument("directory", type=paths.local, metavar="DIR", help="of PNGs")
     p.add_argument("--json", action="store_true", help="print only JSON")
-    p.add_argument("--weights", default=str(encoder.WEIGHTS), help="of the encoder")
+    p.add_argument(
+        "--weights", type=paths.local, default=str(encoder.WEIGHTS), help="of the encoder"
+    )
     a = p.parse_args()
-    paths.make_local(a, "directory", "weights")
     host.setup_compilation_cache()
     params, meta = encoder.load(a.weights)
     pictures = recogniser.read(a.directory, meta["codepoints"])

@@ -9,6 +9,7 @@ import difflib
 import hashlib
 import pathlib
 import re
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 
@@ -263,7 +264,7 @@ def _other(data_config, style: str, path: str) -> tuple[np.ndarray, Columns]:
         records = sources.read(path, style, size_px, common, data_config.max_bad_share)
         print(
             f"{style}: {len(records.images):,} emoji from {path}; {len(records.skipped):,} files not read "
-            f"(why: python -m input_pipeline.sources {path} --list)",
+            f"(why: python -m input_pipeline.sources {shlex.quote(str(path))} --list)",
             file=sys.stderr,
         )
         return records.images, {k: v for k, v in records.columns.items() if k != "file"}

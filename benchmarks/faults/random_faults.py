@@ -32,7 +32,7 @@ from benchmarks.faults import damage
 from emoji_gan import errors
 from emoji_gan.errors import EXIT_NOT_SAVED, EXIT_OK, EXIT_PREEMPTED, EXIT_USER_ERROR, UserError
 from emoji_gan.methods import dcgan
-from emoji_gan.runtime import checkpoint, events, seal
+from emoji_gan.runtime import checkpoint, events, paths, seal
 
 _MINUTES = flags.DEFINE_float("minutes", 30.0, "Of faults; comparing adds to them.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of the faults: kinds, moments, bits.")
@@ -398,7 +398,7 @@ def _run() -> int:
         raise UserError(
             "no main.py here: run python -m emoji_gan.soak in the root of the repository"
         )
-    out = pathlib.Path(_OUT.value).absolute()
+    out = pathlib.Path(paths.local(_OUT.value)).absolute()
     if out.is_dir() and any(out.iterdir()):
         raise UserError(f"{out} is not empty: delete it or choose another --out")
     out.mkdir(parents=True, exist_ok=True)

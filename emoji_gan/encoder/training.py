@@ -29,7 +29,7 @@ from safetensors.numpy import save
 from emoji_gan import errors
 from emoji_gan.encoder import encoder, training_data, training_report
 from emoji_gan.errors import UserError
-from emoji_gan.runtime import host, processes, workdir
+from emoji_gan.runtime import host, paths, processes, workdir
 from emoji_gan.runtime import mesh as mesh_lib
 from input_pipeline.unicode import emoji_names
 
@@ -345,9 +345,14 @@ def main() -> int:
         "--hold_out", action="append", default=[], help="STYLE=PATH, judged only; may be repeated"
     )
     p.add_argument(
-        "--workdir", default="runs/encoder", help="checkpoint, curves, drawn art, report.json"
+        "--workdir",
+        type=paths.local,
+        default="runs/encoder",
+        help="checkpoint, curves, drawn art, report.json",
     )
-    p.add_argument("--out", required=True, help="the weights, a .safetensors file")
+    p.add_argument(
+        "--out", type=paths.local, required=True, help="the weights, a .safetensors file"
+    )
     p.add_argument("--steps", type=int, default=3500)
     p.add_argument("--batch_size", type=int, default=128, help="drawings a step; a multiple of 4")
     p.add_argument("--learning_rate", type=float, default=1.5e-3, help="at its height")

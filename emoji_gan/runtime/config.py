@@ -18,7 +18,7 @@ from ml_collections import config_dict, config_flags
 
 from emoji_gan import conditions
 from emoji_gan.errors import UserError
-from emoji_gan.runtime import rules
+from emoji_gan.runtime import paths, rules
 
 # Fields that older runs lack -> what they meant by it.
 ADDED_FIELDS = {"data.split": "auto"}
@@ -86,6 +86,9 @@ def checked(config: config_dict.ConfigDict, methods: Sequence[str]) -> config_di
     c = config.copy_and_resolve_references()
     c.unlock()
     rules.check(c, {"method": rules.one_of(*sorted(methods))} | _RULES, _AUTO)
+    sources = [source.partition("=")[2] for source in c.data.sources]
+    for path in (c.init_from, c.data.dir or "", *sources):
+        paths.local(path)  # refuses remote ones before anything is read
     if c.augment.p_init > c.augment.p_max:
         raise UserError(
             f"augment.p_init={c.augment.p_init} is above augment.p_max={c.augment.p_max}: lower it"

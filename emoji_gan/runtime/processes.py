@@ -19,6 +19,8 @@ import pathlib
 import re
 import signal
 import sys
+import threading
+import types
 from collections.abc import Callable, Iterator, Mapping
 
 import jax
@@ -164,7 +166,8 @@ def on_tpu_vm() -> bool:
     return chips and "tpu" in wanted and importlib.util.find_spec("libtpu") is not None
 
 
-# ---- what the processes agree on -----------------------------------------------------------------
+# ---- what the processes agree on
+# ---------------------------------------------------------------------------
 
 
 def is_first() -> bool:
@@ -205,9 +208,6 @@ def on_first(f: Callable[[], object]) -> None:
         sys.exit(code)
 
 
-_AT_ONCE = b"\nerror: ended at once, what was not saved is lost; run the same command again\n"
-
-
 class Stop:
     """Whether the job was asked to save and end."""
 
@@ -229,22 +229,17 @@ class Stop:
 
 @contextlib.contextmanager
 def stop_on_signals() -> Iterator[Stop]:
-    """Lets SIGTERM and Ctrl-C ask the loop to save and end; a second Ctrl-C ends it at once.
+    """Asks the loop to save and end on SIGTERM or Ctrl-C; ends the process on a second Ctrl-C.
 
-    At once: without waiting for a save under way, which the next start sweeps away. Checkpoints
-    that are whole stay so.
+    Handlers of Python wait for the main thread, which may be compiling for half a minute. The byte
+    that the interpreter writes for each signal does not, so a thread that reads it ends the
+    process, as kill -9 would: what is sealed stays good.
     """
     stop = Stop()
     several = jax.process_count() > 1  # there jax's preemption service takes SIGTERM
-    interrupted = False
 
-    def handle(signum, frame):
-        nonlocal interrupted
+    def handle(signum: int, frame: types.FrameType | None) -> None:
         del frame
-        if interrupted:
-            os.write(2, _AT_ONCE)
-            os._exit(EXIT_INTERRUPTED)
-        interrupted = signum == signal.SIGINT
         logging.warning("%s: saving after this step", signal.Signals(signum).name)
         if several:
             os.kill(os.getpid(), signal.SIGTERM)
@@ -252,15 +247,37 @@ def stop_on_signals() -> Iterator[Stop]:
             stop.requested = True
 
     taken = (signal.SIGINT,) if several else (signal.SIGTERM, signal.SIGINT)
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    previous_writer = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     previous = {s: signal.signal(s, handle) for s in taken}
+    thread = threading.Thread(target=_end_on_second, args=(reader,), name="Ctrl-C", daemon=True)
+    thread.start()
     try:
         yield stop
     finally:
         for s, handler in previous.items():
             signal.signal(s, handler)
+        signal.set_wakeup_fd(previous_writer)
+        os.close(writer)  # which ends the thread
+        thread.join()
+        os.close(reader)
 
 
-# ---- what the launchers say ----------------------------------------------------------------------
+def _end_on_second(reader: int) -> None:
+    """Ends the process when the second SIGINT arrives; returns when the pipe is closed."""
+    interrupts = 0
+    while data := os.read(reader, 64):
+        interrupts += data.count(signal.SIGINT)
+        if interrupts > 1:
+            line = b"interrupted again: ended without saving; the newest checkpoint is good\n"
+            with contextlib.suppress(OSError):
+                os.write(2, line)
+            os._exit(EXIT_INTERRUPTED)
+
+
+# ---- what the launchers say
+# --------------------------------------------------------------------------------
 
 
 def _slurm(env: Mapping[str, str]) -> Job | None:

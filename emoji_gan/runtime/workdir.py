@@ -167,10 +167,12 @@ def write_atomic(path: str | os.PathLike, data: bytes) -> None:
             os.fsync(f.fileno())
         os.replace(temporary, path)
         fsync_directory(path.parent)
-    except OSError as e:
+    except BaseException as e:  # Ctrl-C, too, leaves no part of a file
         if temporary:
             pathlib.Path(temporary).unlink(missing_ok=True)
-        raise UserError(f"cannot write {path}: {e.strerror}") from e
+        if isinstance(e, OSError):
+            raise UserError(f"cannot write {path}: {e.strerror}") from e
+        raise
 
 
 def fsync_directory(path: str | os.PathLike) -> None:

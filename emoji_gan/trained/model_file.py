@@ -45,6 +45,8 @@ def save(
     """
     from emoji_gan.trained import source  # which reads what is written here
 
+    path = paths.local(path)
+
     trained = source.open_trained(str(from_workdir), step)
     generator = methods.load(trained.config["method"]).generator(
         ml_collections.FrozenConfigDict(trained.config), trained.spec
@@ -82,7 +84,7 @@ def load(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, Any]]:
     Raises:
       UserError: a missing, damaged or foreign file.
     """
-    path = pathlib.Path(path)
+    path = pathlib.Path(paths.local(path))
     try:
         with safe_open(path, "np") as file:
             meta = json.loads((file.metadata() or {})["emoji_gan"])
@@ -120,12 +122,11 @@ def main() -> int:
     p = argparse.ArgumentParser(
         prog="python -m emoji_gan.model_file", description=__doc__.partition("\n")[0]
     )
-    p.add_argument("--workdir", required=True, help="of the run")
-    p.add_argument("--out", required=True, help="a .safetensors file")
+    p.add_argument("--workdir", required=True, type=paths.local, help="of the run")
+    p.add_argument("--out", required=True, type=paths.local, help="a .safetensors file")
     p.add_argument("--step", type=int, help="checkpoint; default: the newest good one")
     p.add_argument("--licence", default="", help="of the model, and whom to name")
     a = p.parse_args()
-    paths.make_local(a, "workdir", "out")
     if pathlib.Path(a.out).suffix != ".safetensors":
         raise UserError(f"--out={a.out}: must end in .safetensors")
     meta = save(a.out, a.workdir, a.step, a.licence)

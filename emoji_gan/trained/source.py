@@ -9,6 +9,7 @@ from typing import Any
 
 from emoji_gan.conditions import Spec
 from emoji_gan.errors import UserError
+from emoji_gan.runtime import paths
 from emoji_gan.trained import model_file, stored_names
 
 
@@ -58,6 +59,7 @@ def open_trained(path: str, step: int | None = None) -> Trained:
     Raises:
       UserError: there is nothing good there, or a step of a model file is asked for.
     """
+    path = paths.local(path)
     return _open_file(path, step) if is_model_file(path) else _open_workdir(path, step)
 
 

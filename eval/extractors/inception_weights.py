@@ -19,7 +19,7 @@ from safetensors import safe_open
 from safetensors.numpy import save
 
 from emoji_gan.errors import UserError, run
-from emoji_gan.runtime import workdir
+from emoji_gan.runtime import paths, workdir
 from emoji_gan.trained import official_weights
 from eval.extractors import inception, legacy_pth
 
@@ -262,8 +262,8 @@ def main() -> int:
     p = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    p.add_argument("source", help=f"{PTH} or {PB}")
-    p.add_argument("out", help=f"e.g. {cache_directory() / SAFETENSORS}")
+    p.add_argument("source", type=paths.local, help=f"{PTH} or {PB}")
+    p.add_argument("out", type=paths.local, help=f"e.g. {cache_directory() / SAFETENSORS}")
     a = p.parse_args()
     tensors, weights_hash = read(a.source)
     if not is_official(weights_hash):

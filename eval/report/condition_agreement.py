@@ -194,15 +194,18 @@ def main() -> int:
         prog="python -m eval.conditions", description=__doc__.partition("\n")[0]
     )
     where = p.add_mutually_exclusive_group()
-    where.add_argument("--workdir", help="of a run, or a model file")
-    where.add_argument("--model", help="the same; default: the shipped model of 32 px")
+    where.add_argument("--workdir", type=paths.local, help="of a run, or a model file")
+    where.add_argument(
+        "--model", type=paths.local, help="the same; default: the shipped model of 32 px"
+    )
     p.add_argument("--step", type=int, help="checkpoint; default: the newest good one")
     p.add_argument("--n", type=int, default=1000, help="images of each way to ask")
     p.add_argument("--truncation", type=float, default=1.0)
     p.add_argument("--guidance", type=float, help="as of the sampler")
-    p.add_argument("--out", help="folder; default: WORKDIR/eval, or eval_conditions")
+    p.add_argument(
+        "--out", type=paths.local, help="folder; default: WORKDIR/eval, or eval_conditions"
+    )
     a = p.parse_args()
-    paths.make_local(a, "workdir", "model", "out")
     if a.n < _LEAST:
         raise UserError(f"--n={a.n}: must be at least {_LEAST}")
     host.setup_host_memory()

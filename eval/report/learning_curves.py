@@ -14,7 +14,7 @@ import numpy as np
 
 from emoji_gan import errors
 from emoji_gan.errors import UserError
-from emoji_gan.runtime import workdir
+from emoji_gan.runtime import paths, workdir
 from eval.report import metric_names, plots, report_file, run_files, web_page
 
 _SMOOTHED_FROM = 300  # points: above this a running mean is drawn over them
@@ -314,8 +314,8 @@ def main() -> int:
     p = argparse.ArgumentParser(
         prog="python -m eval.curves", description=__doc__.partition("\n")[0]
     )
-    p.add_argument("workdir", nargs="+", help="of a run")
-    p.add_argument("--out", help="folder; default: curves in the first workdir")
+    p.add_argument("workdir", nargs="+", type=paths.local, help="of a run")
+    p.add_argument("--out", type=paths.local, help="folder; default: curves in the first workdir")
     a = p.parse_args()
     path = draw(a.workdir, a.out or str(pathlib.Path(a.workdir[0], "curves")))
     print(f"open    {path}")

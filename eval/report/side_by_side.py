@@ -3,6 +3,7 @@
 import json
 import math
 import pathlib
+import shlex
 from collections.abc import Iterable, Sequence
 
 from emoji_gan.errors import UserError
@@ -99,7 +100,7 @@ def _read(paths):
         found = run_files.find_reports(folder)
         if not found:
             raise UserError(
-                f"--compare: no report in {folder}: run python -m eval --workdir={folder} first"
+                f"--compare: no report in {folder}: run python -m eval --workdir={shlex.quote(str(folder))} first"
             )
         newest[name] = {
             tuple(report_file.series(r)[k] for k in _FIXED): r for r in found

@@ -1,6 +1,7 @@
 """The sampler's command line: files a user can use, images by their seed alone, one-line errors."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -129,6 +130,25 @@ def test_a_model_file_goes_by_either_flag(tmp_path, monkeypatch, capsys):
         assert "is damaged or no model of emoji_gan" in line
         assert "no good checkpoint" in refused(monkeypatch, capsys, f"{flag}=nowhere")
     assert [p.name for p in tmp_path.iterdir()] == ["bad.safetensors"]
+
+
+def test_an_interrupt_is_one_line(monkeypatch, capsys, tmp_path):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sample, "Sampler", interrupted)
+    code, err = in_process(monkeypatch, capsys, f"--out={tmp_path}")
+    assert (code, err) == (130, "interrupted\n")
+
+
+def test_an_interrupt_leaves_no_part_of_a_file(monkeypatch, tmp_path):
+    def interrupted(descriptor):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        images.save_png(tmp_path / "a.png", np.zeros((8, 8, 4), np.uint8))
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,17 @@
 """Which job a process belongs to."""
 
+import signal
+import subprocess
+import sys
+import time
+
 import pytest
 
+from emoji_gan import errors
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import processes
 from emoji_gan.runtime.processes import Job, find
+from tests.support import runs
 
 SRUN = {
     "SLURM_JOB_ID": "4097",
@@ -145,3 +152,35 @@ def test_alone_nothing_is_asked():
     assert processes.Stop().at(5) is False
     with pytest.raises(UserError, match=r"^no$"):
         processes.on_first(lambda: (_ for _ in ()).throw(UserError("no")))
+
+
+_BUSY = """
+import hashlib
+from emoji_gan.runtime import processes
+from tests.support import runs
+with processes.stop_on_signals():
+    print("ready", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 10**9)  # as a compilation: long, without the GIL
+"""
+
+
+def test_a_second_interrupt_ends_a_busy_process_at_once():
+    process = subprocess.Popen(
+        [sys.executable, "-c", _BUSY],
+        cwd=runs.ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        assert process.poll() is None  # the first only asks
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=10)
+    finally:
+        process.kill()
+    assert process.returncode == errors.EXIT_INTERRUPTED
+    *_, last = err.splitlines()
+    assert last.startswith("interrupted again: ") and "Traceback" not in err
