@@ -31,7 +31,7 @@ class Chip:
     slice_chips: int
 
 
-# cloud.google.com/tpu/docs/{v4,v5e,v5p,v6e}: capacity, peak, HBM, ICI (published for both
+# cloud.google.com/tpu/docs/{v4,v5e,v5p,v6e,tpu7x}: capacity, peak, HBM, ICI (published for both
 # directions together, here one of them), largest slice; v5e's network as 2 x 100 Gbit/s a host of 8
 # chips, v5p's as 50 Gbit/s a chip. What those pages lack is from
 # jax-ml.github.io/scaling-book/tpus: v4's ICI (6 links of 45 GB/s; its page has 1.1 PB/s of
@@ -41,6 +41,7 @@ CHIPS = {
     "v5e": Chip(16, 197e12, 819e9, 200e9, 3.125e9, dims=2, slice_chips=256),
     "v5p": Chip(95, 459e12, 2765e9, 600e9, 6.25e9, dims=3, slice_chips=6144),
     "v6e": Chip(32, 918e12, 1638e9, 400e9, 12.5e9, dims=2, slice_chips=256),
+    "tpu7x": Chip(192, 2307e12, 7380e9, 600e9, 12.5e9, dims=3, slice_chips=9216),  # Ironwood
 }
 
 ASSUMPTIONS = """\
@@ -164,7 +165,7 @@ def roofline(
       found: its collectives.
       slice_devices: devices of a slice.
       num_slices: of the job.
-      devices_per_chip: 2 where JAX shows each core of a chip (v4 described by libtpu).
+      devices_per_chip: 2 where JAX shows each core of a chip (v4 and tpu7x, described by libtpu).
     """
     share, links = 1 / devices_per_chip, 0.0  # share: of the chip
     for c in found:
