@@ -329,7 +329,7 @@ class Checkpointer:
         wanted = _shapes(abstract_state)
         for name in sorted(saved.keys() | wanted.keys()):
             was, now = saved.get(name, "absent"), wanted.get(name, "absent")
-            if was != now:  # checked here, as orbax says it in many lines
+            if was != now:  # orbax says it in many lines, and casts other dtypes in silence
                 raise UserError(
                     f"checkpoint {step} in {self._directory} does not fit this model: {name} was "
                     f"{was}, is {now}; use another --workdir"
@@ -529,12 +529,13 @@ def _names(tree: Any) -> list[str]:
     ]
 
 
-def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
+def _shapes(tree: Any) -> dict[str, str]:
+    """Describes each leaf as orbax saves it: 'float32 (3, 4)'."""
     shapes = []
     for leaf in jax.tree.leaves(tree):
         if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             leaf = jax.eval_shape(jax.random.key_data, leaf)  # as it is saved
-        shapes.append(tuple(leaf.shape))
+        shapes.append(f"{np.dtype(leaf.dtype)} {tuple(leaf.shape)}")
     return dict(zip(_names(tree), shapes, strict=True))
 
 
