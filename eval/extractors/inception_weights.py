@@ -185,7 +185,8 @@ def save_safetensors(
 ) -> None:
     """Writes a state dict so that `read` finds its source's hash in it, and any damage since."""
     notes = {"source": weights_hash, "content": content_hash(tensors)}
-    workdir.write_atomic(path, save(tensors, notes))
+    laid_out = {name: np.asarray(value, order="C") for name, value in tensors.items()}
+    workdir.write_atomic(path, save(laid_out, notes))
 
 
 # ---- the frozen graph
