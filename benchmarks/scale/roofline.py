@@ -43,8 +43,7 @@ CHIPS = {
     "v5e": Chip(16, 197e12, 819e9, 200e9, 3.125e9, dims=2, slice_chips=256),
     "v5p": Chip(95, 459e12, 2765e9, 600e9, 6.25e9, dims=3, slice_chips=6144),
     "v6e": Chip(32, 918e12, 1638e9, 400e9, 12.5e9, dims=2, slice_chips=256),
-    # Ironwood; bf16, half of the FLOPs that are published for fp8.
-    "tpu7x": Chip(192, 2307e12, 7380e9, 600e9, 12.5e9, dims=3, slice_chips=9216, devices=2),
+    "tpu7x": Chip(192, 2307e12, 7380e9, 600e9, 12.5e9, dims=3, slice_chips=9216),  # Ironwood
 }
 
 ASSUMPTIONS = """\
@@ -168,7 +167,7 @@ def roofline(
       found: its collectives.
       slice_devices: devices of a slice.
       num_slices: of the job.
-      devices_per_chip: 2 where JAX shows each core of a chip (v4 described by libtpu).
+      devices_per_chip: 2 where JAX shows each core of a chip (v4 and tpu7x, described by libtpu).
     """
     share, links = 1 / devices_per_chip, 0.0  # share: of the chip
     for c in found:

@@ -119,8 +119,10 @@ def tpu_mesh(topology: str, num_slices: int = 1) -> Mesh:
     except Exception as e:  # whatever the plugin raises: it says what it does not like
         raise UserError(f"--topology={topology}: libtpu says: {_first_line(e)}") from e
     devices = list(described.devices)
-    if devices[0].device_kind == "TPU v4" and any(d.core_on_chip for d in devices):
-        # libtpu describes a v4 with two devices a chip, for which JAX lays out no mesh.
+    if any(device.core_on_chip for device in devices):
+        # Two devices a chip (v4, tpu7x): jax's own layout refuses that for v4. Along one axis the
+        # order decides no cost.
+        devices.sort(key=lambda device: (getattr(device, "slice_index", 0), device.id))
         return Mesh(np.array(devices), (mesh_lib.AXIS,), axis_types=(AxisType.Auto,))
     return mesh_lib.make_mesh(devices)
 

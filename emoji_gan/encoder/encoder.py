@@ -120,7 +120,7 @@ def save_weights(path: str | os.PathLike, params: Params, meta: dict) -> None:
       meta: JSON: codepoints, groups (of each code point), art, licence, ...
     """
     arrays = {
-        name: np.ascontiguousarray(array, np.float32).astype(np.float16)
+        name: np.asarray(array, np.float32).astype(np.float16, order="C")
         for name, array in sorted(params.items())
         if not name.startswith("subgroup/")
     }

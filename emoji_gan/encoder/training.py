@@ -152,7 +152,7 @@ def size_px(step: int, steps: int) -> int:
 def save_checkpoint(path: pathlib.Path, state: dict, run: dict) -> None:
     """Writes the state and what it was trained with; the old checkpoint stays until the new one is whole."""
     leaves = {
-        jax.tree_util.keystr(k): np.asarray(v)
+        jax.tree_util.keystr(k): np.asarray(v, order="C")
         for k, v in jax.tree_util.tree_leaves_with_path(state)
     }
     workdir.write_atomic(

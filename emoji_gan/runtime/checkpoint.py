@@ -329,7 +329,7 @@ class Checkpointer:
         wanted = _forms(abstract_state)
         for name in sorted(saved.keys() | wanted.keys()):
             was, now = saved.get(name, "absent"), wanted.get(name, "absent")
-            if was != now:  # checked here, as orbax says it in many lines
+            if was != now:  # orbax says it in many lines, and casts other dtypes in silence
                 raise UserError(
                     f"checkpoint {step} in {self._directory} does not fit this model: {name} was "
                     f"{was}, is {now}; use another --workdir"
@@ -533,17 +533,14 @@ def _names(tree: Any) -> list[str]:
     ]
 
 
-def _forms(tree: Any) -> dict[str, str]:
-    """Returns dtype and shape of each leaf as text, by name: 'float32 (4, 8)'.
-
-    Orbax casts to another dtype, and ignores another shape, without a word.
-    """
-    forms = []
+def _shapes(tree: Any) -> dict[str, str]:
+    """Describes each leaf as orbax saves it: 'float32 (3, 4)'."""
+    shapes = []
     for leaf in jax.tree.leaves(tree):
         if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             leaf = jax.eval_shape(jax.random.key_data, leaf)  # as it is saved
-        forms.append(f"{np.dtype(leaf.dtype).name} {tuple(leaf.shape)}")
-    return dict(zip(_names(tree), forms, strict=True))
+        shapes.append(f"{np.dtype(leaf.dtype)} {tuple(leaf.shape)}")
+    return dict(zip(_names(tree), shapes, strict=True))
 
 
 def _today(name: str, renamed: Mapping[str, str]) -> str:

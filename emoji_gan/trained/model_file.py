@@ -55,7 +55,8 @@ def save(
     arrays = {}
     for keys, value in jax.tree_util.tree_flatten_with_path(sampled)[0]:
         name = "/".join(str(k.key) for k in keys)
-        arrays[name] = np.ascontiguousarray(value).astype(np.float16)
+        # safetensors writes the buffer as it lies, whatever the strides say.
+        arrays[name] = np.asarray(value).astype(np.float16, order="C")
         if not np.isfinite(arrays[name]).all():
             raise UserError(
                 f"{name} of {from_workdir} has values that float16 cannot hold: choose another --step"

@@ -187,9 +187,8 @@ def save_safetensors(
 ) -> None:
     """Writes a state dict so that `read` finds its source's hash in it, and any damage since."""
     notes = {"source": weights_hash, "content": content_hash(tensors)}
-    arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
-    # One key: the order in which safetensors writes several is random.
-    workdir.write_atomic(path, save(arrays, {"emoji_gan": json.dumps(notes)}))
+    laid_out = {name: np.asarray(value, order="C") for name, value in tensors.items()}
+    workdir.write_atomic(path, save(laid_out, notes))
 
 
 # ---- the frozen graph ----------------------------------------------------------------------------

@@ -92,7 +92,7 @@ def test_programs_run_as_often_as_they_say(method, monkeypatch):
     ("arguments", "says"),
     [
         (("--topology=v5e",), "e.g. v5e:4x4"),
-        (("--topology=v9:4x4",), "v4, v5e, v5p, v6e"),
+        (("--topology=v9:4x4",), "v4, v5e, v5p, v6e, tpu7x"),
         (("--topology=v5e:4x4,v5p:4x4",), "e.g. v5p:4x4x4"),
         (("--topology=v5e:32x32",), "--num_slices"),
         (("--num_slices=0",), "at least 1"),
@@ -129,6 +129,15 @@ def test_cuda_programs_are_lowered_and_no_more():
 
 
 # ---- with libtpu ---------------------------------------------------------------------------------
+
+
+@_NEEDS_LIBTPU
+@pytest.mark.parametrize("topology", ["v4:2x2x1", "tpu7x:2x2x1"])
+@pytest.mark.parametrize("num_slices", [1, 2])
+def test_chips_of_two_devices_have_a_mesh(topology, num_slices):
+    assert tpu_compile.parse_topology(topology)[1] == 4
+    mesh = tpu_compile.tpu_mesh(topology, num_slices)
+    assert mesh.size == 8 * num_slices
 
 
 @pytest.fixture(scope="module")

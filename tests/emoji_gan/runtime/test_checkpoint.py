@@ -271,16 +271,20 @@ def test_config_and_data_changes(tmp_path, warnings):
     assert len(warnings) == 1 and "model.z_dim was 8, is 16" in warnings[0]
 
 
-def test_other_model_is_one_line(tmp_path):
+@pytest.mark.parametrize(
+    ("shape", "dtype", "now"),
+    [((9,), jnp.float32, r"float32 \(9,\)"), ((7,), jnp.bfloat16, r"bfloat16 \(7,\)")],
+)
+def test_other_model_is_one_line(tmp_path, shape, dtype, now):
     save_steps(tmp_path, [1])
     wrong = abstract_state()
     wrong = dataclasses.replace(
-        wrong, w_avg=jax.ShapeDtypeStruct((9,), jnp.float32, sharding=shardings(1))
+        wrong, w_avg=jax.ShapeDtypeStruct(shape, dtype, sharding=shardings(1))
     )
     c = open_checkpointer(tmp_path, allow_config_change=True)
     with pytest.raises(
         UserError,
-        match=r"checkpoint 1 .* does not fit this model: w_avg was float32 \(7,\), is float32 \(9,\)",
+        match=rf"checkpoint 1 .* does not fit this model: w_avg was float32 \(7,\), is {now}",
     ) as e:
         c.restore(wrong)
     assert "\n" not in str(e.value)
