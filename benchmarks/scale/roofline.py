@@ -20,7 +20,6 @@ class Chip:
       dcn: bytes/s out of the chip's share of its host's network, between slices.
       dims: of a slice's grid.
       slice_chips: of the largest slice.
-      devices: of a chip, as JAX counts them: each has its own part of the memory.
     """
 
     hbm_gib: float
@@ -30,7 +29,6 @@ class Chip:
     dcn: float
     dims: int
     slice_chips: int
-    devices: int = 1
 
 
 # cloud.google.com/tpu/docs/{v4,v5e,v5p,v6e,tpu7x}: capacity, peak, HBM, ICI (published for both
@@ -39,7 +37,7 @@ class Chip:
 # jax-ml.github.io/scaling-book/tpus: v4's ICI (6 links of 45 GB/s; its page has 1.1 PB/s of
 # all-reduce for 4,096 chips, the same) and the network of v4 and v6e.
 CHIPS = {
-    "v4": Chip(32, 275e12, 1200e9, 270e9, 6.25e9, dims=3, slice_chips=4096, devices=2),
+    "v4": Chip(32, 275e12, 1200e9, 270e9, 6.25e9, dims=3, slice_chips=4096),
     "v5e": Chip(16, 197e12, 819e9, 200e9, 3.125e9, dims=2, slice_chips=256),
     "v5p": Chip(95, 459e12, 2765e9, 600e9, 6.25e9, dims=3, slice_chips=6144),
     "v6e": Chip(32, 918e12, 1638e9, 400e9, 12.5e9, dims=2, slice_chips=256),

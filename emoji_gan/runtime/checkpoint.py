@@ -325,8 +325,8 @@ class Checkpointer:
                 raise UserError(f"{line}; use another --workdir, or --allow_config_change to go on")
             logging.warning("%s; going on, as --allow_config_change says", line)
         tree = _read_tree(path)
-        saved = {_today(name, self._renamed): s for name, s in _forms(tree).items()}
-        wanted = _forms(abstract_state)
+        saved = {_today(name, self._renamed): s for name, s in _shapes(tree).items()}
+        wanted = _shapes(abstract_state)
         for name in sorted(saved.keys() | wanted.keys()):
             was, now = saved.get(name, "absent"), wanted.get(name, "absent")
             if was != now:  # orbax says it in many lines, and casts other dtypes in silence

@@ -188,7 +188,8 @@ def save_safetensors(
     """Writes a state dict so that `read` finds its source's hash in it, and any damage since."""
     notes = {"source": weights_hash, "content": content_hash(tensors)}
     laid_out = {name: np.asarray(value, order="C") for name, value in tensors.items()}
-    workdir.write_atomic(path, save(laid_out, notes))
+    # One key: the order in which safetensors writes several is random.
+    workdir.write_atomic(path, save(laid_out, {"emoji_gan": json.dumps(notes)}))
 
 
 # ---- the frozen graph ----------------------------------------------------------------------------

@@ -199,11 +199,3 @@ def test_an_unknown_program_takes_one_line():
 def test_what_libtpu_refuses_takes_one_line():
     code, out, err = command("--topology=v5e:3x5")
     assert (code, out) == (2, "") and "v5e:3x5" in err and err.count("\n") == 1
-
-
-@_NEEDS_LIBTPU
-@pytest.mark.parametrize("topology", ["v4:2x2x1", "tpu7x:2x2x1"])
-def test_chips_of_two_devices_have_a_mesh(topology):
-    mesh = tpu_compile.tpu_mesh(topology)
-    name, chips = tpu_compile.parse_topology(topology)
-    assert (chips, mesh.size) == (4, 8) and roofline.CHIPS[name].devices == 2
