@@ -13,7 +13,7 @@ from configs import default
 
 
 def get_config(variant: str = ""):
-    """Returns the experiment; variants: '', 'cpu', 'demo' (`make demo`) and 'box', the model in the box."""
+    """Returns the experiment; variants: '', 'cpu', 'demo' (`make demo`) and 'shipped'."""
     c = default.get_config()
     c.method = "flow"
     c.model = ml_collections.ConfigDict(
@@ -52,7 +52,7 @@ def get_config(variant: str = ""):
     elif variant == "demo":
         _on_squares(c)
         c.log.images_kimg = 10.0
-    elif variant == "box":
+    elif variant in ("shipped", "box"):  # the shipped model; `box` is its older name
         _on_squares(c)
         # All of Unicode's emoji, coloured and as line art, asked for by any subset of three
         # conditions.
@@ -73,7 +73,7 @@ def get_config(variant: str = ""):
         c.sample.guidance = 2.0
         c.log.grid, c.log.images_kimg = 6, 25.0
     elif variant:
-        raise ValueError(f"variant {variant!r}: the variants are '', 'cpu', 'demo' and 'box'")
+        raise ValueError(f"variant {variant!r}: the variants are '', 'cpu', 'demo' and 'shipped'")
     return c
 
 

@@ -237,3 +237,9 @@ def test_diff_survives_json():
     b = config_dict.ConfigDict(a.to_dict())
     b.model.z_dim, b.extra = 7, (1, 2)
     assert config_lib.diff(a, b) == {"model.z_dim": (512, 7), "extra": ("absent", [1, 2])}
+
+
+def test_the_shipped_model_keeps_its_older_name():
+    shipped, older = (config_lib.load(f"configs/flow.py:{v}") for v in ("shipped", "box"))
+    assert config_lib.diff(shipped, older) == {}
+    assert shipped.data.conditions == ("group", "style", "text")
