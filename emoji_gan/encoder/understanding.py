@@ -26,8 +26,49 @@ _REFUSED = 0.34  # of the words that say something; below it nothing is drawn
 _ELIDED = "dljmnst"  # first letters that run into a vowel: l'été, typed lété
 _TOKEN = re.compile(r"[^\W_]+")
 _SILENT = frozenset(
-    "a au aux avec d dans de des du en et l la le les ma mes mon pour sa ses son sur un une vos "
-    "votre an and at for from in my of on our the to with your".split()
+    [
+        "a",
+        "au",
+        "aux",
+        "avec",
+        "d",
+        "dans",
+        "de",
+        "des",
+        "du",
+        "en",
+        "et",
+        "l",
+        "la",
+        "le",
+        "les",
+        "ma",
+        "mes",
+        "mon",
+        "pour",
+        "sa",
+        "ses",
+        "son",
+        "sur",
+        "un",
+        "une",
+        "vos",
+        "votre",
+        "an",
+        "and",
+        "at",
+        "for",
+        "from",
+        "in",
+        "my",
+        "of",
+        "on",
+        "our",
+        "the",
+        "to",
+        "with",
+        "your",
+    ]
 )
 
 
