@@ -25,6 +25,7 @@ from emoji_gan.runtime import checkpoint, curves, previews, processes, workdir
 from emoji_gan.runtime import mesh as mesh_lib
 from emoji_gan.runtime import progress as progress_lib
 from emoji_gan.trained import stored_names, transfer
+from emoji_gan.trained.source import open_trained
 from input_pipeline import DataError, dataset, pipeline
 
 _PROFILE_STEPS = range(20, 25)  # after compilation and the first lazy regularisers
@@ -214,6 +215,7 @@ class _Experiment:
             state, first = self.method.init(self.config, self.spec, self.config.seed), 0
             if self.config.init_from:
                 state = transfer.start(state, self.config, self.spec, self.config.init_from)
+                checkpoints.kimg_before = open_trained(self.config.init_from).kimg
             state = mesh_lib.replicate(self.mesh, state)
         if first < self.total_steps:
             logging.info(

@@ -90,6 +90,7 @@ class Checkpointer:
         self._keep = keep
         self._allow_config_change = allow_config_change
         self._renamed = dict(renamed or {})
+        self.kimg_before = 0.0  # of the runs that this one started from; restored with a step
         self._thread: threading.Thread | None = None
         self._failure: NotSaved | None = None  # of the last save, on process 0
         self._failures = 0  # in a row
@@ -143,7 +144,13 @@ class Checkpointer:
                 step,
                 args=ocp.args.Composite(
                     state=ocp.args.StandardSave(state),
-                    meta=ocp.args.JsonSave({"config": self._config, "data_hash": self._data_hash}),
+                    meta=ocp.args.JsonSave(
+                        {
+                            "config": self._config,
+                            "data_hash": self._data_hash,
+                            "kimg_before": self.kimg_before,
+                        }
+                    ),
                 ),
                 force=True,
             )
@@ -317,6 +324,7 @@ class Checkpointer:
     def _read(self, step: int, abstract_state: State) -> State:
         path = self._directory / str(step)
         meta = _read_meta(path)
+        self.kimg_before = meta.get("kimg_before", 0.0)
         if differences := self._differences(meta):
             line = (
                 f"checkpoint {step} in {self._directory} was made with another setup: {differences}"
@@ -397,6 +405,7 @@ class Stored:
     Attributes:
       config: the resolved config of the run, as a dict.
       data_hash: of the emoji it was trained on.
+      kimg_before: thousands of images that its networks had seen before this run.
       step: training steps done.
       digest: SHA-256 of the seal, which covers every byte of the step.
       state: field -> numpy array or nested dict of them; dict keys that are all digits are ints, as
@@ -405,6 +414,7 @@ class Stored:
 
     config: dict[str, Any]
     data_hash: str
+    kimg_before: float
     step: int
     digest: str
     state: dict[str, Any]
@@ -448,7 +458,8 @@ def load_for_inference(
         digest = seal.digest(path)
         state = _read_fields(path, fields, renamed or {}) if fields else {}
         meta = _read_meta(path)
-        return Stored(meta["config"], meta["data_hash"], step, digest, state)
+        before = meta.get("kimg_before", 0.0)
+        return Stored(meta["config"], meta["data_hash"], before, step, digest, state)
     except Exception as e:  # orbax meets a missing file in many ways
         if (path / seal.NAME).exists():
             raise

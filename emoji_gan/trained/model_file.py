@@ -66,6 +66,7 @@ def save(
         "config": trained.config,
         "spec": trained.spec.to_json(),
         "step": trained.step,
+        "kimg_before": trained.kimg - trained.step * trained.config["batch_size"] / 1000,
         "licence": licence,
         "checkpoint_sha256": trained.digest,
         "content_sha256": _digest(arrays),
@@ -132,7 +133,7 @@ def main() -> int:
         raise UserError(f"--out={a.out}: must end in .safetensors")
     meta = save(a.out, a.workdir, a.step, a.licence)
     size = pathlib.Path(a.out).stat().st_size / 1e6
-    kimg = meta["step"] * meta["config"]["batch_size"] / 1000
+    kimg = meta["kimg_before"] + meta["step"] * meta["config"]["batch_size"] / 1000
     print(f"{a.out}: {meta['config']['method']} at {kimg:.1f} kimg, {size:.1f} MB")
     return errors.EXIT_OK
 

@@ -36,6 +36,7 @@ class Sampler:
       config: resolved, with the changes.
       spec: of the conditions.
       step: training steps of the model's last run.
+      kimg: thousands of images that its networks have seen, those of earlier runs included.
       data_hash: of the emoji it was trained on; '' where that is not stored.
       checkpoint_hash: SHA-256 of what it was read from.
       config_hash: SHA-256 of its config and spec.
@@ -54,7 +55,8 @@ class Sampler:
         self, source: str, step: int | None = None, changes: Mapping[str, Any] | None = None
     ):
         trained = open_trained(source, step)
-        self.step, self.spec, self.data_hash = trained.step, trained.spec, trained.data_hash
+        self.step, self.kimg = trained.step, trained.kimg
+        self.spec, self.data_hash = trained.spec, trained.data_hash
         self.checkpoint_hash, self.config_hash = trained.digest, trained.config_hash
         self.config = _changed(trained.config, changes or {})
         method = methods.load(self.config.method)
@@ -156,7 +158,7 @@ class Sampler:
             "Software": "emoji_gan",
             "seed": str(seed),
             "truncation": f"{truncation:g}",
-            "kimg": f"{self.step * self.config.batch_size / 1000:.1f}",
+            "kimg": f"{self.kimg:.1f}",
             "config_sha256": self.config_hash,
             "checkpoint_sha256": self.checkpoint_hash,
             "data": ", ".join(sources),

@@ -22,6 +22,7 @@ class Trained:
       config: resolved, as a dict.
       spec: of its conditions.
       step: training steps that it has seen in its last run.
+      kimg: thousands of images that its networks have seen, those of earlier runs included.
       data_hash: of the emoji it was trained on; '' where that is not stored.
       digest: SHA-256 of what it was read from.
       config_hash: SHA-256 of config and spec.
@@ -32,6 +33,7 @@ class Trained:
     config: dict[str, Any]
     spec: Spec
     step: int
+    kimg: float
     data_hash: str
     digest: str
     config_hash: str
@@ -73,11 +75,13 @@ def _open_file(path: str, step: int | None) -> Trained:
         raise UserError(f"--step={step}: {path} holds one step only; leave it out")
     meta, arrays = model_file.load(path)
     fields = stored_names.renamed(arrays)
+    before = meta.get("kimg_before", stored_names.KIMG_BEFORE.get(meta["content_sha256"], 0.0))
     return Trained(
         path=path,
         config=meta["config"],
         spec=Spec.from_json(meta["spec"]),
         step=meta["step"],
+        kimg=before + meta["step"] * meta["config"]["batch_size"] / 1000,
         data_hash="",
         digest=meta["content_sha256"],
         config_hash=_config_hash(meta["config"], meta["spec"]),
@@ -103,6 +107,7 @@ def _open_workdir(path: str, step: int | None) -> Trained:
         config=config,
         spec=Spec.from_json(spec),
         step=stored.step,
+        kimg=stored.kimg_before + stored.step * config["batch_size"] / 1000,
         data_hash=stored.data_hash,
         digest=stored.digest,
         config_hash=_config_hash(config, spec),

@@ -1,4 +1,4 @@
-"""Maps names that stand in older checkpoints and model files to those of today."""
+"""Maps what stands in older checkpoints and model files to what it is called today."""
 
 from typing import Any
 
@@ -9,6 +9,13 @@ RENAMED = {
     "bad_total": "counters.bad_total",
     "rollbacks": "counters.rollbacks",
     "moments": "batch_stats",
+}
+
+# Thousands of images that the networks of a model file had seen before its last run, by the file's
+# content_sha256: files of before this was stored; models/README.md has the runs.
+KIMG_BEFORE = {
+    "b04cd7b83e28acdf905ca9a87aa2bd8da60f4db3e16c22e4a5bee43a2305ff02": 711.6,  # openmoji_32
+    "468102a581df6f8ef7a7a24c0656d7e36822b604d32a66979a6bfe13914d9859": 1182.6,  # openmoji_64
 }
 
 

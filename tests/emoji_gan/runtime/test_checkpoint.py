@@ -451,7 +451,7 @@ def test_step_deleted_while_read(tmp_path, monkeypatch):
 
 SAVER = """
 import sys
-from tests import test_checkpoint as t
+from tests.emoji_gan.runtime import test_checkpoint as t
 c = t.open_checkpointer(sys.argv[1], keep=2)
 for step in range(1, 1000):
     c.save(step, t.make_state(step))
@@ -482,7 +482,7 @@ def test_kill_during_saves(tmp_path, delay_ms):
 
 HOLDER = """
 import sys
-from emoji_gan import workdir
+from emoji_gan.runtime import workdir
 with workdir.locked(sys.argv[1]):
     print("locked", flush=True)
     sys.stdin.read()

@@ -248,8 +248,8 @@ def test_features_and_rollback_in_several_processes(tmp_path):
     program = """if True:
         import dataclasses, os, sys, types
         import numpy as np
-        from emoji_gan import distributed
-        distributed.start(distributed.find(os.environ), heartbeat_s=10)
+        from emoji_gan.runtime import processes
+        processes.start(processes.find(os.environ), heartbeat_s=10)
         import jax
         from eval.extractors.features import Extractor
         seen = []
@@ -260,14 +260,16 @@ def test_features_and_rollback_in_several_processes(tmp_path):
         assert jax.process_count() == 3 and seen == [4, 4], seen
         np.save(f"{sys.argv[2]}.{jax.process_index()}.npy", found.features)
 
-        from emoji_gan import sharding, train
-        names = ("step", "bad_in_a_row", "bad_total", "rollbacks")
-        State = jax.tree_util.register_dataclass(dataclasses.make_dataclass("State", names))
-        old, bad = (sharding.replicate(sharding.make_mesh(), State(*np.int32(x)))
+        from emoji_gan import train
+        from emoji_gan.methods.base import Counters
+        from emoji_gan.runtime import mesh
+        State = jax.tree_util.register_dataclass(
+            dataclasses.make_dataclass("State", ("counters",)))
+        old, bad = (mesh.replicate(mesh.make_mesh(), State(Counters(*np.int32(x))))
                     for x in ((4, 0, 0, 0), (9, 3, 5, 0)))
         saved = types.SimpleNamespace(restore=lambda shapes: (old, 4))
-        new = train._roll_back(saved, None, bad, False, types.SimpleNamespace(batch_size=32), 9)
-        assert [int(getattr(new, n)) for n in names] == [9, 0, 5, 1]
+        new = train._roll_back(saved, None, bad, step=9, kimg=0.3, again=False)
+        assert [int(x) for x in jax.tree.leaves(new)] == [9, 0, 5, 1]
         assert all(len(x.sharding.device_set) == 3 for x in jax.tree.leaves(new))
     """
     env = os.environ | {

@@ -116,7 +116,8 @@ PROGRAM = """
 from absl import app
 from ml_collections import config_flags
 
-from emoji_gan import config, errors
+from emoji_gan import errors
+from emoji_gan.runtime import config
 
 CONFIG = config_flags.DEFINE_config_file("config")
 errors.run(lambda: app.run(lambda argv: print(CONFIG.value.model.z_dim), flags_parser=config.parse_flags))

@@ -60,8 +60,8 @@ def test_a_save_that_works_forgives_those_before(tmp_path, monkeypatch):
 
 KILLED_BEFORE_SEAL = """
 import sys, time
-from tests import test_checkpoint as t
-from emoji_gan import seal
+from tests.emoji_gan.runtime import test_checkpoint as t
+from emoji_gan.runtime import seal
 c = t.open_checkpointer(sys.argv[1])
 c.save(1, t.make_state(1), wait=True)
 def never(path):
@@ -142,7 +142,7 @@ def no_locks(monkeypatch):
 
 LEASED = """
 import fcntl, sys, time
-from emoji_gan import workdir
+from emoji_gan.runtime import workdir
 def flock(*_):
     raise OSError(37, "No locks available")
 fcntl.flock = flock

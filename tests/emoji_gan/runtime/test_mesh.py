@@ -49,9 +49,9 @@ def test_freed_memory_is_kept():
     program = """if True:
         import resource, sys
         import numpy as np
-        from emoji_gan import sharding
+        from emoji_gan.runtime import host
         if sys.argv[1] == "keep":
-            sharding.setup_host_memory()
+            host.setup_host_memory()
         faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         for _ in range(3):  # the last one meets pages that were touched before
             before = faults()
