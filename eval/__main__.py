@@ -79,6 +79,8 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> int:
     """The command line."""
     a = _parser().parse_args()
+    if a.workdir and a.model:
+        raise UserError("--workdir and --model both name what to judge: give one")
     a.workdir = a.workdir or a.model
     chosen = [n for n in ("workdir", "compare") if getattr(a, n)] + ["real"] * bool(
         a.real or a.fake

@@ -23,7 +23,7 @@ from eval.extractors import real_cache
 from eval.extractors.features import Extractor
 from eval.metrics import evaluate
 from eval.metrics.sets import SampleSet
-from eval.report import report_file
+from eval.report import report_file, write_report
 from input_pipeline import dataset
 from input_pipeline.art import picture_folder
 
@@ -157,7 +157,7 @@ def run(
     of_a_run = pathlib.Path(workdir).is_dir()
     to = pathlib.Path(out or (report_file.folder_of(workdir, found) if of_a_run else "eval_report"))
     if jax.process_index() == 0:
-        report_file.save(found, to, real, fake, memorised, settings.html, trained_on)
+        write_report.save(found, to, real, fake, memorised, settings.html, trained_on)
         if of_a_run:
             report_file.write_tensorboard(found, workdir)
     return Judgement(found, to / report_file.NAME)
@@ -204,7 +204,7 @@ def folders(
         real, fake, train, extractor, seed, clock, about_real, about_fake, {"seed": seed}
     )
     if jax.process_index() == 0:
-        report_file.save(found, out, real, fake, memorised, html, train)
+        write_report.save(found, out, real, fake, memorised, html, train)
     return Judgement(found, pathlib.Path(out, report_file.NAME))
 
 

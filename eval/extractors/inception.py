@@ -13,6 +13,7 @@ import numpy as np
 from jax import lax
 
 from emoji_gan.errors import UserError
+from emoji_gan.ops import convolution
 from eval.extractors import inception_ops as ops
 
 SIZE = 299  # px
@@ -172,7 +173,7 @@ def prepare(tensors: dict[str, np.ndarray], form: str | None = None) -> dict:
     Raises:
       UserError: a tensor is missing or has another shape.
     """
-    form = form or ("cpu" if jax.default_backend() == "cpu" else "plain")
+    form = form or ("cpu" if convolution.platform() == "cpu" else "plain")
     check(tensors)
     params, entries = {}, {block: [] for block in _ENTRY}
     for name in CONVS:
@@ -220,7 +221,7 @@ def apply(params: dict, x: jax.Array) -> dict[str, jax.Array]:
       maps after the two max pools and before the last reduction.
     """
     stem, body = functools.partial(_stem, params), functools.partial(_body, params)
-    if jax.default_backend() != "cpu":
+    if convolution.platform() != "cpu":
         return body(*stem(x))
     b = x.shape[0]
     x = jnp.pad(x, ((0, -b % _CHUNK), (0, 0), (0, 0), (0, 0)))

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from emoji_gan.errors import UserError
-from emoji_gan.runtime import workdir as workdir_lib
-from eval.metrics.sets import Estimate, SampleSet
+from eval.metrics.sets import Estimate
 from eval.report import metric_names
 
 SCHEMA_VERSION = 1
@@ -125,52 +124,6 @@ def folder_of(directory: str | os.PathLike, report: Report) -> pathlib.Path:
     """Where a run's report lies: WORKDIR/eval/kimg000030.672/inception-2015-..."""
     kimg = "set" if report.fake.kimg is None else f"kimg{report.fake.kimg:010.3f}"
     return pathlib.Path(directory, "eval", kimg, series_slug(report))
-
-
-def save(
-    report: Report,
-    out_dir: str | os.PathLike,
-    real: SampleSet,
-    fake: SampleSet,
-    memorised: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None,
-    html: bool = True,
-    train: SampleSet | None = None,
-) -> pathlib.Path:
-    """Writes report.md, report.html and, last, report.json: where that is, the report is whole.
-
-    Args:
-      report: the figures.
-      out_dir: made if need be; older files of these names are replaced.
-      real: the images of the page, and their features.
-      fake: likewise.
-      memorised: for each fake the row of its nearest training image, the distance and the
-        percentile, as `eval.metrics.memorisation.neighbours` gives them; None: the page leaves this
-        out.
-      html: write the page.
-      train: the training images that `memorised` has rows of; None: `real`.
-
-    Returns:
-      Path of report.json.
-
-    Raises:
-      UserError: the folder cannot be written.
-    """
-    from eval.report import report_page as html_lib  # which imports this module
-
-    out_dir = pathlib.Path(out_dir)
-    try:
-        out_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as e:
-        raise UserError(f"cannot write {out_dir}: {e.strerror}") from e
-    workdir_lib.write_atomic(out_dir / "report.md", markdown(report).encode(errors="replace"))
-    if html:
-        page = html_lib.report_page(report, real, fake, memorised, train)
-        workdir_lib.write_atomic(out_dir / "report.html", page.encode(errors="replace"))
-    else:
-        (out_dir / "report.html").unlink(missing_ok=True)  # of an earlier report
-    text = json.dumps(to_json(report), indent=1, allow_nan=False)
-    workdir_lib.write_atomic(out_dir / NAME, text.encode())
-    return out_dir / NAME
 
 
 def write_tensorboard(report: Report, directory: str | os.PathLike) -> None:
@@ -307,6 +260,10 @@ def _cell(text: str) -> str:
     return " ".join(str(text).split()).replace("|", "\\|")
 
 
+def _one_line(key: str) -> str:
+    return " ".join(key.split())
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(k): _plain(v) for k, v in value.items()}
@@ -346,7 +303,7 @@ def _value(kind: Any, value: Any, where: str, name: str) -> Any:
     if typing.get_origin(kind) is dict and isinstance(value, dict):
         inner = typing.get_args(kind)[1]
         return {
-            k: v if inner is Any else _value(inner, v, where, f"{name}.{k}")
+            k: v if inner is Any else _value(inner, v, where, f"{name}.{_one_line(k)}")
             for k, v in value.items()
         }
     allowed = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)

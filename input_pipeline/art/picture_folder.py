@@ -63,10 +63,8 @@ def _visible_pngs(root: pathlib.Path) -> Iterator[pathlib.Path]:
 def is_sheet(path: pathlib.Path) -> bool:
     """Returns whether a PNG is a contact sheet that this project drew."""
     texts = own_texts(path)
-    # Sheets of older versions say so only by naming several seeds.
-    return SHEET_KEY in texts or (
-        path.name == "grid.png" and not texts.get("seed", "0").isdecimal()
-    )
+    # Sheets of older versions are known by their name alone: pictures are called by their seed.
+    return SHEET_KEY in texts or (path.name == "grid.png" and bool(texts))
 
 
 def own_texts(path: pathlib.Path) -> dict[str, str]:

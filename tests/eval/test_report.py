@@ -15,7 +15,7 @@ from tensorboard.backend.event_processing import event_accumulator
 from emoji_gan.errors import UserError
 from eval.metrics import realism
 from eval.metrics.sets import Estimate, SampleSet
-from eval.report import metric_names, report_file
+from eval.report import metric_names, report_file, write_report
 from eval.report import report_page as html_lib
 from tests.support.reports import FAKE, MEMORISED, REAL, a_report, a_set, check_page, decode
 
@@ -228,7 +228,7 @@ def test_digits_follow_the_interval(estimate, value, interval):
 
 
 def test_save_writes_all_three_and_load_reads_back(tmp_path):
-    path = report_file.save(a_report(), tmp_path / "a" / "b", REAL, FAKE, MEMORISED)
+    path = write_report.save(a_report(), tmp_path / "a" / "b", REAL, FAKE, MEMORISED)
     assert report_file.load(path) == a_report() == report_file.load(path.parent)
     assert {p.name for p in path.parent.iterdir()} == {"report.json", "report.md", "report.html"}
     table = (path.parent / "report.md").read_text()
@@ -247,7 +247,7 @@ def test_save_writes_all_three_and_load_reads_back(tmp_path):
 
 
 def test_the_page_needs_nothing_else(tmp_path):
-    folder = report_file.save(a_report(), tmp_path, REAL, FAKE, MEMORISED).parent
+    folder = write_report.save(a_report(), tmp_path, REAL, FAKE, MEMORISED).parent
     page = check_page((folder / "report.html").read_text())
     for words in (
         "fd_emoji",
@@ -269,7 +269,7 @@ def test_the_page_needs_nothing_else(tmp_path):
 
 def test_copies_stand_beside_training_images_when_the_real_ones_are_held_out(tmp_path):
     train = a_set(20, 2, "trained on ")
-    folder = report_file.save(a_report(), tmp_path, REAL, FAKE, MEMORISED, train=train).parent
+    folder = write_report.save(a_report(), tmp_path, REAL, FAKE, MEMORISED, train=train).parent
     page = check_page((folder / "report.html").read_text())
     np.testing.assert_array_equal(decode(page.pictures()[3]), train.images[11])
     assert "trained on 11" in page.text and "trained on 12" not in page.text
@@ -278,7 +278,7 @@ def test_copies_stand_beside_training_images_when_the_real_ones_are_held_out(tmp
 
 def test_what_could_not_be_computed_says_why(tmp_path):
     r = a_report(settings={"missing": {"kid": "too few | images", "ppl": "no model"}, "n": 3})
-    folder = report_file.save(r, tmp_path, REAL, FAKE).parent
+    folder = write_report.save(r, tmp_path, REAL, FAKE).parent
     assert "| kid | too few \\| images |" in (folder / "report.md").read_text()
     assert "too few | images" in check_page((folder / "report.html").read_text()).text
     assert report_file.missing(a_report()) == {}
@@ -313,7 +313,7 @@ def test_large_images_are_scaled_down_premultiplied():
 def test_unwritable_folder(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot write"):
-        report_file.save(a_report(), tmp_path / "file" / "x", REAL, FAKE)
+        write_report.save(a_report(), tmp_path / "file" / "x", REAL, FAKE)
     with pytest.raises(UserError, match="cannot write"):
         report_file.write_tensorboard(a_report(), tmp_path / "file")
 

@@ -8,13 +8,13 @@ import pytest
 
 from emoji_gan.errors import UserError
 from eval.metrics.sets import Estimate
-from eval.report import report_file, side_by_side
+from eval.report import report_file, side_by_side, write_report
 from tests.support.reports import FAKE, REAL, a_report, check_page, decode
 
 
 def workdir_with(tmp_path, name, *found):
     for r in found:
-        report_file.save(r, report_file.folder_of(tmp_path / name, r), REAL, FAKE, html=False)
+        write_report.save(r, report_file.folder_of(tmp_path / name, r), REAL, FAKE, html=False)
     return str(tmp_path / name)
 
 
