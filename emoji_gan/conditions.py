@@ -121,15 +121,17 @@ def encode(spec: Spec, condition: Condition) -> jax.Array | None:
     return jnp.concatenate([*parts, jnp.asarray(whole[TEXT])] if spec.text_dim else parts, 1)
 
 
-def told(
+def with_dropout(
     spec: Spec, config: ml_collections.ConfigDict, batch: Mapping[str, Any]
 ) -> jax.Array | None:
-    """The vectors f32 `b dim` that networks are told in training; None of `NONE`.
+    """Encodes the conditions of a training batch, some of them dropped.
+
+    Returns f32 [b dim]; None for the spec `NONE`.
 
     Some images come without any condition, so that samples can be guided (2207.12598), some without
     one or the other, so that any subset may be asked for; at first all do, as conditional training
     collapses on small sets where unconditional does not (2201.06578). A function of the sample
-    numbers alone, so G and D, and all programs of a step, are told the same.
+    numbers alone, so G and D, and all programs of a step, see the same.
     """
     if not spec.dim:
         return None
@@ -143,10 +145,10 @@ def told(
     blended = jnp.where(
         kimg >= whole, 1.0, jnp.clip((kimg - start) / max(whole - start, 1e-6), 0.0, 1.0)
     )
-    any_told = (draws[:, 0] >= config.condition.drop_all) & (draws[:, 1] < blended)
+    any_kept = (draws[:, 0] >= config.condition.drop_all) & (draws[:, 1] < blended)
     condition = {}
     for i, name in enumerate(spec.names):
-        kept = any_told & (draws[:, i + 2] >= config.condition.drop_each)
+        kept = any_kept & (draws[:, i + 2] >= config.condition.drop_each)
         value = batch["condition"][name]
         condition[name] = (
             jnp.where(kept[:, None], value, 0.0) if name == TEXT else jnp.where(kept, value, -1)

@@ -63,7 +63,7 @@ def d_wasserstein(real: jax.Array, fake: jax.Array) -> jax.Array:
     return fake - real
 
 
-def one_lipschitz(logits_of: Callable[[jax.Array], jax.Array], images: jax.Array) -> jax.Array:
+def gradient_penalty(logits_of: Callable[[jax.Array], jax.Array], images: jax.Array) -> jax.Array:
     """(|grad_x D(x)| - 1)^2 `b` at images `b h w c` (1704.00028, eq. 3 without lambda)."""
     grads = jax.grad(lambda x: logits_of(x).sum())(images)
     # The root's derivative at 0 is infinite.

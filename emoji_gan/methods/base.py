@@ -5,6 +5,8 @@ A method is a module of `emoji_gan.methods` with these names:
   State       a frozen dataclass of arrays, all that training carries from one step to the next. One
               field is `counters`; the others are parameters, averages, optimiser states.
   NETWORKS    field of the state -> what that network is called, e.g. {"g": "generator"}.
+  networks    the module of its networks, which says of a parameter's path: is_embedding,
+              depends_on_condition, and discriminator_depth(path, resolution).
   resolve     (config, num_devices) -> None: fills the method's auto fields and checks its own, in
               place; raises `UserError`.
   init        (config, spec, seed) -> State: the state before the first step.
@@ -18,6 +20,7 @@ global sample numbers.
 """
 
 import dataclasses
+import types
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -192,6 +195,7 @@ class Method(Protocol):
     """Types the module of a method."""
 
     State: type
+    networks: types.ModuleType
     NETWORKS: Mapping[str, str]
 
     def resolve(self, config: ml_collections.ConfigDict, num_devices: int) -> None:

@@ -33,6 +33,7 @@ from emoji_gan.networks import dcgan_networks
 from emoji_gan.runtime import rules
 
 NETWORKS = gan.NETWORKS
+networks = dcgan_networks
 
 
 class Draw(enum.IntEnum):
@@ -139,7 +140,7 @@ def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
     g_opt, d_opt = optimizers(config)
 
     def main(state: State, batch: Batch) -> tuple[State, Metrics]:
-        c, real = conditions.told(spec, config, batch), images.to_model(batch["image"])
+        c, real = conditions.with_dropout(spec, config, batch), images.to_model(batch["image"])
         z_keys, real_keys, fake_keys, colour_keys = step.all_sample_keys(config, state, batch, Draw)
         z, p = step.normal(z_keys, config.model.z_dim), gan.augmentation_probability(state, config)
 
@@ -163,7 +164,12 @@ def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
             {"loss/g": loss_g, "loss/d": loss_d} | gan.logit_metrics(reals, fakes)
         )
         g = step.apply_gradients(state.g, g_opt, state.g_opt, g_grads)
-        d = step.apply_gradients(state.d, d_opt, state.d_opt, gan.trained_only(d_grads, config))
+        d = step.apply_gradients(
+            state.d,
+            d_opt,
+            state.d_opt,
+            gan.mask_gradients(d_grads, config, dcgan_networks.discriminator_depth),
+        )
         new = dataclasses.replace(
             state,
             counters=step.next_step(state.counters),

@@ -37,6 +37,7 @@ from emoji_gan.networks import unet
 from emoji_gan.runtime import rules
 
 NETWORKS = {"v": "velocity"}
+networks = unet
 _MIN_TIME_LEFT = 0.05  # a predicted image's velocity is a quotient (2511.13720, appendix A)
 _MAX_GRADIENT_NORM = 1.0
 
@@ -181,7 +182,7 @@ def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
     clip = optax.clip_by_global_norm(_MAX_GRADIENT_NORM)  # without a state
 
     def main(state: State, batch: Batch) -> tuple[State, Metrics]:
-        c, real = conditions.told(spec, config, batch), images.to_model(batch["image"])
+        c, real = conditions.with_dropout(spec, config, batch), images.to_model(batch["image"])
         noise_keys, t_keys = step.all_sample_keys(config, state, batch, Draw)
 
         def loss(v: Any) -> jax.Array:

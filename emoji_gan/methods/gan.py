@@ -74,30 +74,28 @@ def d_input(
     return jnp.concatenate([x, images.composite(x, colour)], -1)
 
 
-def trained_only(grads: Any, config: Config) -> Any:
-    """D's gradients, 0 in its `optim.freeze_d` maps nearest to the image (2002.10964)."""
+def trainable_mask(d: Any, config: Config, depth: Callable[[tuple, int], int | None]) -> Any:
+    """Returns for each parameter of D whether it is trained (FreezeD, 2002.10964).
+
+    Args:
+      d: parameters of D, or gradients.
+      config: resolved; the `optim.freeze_d` maps nearest to the image stay as they are.
+      depth: (path, resolution) -> the map that a parameter belongs to, counted from the image.
+    """
+
+    def trained(path: tuple, _: jax.Array) -> bool:
+        number = depth(tuple(key.key for key in path), config.data.resolution)
+        return number is None or number >= config.optim.freeze_d
+
+    return jax.tree_util.tree_map_with_path(trained, d)
+
+
+def mask_gradients(grads: Any, config: Config, depth: Callable[[tuple, int], int | None]) -> Any:
+    """Returns D's gradients, 0 where `trainable_mask` says that a parameter is not trained."""
     if not config.optim.freeze_d:
         return grads
-
-    def frozen(path) -> bool:
-        name, resolution = path[0].key, config.data.resolution
-        if name in (
-            "enter",
-            "stages",
-            "kernels",
-            "biases",
-            "norms",
-        ):  # those after the first are normalised
-            place = 0 if name == "enter" else path[1].key + (name == "norms")
-        elif name.startswith("b") and name[1:].isdecimal():
-            place = (resolution // int(name[1:])).bit_length() - 1
-        else:
-            return False
-        return place < config.optim.freeze_d
-
-    return jax.tree_util.tree_map_with_path(
-        lambda path, g: jnp.zeros_like(g) if frozen(path) else g, grads
-    )
+    mask = trainable_mask(grads, config, depth)
+    return jax.tree.map(lambda g, trained: g if trained else jnp.zeros_like(g), grads, mask)
 
 
 # ---- the tail of a step ------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ from emoji_gan.networks import r3gan_networks
 from emoji_gan.runtime import rules
 
 NETWORKS = gan.NETWORKS
+networks = r3gan_networks
 State = gan.GanState
 _SCHEDULED = ("lr", "beta2", "gamma", "ema_kimg", "p")
 
@@ -187,7 +188,7 @@ def _train(
     dtype = jnp.dtype(config.dtype)
     now = schedules(config, step.images_seen(state, config))
     state = dataclasses.replace(state, ada_p=now["p"])
-    c, real = conditions.told(spec, config, batch), images.to_model(batch["image"])
+    c, real = conditions.with_dropout(spec, config, batch), images.to_model(batch["image"])
     g_keys, d_keys, real_keys, colour_keys, g_aug, d_aug, g_real_keys = step.all_sample_keys(
         config, state, batch, Draw
     )
@@ -222,7 +223,7 @@ def _train(
     metrics = {"loss/g": loss_g, "loss/d": loss_d} | gan.logit_metrics(reals, fakes)
     metrics |= {"r1/penalty": r1, "r2/penalty": r2} if penalised else {}
     metrics = step.mean_over_devices(metrics)
-    d_grads = gan.trained_only(d_grads, config)
+    d_grads = gan.mask_gradients(d_grads, config, r3gan_networks.discriminator_depth)
     g = _adam_without_momentum(state.g, state.g_opt, g_grads, now, state)
     d = _adam_without_momentum(state.d, state.d_opt, d_grads, now, state)
     new = dataclasses.replace(

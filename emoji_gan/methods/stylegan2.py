@@ -36,6 +36,7 @@ from emoji_gan.networks import stylegan2_networks
 from emoji_gan.runtime import rules
 
 NETWORKS = gan.NETWORKS
+networks = stylegan2_networks
 
 
 class Draw(enum.IntEnum):
@@ -226,7 +227,7 @@ class _Training:
 
     def condition(self, batch: Batch) -> jax.Array | None:
         """Returns the condition vectors [b d], some of them dropped."""
-        return conditions.told(self.spec, self.config, batch)
+        return conditions.with_dropout(self.spec, self.config, batch)
 
     def mixed_latents(
         self, g: stylegan2_networks.Generator, keys: jax.Array, c: jax.Array | None
@@ -292,7 +293,7 @@ class _Training:
     ) -> tuple[State, Metrics]:
         config = self.config
         g = step.apply_gradients(state.g, self.g_opt, state.g_opt, grads[0])
-        d_grads = gan.trained_only(grads[1], config)
+        d_grads = gan.mask_gradients(grads[1], config, stylegan2_networks.discriminator_depth)
         d = step.apply_gradients(state.d, self.d_opt, state.d_opt, d_grads)
         w_avg = lerp(w_mean, state.buffers["w_avg"], config.ema.w_decay)
         new = dataclasses.replace(
@@ -355,7 +356,7 @@ class _Training:
             return penalty * config.loss.r1_gamma / 2 * config.loss.r1_every, penalty
 
         grads, penalty = step.mean_over_devices(jax.grad(loss, has_aux=True)(state.d))
-        grads = gan.trained_only(grads, config)
+        grads = gan.mask_gradients(grads, config, stylegan2_networks.discriminator_depth)
         d = step.apply_gradients(state.d, self.d_opt, state.d_opt, grads)
         new = dataclasses.replace(state, d=d.params, d_opt=d.opt_state)
         return step.guarded_again(state, new, penalty, d.gradient_norm), {

@@ -19,9 +19,11 @@ from emoji_gan.conditions import Spec
 from emoji_gan.methods import dcgan, gan, step
 from emoji_gan.methods.base import Batch, Metrics, Program, Step, every
 from emoji_gan.methods.step import Config
+from emoji_gan.networks import dcgan_networks
 from emoji_gan.runtime import rules
 
 NETWORKS, State = dcgan.NETWORKS, dcgan.State
+networks = dcgan_networks
 init = functools.partial(dcgan.init, norm="none")
 generator = functools.partial(dcgan.generator, norm="none")
 summaries = functools.partial(dcgan.summaries, norm="none")
@@ -70,7 +72,7 @@ def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
         return nnx.merge(d_def, d)(gan.d_input(x, keys, colour_keys, p, config), c, "mesh")
 
     def critic(state: State, batch: Batch) -> tuple[State, Metrics]:
-        c, real = conditions.told(spec, config, batch), images.to_model(batch["image"])
+        c, real = conditions.with_dropout(spec, config, batch), images.to_model(batch["image"])
         z_keys, d_keys, colour_keys, mix_keys = step.all_sample_keys(
             config, state, batch, CriticDraw
         )
@@ -86,13 +88,15 @@ def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
             )
             reals, fakes = score(real), score(fake)
             distance = losses.d_wasserstein(reals, fakes).mean()
-            penalty = losses.one_lipschitz(score, between).mean()
+            penalty = losses.gradient_penalty(score, between).mean()
             return distance + config.loss.penalty * penalty, (distance, penalty, reals, fakes)
 
         (total, (distance, penalty, reals, fakes)), grads = jax.value_and_grad(loss, has_aux=True)(
             state.d
         )
-        grads = gan.trained_only(step.mean_over_devices(grads), config)
+        grads = gan.mask_gradients(
+            step.mean_over_devices(grads), config, dcgan_networks.discriminator_depth
+        )
         metrics = step.mean_over_devices(
             {"loss/d": total, "wasserstein/distance": -distance, "wasserstein/penalty": penalty}
             | gan.logit_metrics(reals, fakes)
@@ -109,7 +113,7 @@ def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
         return gan.finish(state, new, metrics, metrics["loss/d"], d.gradient_norm, config=config)
 
     def generator(state: State, batch: Batch) -> tuple[State, Metrics]:
-        c = conditions.told(spec, config, batch)
+        c = conditions.with_dropout(spec, config, batch)
         z_keys, d_keys, colour_keys = step.all_sample_keys(config, state, batch, GeneratorDraw)
         z = step.normal(z_keys, config.model.z_dim)
 

@@ -119,3 +119,21 @@ class Discriminator(nnx.Module):
         logits = (x.reshape(len(x), -1) @ self.out[...])[:, 0]
         # Projection of the class (1802.05637, equation 3).
         return logits if c is None else logits + jnp.sum(x.sum((1, 2)) * (c @ self.embed[...]), 1)
+
+
+def discriminator_depth(path: tuple, resolution: int) -> int | None:
+    """Returns which map of D, counted from the image, a parameter belongs to; None: to none."""
+    del resolution
+    if path[0] in ("kernels", "biases"):
+        return path[1]
+    return path[1] + 1 if path[0] == "norms" else None  # the first map is not normalised
+
+
+def is_embedding(path: tuple) -> bool:
+    """Returns whether the rows of a parameter are the parts of a condition."""
+    return path == ("embed",)
+
+
+def depends_on_condition(path: tuple) -> bool:
+    """Returns whether only a network with a condition has a parameter, or has it in this shape."""
+    return is_embedding(path) or path[0] == "project"

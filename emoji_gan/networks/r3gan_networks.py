@@ -231,3 +231,21 @@ def official_name(path: tuple, network: str, blocks_first: int) -> str:
     if name == "basis":
         return f"{transition}.Basis" + ("" if network == "G" else ".weight")
     return f"{transition}.LinearLayer" + (".weight" if name == "linear" else ".Layer.weight")
+
+
+def discriminator_depth(path: tuple, resolution: int) -> int | None:
+    """Returns which map of D, counted from the image, a parameter belongs to; None: to none."""
+    del resolution
+    if path[0] == "enter":
+        return 0
+    return path[1] if path[0] == "stages" else None
+
+
+def is_embedding(path: tuple) -> bool:
+    """Returns whether the rows of a parameter are the parts of a condition."""
+    return path == ("embed",)
+
+
+def depends_on_condition(path: tuple) -> bool:
+    """Returns whether only a network with a condition has a parameter, or has it in this shape."""
+    return is_embedding(path)

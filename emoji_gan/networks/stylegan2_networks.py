@@ -360,3 +360,21 @@ class Discriminator(nnx.Module):
         for r in self.resolutions:
             x, image = getattr(self, f"b{r}")(x, image)
         return self.b4(x, image, self.mapping(None, c) if self.c_dim else None)
+
+
+def discriminator_depth(path: tuple, resolution: int) -> int | None:
+    """Returns which map of D, counted from the image, a parameter belongs to; None: to none."""
+    name = str(path[0])
+    if name.startswith("b") and name[1:].isdecimal():
+        return (resolution // int(name[1:])).bit_length() - 1
+    return None
+
+
+def is_embedding(path: tuple) -> bool:
+    """Returns whether the rows of a parameter are the parts of a condition."""
+    return path[-2:] == ("embed", "weight")
+
+
+def depends_on_condition(path: tuple) -> bool:
+    """Returns whether only a network with a condition has a parameter, or has it in this shape."""
+    return is_embedding(path) or path[0] == "mapping" or path[:2] == ("b4", "out")

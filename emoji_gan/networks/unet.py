@@ -188,3 +188,19 @@ class UNet(nnx.Module):
                 x = jnp.repeat(jnp.repeat(x, 2, 1), 2, 2)
             x = block(jnp.concatenate([x, skip], -1), condition)
         return _from_patches(self.leave(jax.nn.silu(_normalise(x))), self.patch).astype(jnp.float32)
+
+
+def discriminator_depth(path: tuple, resolution: int) -> int | None:
+    """Returns None: a flow has no discriminator."""
+    del path, resolution
+    return None
+
+
+def is_embedding(path: tuple) -> bool:
+    """Returns whether the rows of a parameter are the parts of a condition."""
+    return path == ("condition0",)
+
+
+def depends_on_condition(path: tuple) -> bool:
+    """Returns whether only a network with a condition has a parameter, or has it in this shape."""
+    return is_embedding(path) or path[0] == "condition1"

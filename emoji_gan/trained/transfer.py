@@ -8,6 +8,7 @@ augmentation's p start from nothing, as they would lead the new data by what hel
 
 import dataclasses
 import math
+import types
 from typing import Any
 
 import jax
@@ -39,6 +40,7 @@ def start(state: Any, config, spec: conditions.Spec, source: str) -> Any:
         names the leaves.
     """
     trained, fields = _read(source, config)
+    networks = methods.load(config.method).networks
     halvings = int(math.log2(config.data.resolution / trained.config["data"]["resolution"]))
     if halvings < 0:
         raise UserError(
@@ -52,8 +54,12 @@ def start(state: Any, config, spec: conditions.Spec, source: str) -> Any:
         fitted = []
         for path, leaf in leaves:
             path = _path(path)
-            value = old.get(_path_before(field, path, halvings))
-            if value is not None and _is_embedding(path) and value.shape[1:] == leaf.shape[1:]:
+            value = old.get(_path_before(networks, field, path, halvings))
+            if (
+                value is not None
+                and networks.is_embedding(path)
+                and value.shape[1:] == leaf.shape[1:]
+            ):
                 value = _with_rows(np.array(leaf), value, rows)
             total += leaf.size
             if value is not None and value.shape == leaf.shape:
@@ -62,7 +68,7 @@ def start(state: Any, config, spec: conditions.Spec, source: str) -> Any:
             else:
                 fitted.append(leaf)
                 # Without a condition before there was nothing to embed it with.
-                if not _is_of_condition(path) or trained.spec.dim:
+                if not networks.depends_on_condition(path) or trained.spec.dim:
                     was = "absent" if value is None else _size(value)
                     misfits.append(
                         f"{field}/{'/'.join(map(str, path))} ({was}, needed {_size(leaf)})"
@@ -105,22 +111,15 @@ def _path(keys) -> Path:
     return tuple(k.key for k in keys)
 
 
-def _path_before(field: str, path: Path, halvings: int) -> Path:
-    """Where the network of the lower resolution has a leaf: D counts its maps from the image."""
-    if field == "d" and path[0] in ("stages", "kernels", "biases", "norms"):
+def _path_before(networks: types.ModuleType, field: str, path: Path, halvings: int) -> Path:
+    """Returns where the network of the lower resolution has a leaf.
+
+    Maps of D are counted from the image, so a lower resolution lacks the first of them.
+    """
+    numbered = len(path) > 1 and isinstance(path[1], int)
+    if field == "d" and numbered and networks.discriminator_depth(path, 0) is not None:
         return (path[0], path[1] - halvings, *path[2:])
     return path
-
-
-def _is_embedding(path: Path) -> bool:
-    """Whether its rows are the parts of a condition."""
-    return path[-2:] == ("embed", "weight") or path in (("embed",), ("condition0",))
-
-
-def _is_of_condition(path: Path) -> bool:
-    """Whether only a network with a condition has it, or has it in this shape."""
-    resized = path[0] in ("mapping", "condition1", "project") or path[:2] == ("b4", "out")
-    return resized or _is_embedding(path)
 
 
 def _class_rows(new: conditions.Spec, old: conditions.Spec) -> np.ndarray:

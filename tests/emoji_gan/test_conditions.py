@@ -33,7 +33,7 @@ def batch_of(count, first=0):
 def told(spec=SPEC, first=0, count=4096, **changes):
     config = default.get_config()
     config.condition.update(changes)
-    return np.asarray(conditions.told(spec, config, batch_of(count, first)))
+    return np.asarray(conditions.with_dropout(spec, config, batch_of(count, first)))
 
 
 def test_a_vector_has_a_part_for_each_condition():

@@ -41,7 +41,7 @@ def test_new_classes_stand_beside_the_old_ones(method, monkeypatch):
     for field, old in taken.items():
         for p, value in jax.tree_util.tree_flatten_with_path(getattr(state, field))[0]:
             path, value = transfer._path(p), np.asarray(value)
-            if transfer._is_embedding(path):
+            if methods.load(method).networks.is_embedding(path):
                 embeddings += 1
                 # Animals and Food, not Flags; no style; the axes of the phrases.
                 np.testing.assert_array_equal(value[[0, 2, 5, 6, 7]], old[path])
