@@ -3,7 +3,7 @@
     python main.py --config=configs/dcgan.py --workdir=runs/dcgan
     python main.py --config=configs/dcgan.py:cpu --workdir=runs/demo     # a laptop, 32 px
 
-`:cpu` draws its first faces after some 80 kimg, three minutes on two free cores (docs/results.md).
+`:cpu` draws its first faces after some 80 kimg, three minutes on two free cores (docs/results).
 """
 
 import ml_collections

@@ -78,7 +78,7 @@ def get_config(variant: str = ""):
 
 
 def _on_squares(c) -> None:
-    """On a laptop, and sooner good there than `cpu` (docs/results.md), in place."""
+    """On a laptop, and sooner good there than `cpu` (docs/results), in place."""
     default.on_a_laptop(c)
     c.batch_size = 32
     c.model.patch, c.model.width, c.model.multipliers, c.model.blocks = 2, 64, (1, 2), 1

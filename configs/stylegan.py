@@ -5,7 +5,7 @@
 
 The full run wants an accelerator: 25,000 kimg of 46 M parameters. `:cpu` shows outlined yellow
 discs after some 30 kimg, ten minutes on two free cores, and faces after 100 to 200, about an hour
-(docs/results.md).
+(docs/results).
 """
 
 from configs import default
@@ -16,11 +16,11 @@ def get_config(variant: str = ""):
     c = default.get_config()
     if variant == "cpu":
         default.on_a_laptop(c)
-        c.batch_size = 16  # learns about twice as much per image as 32 (docs/results.md)
+        c.batch_size = 16  # learns about twice as much per image as 32 (docs/results)
         c.model.channel_base, c.model.channel_max = 2048, 64
         c.model.z_dim = c.model.w_dim = 128
         c.model.noise = False  # emoji are flat: noise inputs only have to be unlearned
-        c.loss.r1_gamma = 1.0  # at 0.01 D wins and G keeps one shape (docs/results.md)
+        c.loss.r1_gamma = 1.0  # at 0.01 D wins and G keeps one shape (docs/results)
         c.loss.pl_weight = 0.0
         c.loss.style_mixing = 0.0
         c.augment.brightness = c.augment.contrast = c.augment.saturation = (

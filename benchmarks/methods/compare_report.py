@@ -117,7 +117,7 @@ def to_json(settings: dict, rows: list[Row]) -> dict:
 
 
 def markdown(settings: dict, rows: list[Row]) -> str:
-    """The tables, ready for docs/results.md."""
+    """The tables, ready for docs/results."""
     absent = [row.name + " (diverged)" * row.diverged for row in rows if not row.points]
     rows = [row for row in rows if row.points]
     if not rows:

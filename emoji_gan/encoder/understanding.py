@@ -78,7 +78,7 @@ class Word:
 
     typed: str
     meant: str  # '' where it is not understood
-    how: str  # exact, plural, typo, meaning, silent, ignored or unknown
+    how: str  # exact, plural, inflected, typo, meaning, silent, ignored or unknown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,7 +132,7 @@ def understand(text: str, language: str | None = None) -> Understood:
 
 def _exactness(reading: Understood) -> float:
     """Ranks readings of one confidence: exact words before plurals, these before typos."""
-    weights = {"exact": 1.0, "meaning": 1.0, "plural": 0.9, "typo": 0.5}
+    weights = {"exact": 1.0, "meaning": 1.0, "plural": 0.9, "inflected": 0.8, "typo": 0.5}
     return sum(weights.get(word.how, 0.0) for word in reading.words)
 
 
@@ -173,6 +173,9 @@ def _word(token: str, language: str) -> Word:
     for single in _singulars(word):
         if single in vocabulary:
             return Word(token, vocabulary[single], "plural")
+    stems = (word[:-n] for n in (1, 2) if len(word) - n >= _LEAST_TYPO)
+    if any(stem in vocabulary for stem in stems):  # souriante: the encoder knows word beginnings
+        return Word(token, token, "inflected")
     if word[0] in _ELIDED and (rest := word[1:]) in (everyday := _everyday(language)) | vocabulary:
         return Word(token, everyday.get(rest) or vocabulary[rest], "typo")
     if len(word) >= _LEAST_TYPO:

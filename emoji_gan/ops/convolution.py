@@ -2,7 +2,7 @@
 
 Activations are `b h w c`, kernels `kh kw ci co`, all convolutions are correlations. GPUs and TPUs
 get plain `lax` convolutions. XLA's CPU backend reaches its fast kernels only for some shapes of the
-gradient, so there the gradients are spelled out (`python -m benchmarks.ops`, docs/results.md); the
+gradient, so there the gradients are spelled out (`python -m benchmarks.ops`, docs/results); the
 rules call each other, so gradients of gradients (R1, path length) stay fast too.
 """
 

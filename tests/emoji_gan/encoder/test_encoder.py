@@ -18,6 +18,7 @@ from emoji_gan import images as image_lib
 from emoji_gan.encoder import encoder, recogniser, training_data
 from emoji_gan.errors import UserError
 from eval import recognise
+from input_pipeline import DataError
 from input_pipeline.art import rasterise
 from input_pipeline.unicode import emoji_names
 
@@ -241,11 +242,14 @@ def test_the_command_says_what_is_wrong_with_a_folder(tmp_path):
 
 
 def test_folders_that_cannot_be_judged(tmp_path):
-    with pytest.raises(UserError, match="no such folder"):
+    with pytest.raises(DataError, match="no such folder"):
         recogniser.read(str(tmp_path / "nowhere"), ["1F600"])
-    image_lib.save_png(tmp_path / "cat.png", np.zeros((8, 8, 4), np.uint8))
-    with pytest.raises(UserError, match=r"none of its 1 PNGs can be judged, first cat\.png"):
+    (tmp_path / "cat.png").write_bytes(b"no picture")
+    with pytest.raises(UserError, match=r"none of its 1 PNGs can be read, first cat\.png"):
         recogniser.read(str(tmp_path), ["1F600"])
+    image_lib.save_png(tmp_path / "cat.png", np.full((8, 8, 4), 255, np.uint8))
+    pictures = recogniser.read(str(tmp_path), ["1F600"])
+    assert pictures.files == ("cat.png",) and pictures.labels.tolist() == [-1]
 
 
 def test_text_finds_emoji(shipped):

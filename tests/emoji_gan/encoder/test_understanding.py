@@ -30,6 +30,7 @@ _EVERYDAY = pathlib.Path(understanding.__file__).parent / "words" / "everyday.ts
         ("l'été", "soleil"),
         ("a big RED apple", "big red apple"),
         ("smmmile", "smile"),
+        ("femme souriante", "femme souriante"),
     ],
 )
 def test_is_understood(typed, phrase):

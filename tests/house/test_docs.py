@@ -1,0 +1,83 @@
+"""What the READMEs and docs promise: their size, their links, the commands they name."""
+
+import importlib.util
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+from tests.support import runs as runs_lib
+
+ROOT = runs_lib.ROOT
+READMES = ("README.md", "README.fr.md")
+PAGES = sorted(
+    path
+    for path in ROOT.rglob("*.md")
+    if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
+)
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_a_readme_fits_a_hundred_lines_of_a_hundred_columns(name):
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 100
+    assert [line for line in lines if len(line) > 100] == []
+
+
+def _broken_links(page: pathlib.Path) -> list[str]:
+    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    return [
+        link
+        for link in links
+        if not re.match(r"[a-z]+:", link) and not (page.parent / link).exists()
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_links_and_pictures_are_there(page):
+    assert _broken_links(page) == []
+
+
+def test_a_broken_link_would_be_seen(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("[a](there.md) ![b](x/gone.png) [c](https://host/x) [d](page.md#part)")
+    assert _broken_links(page) == ["there.md", "x/gone.png"]
+
+
+def _commands(page: str) -> set[str]:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return set(re.findall(r"python -m ([\w.]+)", text))
+
+
+@pytest.mark.parametrize("page", [*READMES, "docs/commands.md", "docs/tutorial.md"])
+def test_modules_that_are_named_exist(page):
+    modules = _commands(page)
+    assert modules and [m for m in modules if importlib.util.find_spec(m) is None] == []
+
+
+def test_targets_and_configs_that_are_named_exist():
+    makefile = (ROOT / "Makefile").read_text()
+    for page in [*READMES, "docs/commands.md", "docs/tutorial.md"]:
+        text = (ROOT / page).read_text(encoding="utf-8")
+        for target in re.findall(r"`?make ([a-z-]+)`", text):
+            assert re.search(rf"^{target}:", makefile, re.MULTILINE), (page, target)
+        for config in re.findall(r"configs/\w+\.py", text):
+            assert (ROOT / config).exists(), (page, config)
+
+
+def test_flags_that_are_named_exist():
+    """Of every program: a flag is defined somewhere by the name that the pages use."""
+    files = subprocess.check_output(["git", "ls-files", "*.py"], cwd=ROOT, text=True).split()
+    source = "\n".join((ROOT / f).read_text(encoding="utf-8") for f in files)
+    for page in [*READMES, "docs/commands.md", "docs/tutorial.md"]:
+        text = (ROOT / page).read_text(encoding="utf-8")
+        for flag in set(re.findall(r"--([a-z][a-z_]+)(?=[=\s`])", text)) - {"help"}:
+            assert re.search(rf'"(--)?{flag}"|--\{{name\}}', source), (page, flag)
+
+
+def test_both_readmes_say_the_same():
+    english, french = (_commands(name) for name in READMES)
+    assert english == french
+    counts = [(ROOT / n).read_text(encoding="utf-8").count("\n## ") for n in READMES]
+    assert counts[0] == counts[1]
