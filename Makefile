@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN = $(VENV)/bin
 PYTEST_ARGS ?=
 
-.PHONY: setup setup-dev demo test lint bench
+.PHONY: setup setup-dev demo test test-newest lint lock bench
 
 setup: $(VENV)/.requirements  ## a virtual environment with what a user needs
 setup-dev: $(VENV)/.requirements-dev  ## and with what the tests need besides
@@ -29,6 +29,17 @@ demo: setup  ## the model in the box draws; the data set; ten minutes of trainin
 
 test: setup-dev
 	$(BIN)/python -m pytest -n auto --dist loadgroup $(PYTEST_ARGS)
+
+test-newest:  ## the fast tests on the newest releases that the ranges allow: make test-newest PYTHON=python3.13
+	$(MAKE) setup-dev VENV=.venv-newest PYTHON=$(PYTHON)
+	.venv-newest/bin/python -m pytest -n auto --dist loadgroup -m "not slow" $(PYTEST_ARGS)
+
+lock:  ## requirements.lock: the newest versions that the ranges allow here, with hashes
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet pip-tools
+	.venv-lock/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
+	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-annotate \
+	  --output-file=requirements.lock requirements.txt
 
 lint: setup-dev
 	$(BIN)/ruff check .
