@@ -1,7 +1,7 @@
 """Draws what a shipped model makes of some phrases: a labelled row each, nothing chosen.
 
-    python -m benchmarks.methods.shipped_samples --out=docs/shipped_64.png
-    python -m benchmarks.methods.shipped_samples --model=models/openmoji_32.safetensors --out=x.png
+python -m benchmarks.methods.shipped_samples --out=docs/shipped_64.png
+python -m benchmarks.methods.shipped_samples --model=models/openmoji_32.safetensors --out=x.png
 """
 
 import argparse
