@@ -1,6 +1,7 @@
 """How many flipped bits in a checkpoint are found out: by the seal, and what would happen without it.
 
-    python -m benchmarks.faults.bit_flips --flips=2000 --without_seal=200 --seed=0 --config=configs/dcgan.py:cpu
+    python -m benchmarks.faults.bit_flips --flips=2000 --without_seal=200 --seed=0 \\
+      --config=configs/dcgan.py:cpu
 
 Saves the first state of an experiment as a run does, flips one bit at a time (a place drawn from
 all bits of the step, every file once first), asks the seal, and flips it back. For some of the

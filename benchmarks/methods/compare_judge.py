@@ -1,7 +1,9 @@
 """Judges what one run of `benchmarks.methods.comparison` drew at its fixed times; started by it, not by hand.
 
-    python -m benchmarks.methods.compare_judge --run=FOLDER --resolution=32 --n=2000   judged-1.json and .png, ...
-    python -m benchmarks.methods.compare_judge --export=FOLDER --resolution=32         the training emoji on white
+    python -m benchmarks.methods.compare_judge --run=FOLDER --resolution=32 --n=2000
+    (judged-1.json and .png, ...)
+    python -m benchmarks.methods.compare_judge --export=FOLDER --resolution=32
+    (the training emoji on white)
 
 Twice: as it is, alpha and all (a run of this project only), and on white: both sides are laid over
 opaque white and shown to the encoder with an alpha of 255, which is all that a run without alpha

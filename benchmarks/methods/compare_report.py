@@ -146,7 +146,10 @@ def markdown(settings: dict, rows: list[Row]) -> str:
     ]
     lines += _table(settings, rows, WHITE, (*SHOWN, "palette"), {})
     lines += ["", "**Cost**, on one core:", ""]
-    head = "parameters to draw | trained | images/s, training | images/s, drawing | minutes | CPU minutes | kimg"
+    head = (
+        "parameters to draw | trained | images/s, training | images/s, drawing | minutes | "
+        "CPU minutes | kimg"
+    )
     lines += [f"| run | {head} |", f"|---|{'---:|' * 7}"]
     for row in rows:
         last, size = row.points[-1], row.points[-1]["parameters"]

@@ -1,7 +1,8 @@
 """A few emoji learned from a trained model and from nothing, as many images shown, judged alike.
 
     python -m benchmarks.methods.fine_tune --out=FOLDER --kimg=8 --groups="Food & Drink"
-    python -m benchmarks.methods.fine_tune --out=FOLDER --config=configs/dcgan.py:cpu --init_from=WORKDIR --freeze_d 1
+    python -m benchmarks.methods.fine_tune --out=FOLDER --config=configs/dcgan.py:cpu \\
+      --init_from=WORKDIR --freeze_d 1
 
 Runs of `main.py` with one seed, `--init_from` apart; with --freeze_d also from the model with so
 many maps of D frozen (2002.10964). At --points fixed kimg each draws --n images, asked as often as

@@ -1,4 +1,4 @@
-"""DCGAN (1511.06434) and WGAN-GP (1704.00028) in plain PyTorch: what `benchmarks.speed.step_times` measures against.
+"""DCGAN (1511.06434) and WGAN-GP (1704.00028) in plain PyTorch, the reference of step times.
 
 The networks, losses, optimisers and passes of `emoji_gan.methods.dcgan` and `wgan_gp`,
 unconditional, without augmentation and composite. Each function takes the settings of

@@ -3,7 +3,8 @@
 A residual network without normalisation layers (2101.08692) reads the picture, its alpha included;
 a bag of hashed words and letters reads the phrase. `classes` has a point in the same space for each
 of the Unicode list's emoji without skin tone, so the nearest one is what a picture shows. `python
--m eval.train_encoder` makes the weights; emoji_gan/encoder/weights/README.md is their model card. Parameters are a flat dict of arrays.
+-m eval.train_encoder` makes the weights; weights/README.md is their model card. Parameters are a
+flat dict of arrays.
 """
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""What a good value of a config field is: a test and words for it, for `emoji_gan.runtime.config` and the methods."""
+"""Says what a good value of a config field is: a test, and words for it."""
 
 import math
 from collections.abc import Callable

@@ -35,7 +35,8 @@ def reduce(images: np.ndarray, size: int) -> np.ndarray:
 def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict[str, Estimate]:
     """'legibility_16' and so on: how often the recogniser's first choice stays the same.
 
-    And of the real images, 'legibility_16_real'. A picture that shows nothing is not legible. Of at most 1000 images a side, drawn at random;
+    And of the real images, 'legibility_16_real'. A picture that shows nothing is not legible. Of at
+    most 1000 images a side, drawn at random;
     Wilson's intervals.
 
     Raises:

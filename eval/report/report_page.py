@@ -129,7 +129,8 @@ def _cards(real, fake, chosen, nearest, captions):
         right = web_page.image(
             images.png_bytes(_small(real.images[nearest[i]])), f"Real: {its}", "art"
         )
-        words = f"<strong>{web_page.text(caption)}</strong><br>{web_page.text(mine)} beside {web_page.text(its)}"
+        both = f"{web_page.text(mine)} beside {web_page.text(its)}"
+        words = f"<strong>{web_page.text(caption)}</strong><br>{both}"
         items.append(f"<li><figure>{left}{right}<figcaption>{words}</figcaption></figure></li>")
     return f'<ol class="cards">{"".join(items)}</ol>'
 

@@ -100,7 +100,8 @@ def _read(paths):
         found = run_files.find_reports(folder)
         if not found:
             raise UserError(
-                f"--compare: no report in {folder}: run python -m eval --workdir={shlex.quote(str(folder))} first"
+                f"--compare: no report in {folder}: run "
+                f"python -m eval --workdir={shlex.quote(str(folder))} first"
             )
         newest[name] = {
             tuple(report_file.series(r)[k] for k in _FIXED): r for r in found

@@ -201,7 +201,10 @@ def test_it_would_be_seen(source, what):
 
 
 def test_what_may_be_used():
-    good = "re.compile('a')\nnp.load(p, allow_pickle=False)\nos.environ.get('A')\n'A' in os.environ\nmodel.eval"
+    good = (
+        "re.compile('a')\nnp.load(p, allow_pickle=False)\n"
+        "os.environ.get('A')\n'A' in os.environ\nmodel.eval"
+    )
     assert found_in(good + "\ntime.monotonic()\nconnection.recv_bytes()") == set()
 
 

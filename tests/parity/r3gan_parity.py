@@ -1,4 +1,4 @@
-"""How far R3GAN here is from the official code on a fixture; `tests.parity.networks_parity` takes its files."""
+"""How far R3GAN here is from the official code on a fixture of `tests.parity_networks`."""
 
 import functools
 import re
@@ -40,7 +40,7 @@ def _sizes(t):
 
 
 def deviations(t: dict[str, np.ndarray]) -> dict[str, float]:
-    """As `tests.parity.networks_parity.deviations`, of an R3GAN fixture: outputs, losses, penalties, gradients."""
+    """Computes the deviations of an R3GAN fixture: outputs, losses, penalties, gradients."""
     common, z_dim = _sizes(t)
     rng = np.random.default_rng(0)
     embeds = {n: t[f"{n}.EmbeddingLayer.weight"].shape[0] for n in "GD"} if common["c_dim"] else {}
