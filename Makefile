@@ -40,6 +40,7 @@ lock:  ## requirements.lock: the newest versions that the ranges allow here, wit
 	.venv-lock/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
 	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-annotate \
 	  --output-file=requirements.lock requirements.txt
+	sed -i '1i # Tested on Linux x86-64 with Python 3.11; renewed by `make lock`. Ranges: requirements.txt.' requirements.lock
 
 lint: setup-dev
 	$(BIN)/ruff check .
