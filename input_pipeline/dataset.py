@@ -158,7 +158,8 @@ def _read_sources(data_config) -> tuple[np.ndarray, Columns]:
         rows = [i for i, c in enumerate(columns["codepoints"]) if c in place]
         if len(rows) < len(images):
             print(
-                f"{style}: {len(images) - len(rows)} emoji left out, as OpenMoji lacks them",
+                f"{style}: {len(images) - len(rows)} emoji left out, as OpenMoji lacks them: "
+                "their near-duplicates are not known; name them by an emoji that is like them",
                 file=sys.stderr,
             )
         if data_config.get("split", "auto") == "auto":

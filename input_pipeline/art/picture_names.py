@@ -33,6 +33,12 @@ def is_certain(stem: str) -> bool:
     )
 
 
+def is_code(file: str) -> bool:
+    """Returns whether the name of a file is written in code points rather than words."""
+    stem = file.rpartition("/")[2].rpartition(".")[0]
+    return emoji_names.canonical(stem) is not None or _character(stem) is not None
+
+
 def _character(stem: str) -> str | None:
     if stem.isascii():
         return None

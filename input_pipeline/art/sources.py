@@ -51,7 +51,7 @@ _TONES = {
     "dark": "1F3FF",
 }
 
-_HIDDEN = "hidden, as resource forks and copies are"
+_HIDDEN = "hidden: a resource fork or a copy"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -244,6 +244,7 @@ def is_hidden(name: str) -> bool:
 
 def _pictures(files: Files, style: str, skipped: list[tuple[str, str]]) -> list[Picture]:
     """Returns the pictures that are known to be emoji; the others and the reason go to `skipped`."""
+    _refuse_by_package(files)
     metadata = {n.rpartition("/")[0]: n for n in files if n.split("/")[-1] == "metadata.json"}
     present = {r for n in files if (r := _rendering(n))}
     wanted = next(
@@ -279,17 +280,35 @@ def _pictures(files: Files, style: str, skipped: list[tuple[str, str]]) -> list[
             unnamed += 1
             why = NOT_IN_LIST
         skipped.append((name, why))
-    count = len(certain) + len(doubtful)
-    if doubtful and count < _AGREEMENT * (count + unnamed):
-        skipped += [(p.file, _doubt(p, count, count + unnamed)) for p in doubtful]
-        doubtful = []
-    return certain + doubtful
+    total = len(certain) + len(doubtful) + unnamed
+    chosen = list(certain)
+    # Names of one notation vouch for each other: words say nothing of what AE or 2600 means.
+    for notation in (True, False):
+        alike = [p for p in doubtful if picture_names.is_code(p.file) is notation]
+        count = len(alike) + sum(picture_names.is_code(p.file) is notation for p in certain)
+        if count >= _AGREEMENT * total:
+            chosen += alike
+        else:
+            skipped += [(p.file, _doubt(p, count, total)) for p in alike]
+    return chosen
+
+
+def _refuse_by_package(files: Files) -> None:
+    """Refuses a set whose package.json names a proprietary vendor."""
+    for name in (n for n in files if n.split("/")[-1] == "package.json"):
+        try:
+            package = json.loads(files[name](_MAX_PICTURE_BYTES))
+            author, title = json.dumps(package.get("author")), str(package.get("name", ""))
+        except (ValueError, AttributeError, *READ_ERRORS):
+            continue  # whatever it is, it says nothing of the art
+        if vendor := vendors.of_words(author) or vendors.of_folders([title]):
+            raise DataError(vendors.refusal(vendor, name))
 
 
 def _doubt(picture: Picture, count: int, pictures: int) -> str:
     name = emoji_names.lookup(picture.codepoints).name
     return (
-        f"doubtful: it could be {name}, but only {count} of {pictures} names here are emoji; "
+        f"doubtful: it could be {name}, but only {count} of {pictures} names here are of its kind; "
         f"call it u{picture.codepoints} to read it"
     )
 

@@ -498,8 +498,24 @@ def test_codes_of_countries_and_numbers_are_no_emoji(tmp_path):
 def test_doubtful_names_count_where_the_folder_agrees(tmp_path):
     files = ("a9.png", "2600.png", "23-20e3.png", "1f600.png", "cat.png", "logo.png")
     found, why, _ = _read(tmp_path, {name: _png() for name in files})
-    assert sorted(found) == ["0023-20E3", "00A9", "1F408", "1F600", "2600"]
-    assert list(why) == ["logo.png"]
+    assert sorted(found) == ["0023-20E3", "00A9", "1F600", "2600"]
+    assert set(why) == {"logo.png", "cat.png"} and "of its kind" in why["cat.png"]
+
+
+def test_words_do_not_vouch_for_codes(tmp_path):
+    words = ("rocket", "pizza", "guitar", "strawberry", "house", "car", "cat", "dog", "sun")
+    found, why, _ = _read(tmp_path, {f"{n}.png": _png() for n in (*words, "AE", "2600")})
+    assert "00AE" not in found and "1F408" in found and len(found) >= 7
+    assert all("doubtful" in why[f"{name}.png"] for name in ("AE", "2600"))
+
+
+def test_a_vendor_that_the_package_names_is_refused(tmp_path):
+    for package in ({"author": "JoyPixels"}, {"name": "emoji-datasource-apple"}):
+        files = {"1f600.png": _png(), "package.json": json.dumps(package)}
+        with pytest.raises(DataError, match=r"package\.json: .* proprietary"):
+            _read(tmp_path, files)
+    files = {"1f600.png": _png(), "package.json": '{"name": "apple-pie", "author": "A. Baker"}'}
+    assert _read(tmp_path, files)[0] == ["1F600"]
 
 
 def test_french_names_and_emoji_characters(tmp_path):
