@@ -27,5 +27,5 @@ do_ gcloud compute tpus tpu-vm scp "$archive" "${where[0]}:emoji_gan.tar.gz" "${
 printf -v flags ' %q' "$@"
 do_ gcloud compute tpus tpu-vm ssh "${where[@]}" --command="set -e
   mkdir -p emoji_gan && tar -xzf emoji_gan.tar.gz -C emoji_gan && cd emoji_gan
-  [ -e .venv/.installed ] || { python3 -m venv .venv && .venv/bin/pip install -q -r requirements.txt 'jax[tpu]>=0.10.2,<0.11' && touch .venv/.installed; }
+  [ -e .venv/.installed ] || { python3 -m venv .venv && .venv/bin/pip install -q -r requirements.txt 'jax[tpu]' && touch .venv/.installed; }
   exec .venv/bin/python main.py$flags"

@@ -129,8 +129,12 @@ def save_weights(path: str | os.PathLike, params: Params, meta: dict) -> None:
     workdir.write_atomic(path, save(arrays, {"meta": json.dumps(meta, ensure_ascii=False)}))
 
 
-def load(path: str | os.PathLike = WEIGHTS) -> tuple[Params, dict]:
+def load(path: str | os.PathLike = WEIGHTS, prefix: str = "") -> tuple[Params, dict]:
     """Reads what `save_weights` wrote, by default the weights of the repository.
+
+    Args:
+      path: a .safetensors file; the whole of it is checked.
+      prefix: of the names of the parameters that are returned, e.g. 'text/' to read phrases only.
 
     Returns:
       The parameters in float32, and meta: `codepoints` (k), `groups` (k, the group of each), `art`,
@@ -157,7 +161,11 @@ def load(path: str | os.PathLike = WEIGHTS) -> tuple[Params, dict]:
         raise UserError(
             f"{path} is damaged or no weights of the emoji encoder ({e}); fetch it anew"
         ) from e
-    params = {name: jnp.asarray(array.astype(np.float32)) for name, array in arrays.items()}
+    params = {
+        name: jnp.asarray(array.astype(np.float32))
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
     return params, meta | {"weights_sha256": file_sha256}
 
 
@@ -332,7 +340,7 @@ class PhraseEncoder:
     """
 
     def __init__(self):
-        self._params, meta = load()
+        self._params, meta = load(prefix="text/")
         self.sha256 = meta["weights_sha256"]
 
     def __call__(self, phrases: list[str]) -> np.ndarray:

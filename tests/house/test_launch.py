@@ -91,6 +91,19 @@ def test_the_image_takes_all_that_the_program_imports():
     assert packages <= copied and "main.py" in copied
 
 
+def test_bounds_of_jax_stand_in_requirements_only():
+    """A command that installs jax for an accelerator names requirements.txt, not its bounds."""
+    root = LAUNCH.parent
+    pages = [
+        p for p in (*LAUNCH.iterdir(), root / "README.md", root / "README.fr.md") if p.is_file()
+    ]
+    for path in (*pages, root / "requirements.txt"):
+        text = path.read_text(encoding="utf-8")
+        for line in re.findall(r".*pip install.*jax(?:\[|\$).*", text):
+            assert "-r requirements.txt" in line, (path.name, line)
+            assert not re.search(r"jax[^ ]*[<>=]\d", line), (path.name, line)
+
+
 @pytest.mark.parametrize(
     "script", sorted(p.name for p in LAUNCH.iterdir() if p.suffix in (".sh", ".sbatch"))
 )

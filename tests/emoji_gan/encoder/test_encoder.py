@@ -277,8 +277,19 @@ def test_missing_and_damaged_weights_are_one_line(tmp_path):
     (tmp_path / "flipped.safetensors").write_bytes(data)
     (tmp_path / "short.safetensors").write_bytes(data[:1000])
     for name in ("flipped", "short"):
-        with pytest.raises(UserError, match="is damaged"):
-            encoder.load(tmp_path / f"{name}.safetensors")
+        for prefix in ("", "text/"):  # damage elsewhere counts as well
+            with pytest.raises(UserError, match="is damaged"):
+                encoder.load(tmp_path / f"{name}.safetensors", prefix)
+
+
+def test_phrases_need_the_arrays_of_text_only(shipped):
+    params, meta = shipped
+    text, same_meta = encoder.load(prefix="text/")
+    assert text.keys() == {name for name in params if name.startswith("text/")}
+    assert same_meta == meta
+    phrases = encoder.PhraseEncoder()
+    filled = ["coeur"] + [""] * 511
+    np.testing.assert_array_equal(phrases(["coeur"])[0], encoder.embed_text(params, filled)[0])
 
 
 def test_pairs_are_held_out_in_both_languages():
