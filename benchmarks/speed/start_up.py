@@ -1,0 +1,128 @@
+"""CPU seconds and peak memory of a sample and of a short training, against another checkout.
+
+    python -m benchmarks.speed.start_up
+    python -m benchmarks.speed.start_up --reference=CHECKOUT --turns=5 --json=start_up.json
+
+Runs the commands a user types, checkouts in turn, and takes the least of the turns. The first turn
+fills a compilation cache of each checkout's own and is not counted. Twice as many images take as
+long again to draw; what is left once the drawing is subtracted is the start-up. Training needs the
+data set of 32 px: `python -m input_pipeline.openmoji --resolution=32`.
+"""
+
+import argparse
+import collections
+import dataclasses
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).parents[2]
+_DRAW = ("-m", "emoji_gan.sample", "--text=coeur")
+# 20 steps of batch 32: one is like the next.
+_TRAIN = ("main.py", "--config=configs/flow.py:demo", "--config.total_kimg=0.64")
+COMMANDS = {
+    "sample16": (*_DRAW, "--seeds=0-15", "--out={out}"),
+    "sample32": (*_DRAW, "--seeds=0-31", "--out={out}"),
+    "train": (*_TRAIN, "--workdir={out}"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """What one run of a program took."""
+
+    cpu_s: float  # user and system
+    peak_mib: float  # resident
+
+
+def run_once(checkout: pathlib.Path, command: str, cache: pathlib.Path) -> Cost:
+    """Runs a command of `COMMANDS` in a checkout.
+
+    Args:
+      checkout: the working folder.
+      command: its name.
+      cache: of compiled programs.
+
+    Raises:
+      SystemExit: the program failed; the end of what it wrote is named.
+    """
+    environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": str(cache)}
+    with tempfile.TemporaryDirectory() as out, tempfile.TemporaryFile() as log:
+        words = [word.format(out=pathlib.Path(out, "out")) for word in COMMANDS[command]]
+        process = subprocess.Popen(
+            [sys.executable, *words], cwd=checkout, env=environment, stdout=log, stderr=log
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)  # Popen must not wait for it again
+        if process.returncode:
+            log.seek(0)
+            last = log.read().decode(errors="replace").strip().splitlines()[-1:]
+            raise SystemExit(f"error: {command} in {checkout} ended: {' '.join(last)}")
+    kib_per_unit = 1 / 1024 if sys.platform == "darwin" else 1  # macOS counts bytes
+    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * kib_per_unit / 1024)
+
+
+def summary(costs: dict[str, list[Cost]]) -> dict[str, float]:
+    """Returns the least CPU seconds and MiB of each command's turns, and those of the start-up."""
+    figures = {}
+    for command, turns in costs.items():
+        figures[f"{command}_cpu_s"] = round(min(c.cpu_s for c in turns), 2)
+        figures[f"{command}_peak_mib"] = round(min(c.peak_mib for c in turns))
+    if {"sample16", "sample32"} <= costs.keys():
+        drawing = figures["sample32_cpu_s"] - figures["sample16_cpu_s"]
+        figures["drawing_cpu_s"] = round(drawing, 2)
+        figures["start_up_cpu_s"] = round(figures["sample16_cpu_s"] - drawing, 2)
+    return figures
+
+
+def measure(
+    checkouts: dict[str, pathlib.Path], commands: list[str], turns: int
+) -> dict[str, dict[str, float]]:
+    """Returns the figures of each checkout, by its label, after interleaved turns."""
+    costs = {label: collections.defaultdict(list) for label in checkouts}
+    with tempfile.TemporaryDirectory() as caches:
+        for turn in range(turns + 1):
+            for command in commands:
+                for label, checkout in checkouts.items():
+                    cost = run_once(checkout, command, pathlib.Path(caches, label))
+                    if turn:  # the first fills the cache
+                        costs[label][command].append(cost)
+    return {label: summary(by_command) for label, by_command in costs.items()}
+
+
+def table(figures: dict[str, dict[str, float]]) -> str:
+    """Returns the figures as text, a line each, a column a checkout."""
+    rows = ["".join([f"{'':20}", *(f"{label:>12}" for label in figures)])]
+    for name in next(iter(figures.values())):
+        rows.append("".join([f"{name:20}", *(f"{f[name]:12g}" for f in figures.values())]))
+    return "\n".join(rows)
+
+
+def main() -> None:
+    p = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    p.add_argument("--reference", type=pathlib.Path, help="another checkout, run by this Python")
+    p.add_argument("--turns", type=int, default=3)
+    p.add_argument("--command", choices=COMMANDS, action="append", help="only these; repeatable")
+    p.add_argument("--json", type=pathlib.Path, help="write the figures here as well")
+    args = p.parse_args()
+    if args.turns < 1:
+        sys.exit(f"error: --turns={args.turns}: expected 1 or more")
+    checkouts = {"this": ROOT}
+    if args.reference:
+        if not (args.reference / "main.py").is_file():
+            sys.exit(f"error: --reference={args.reference}: no checkout of this project there")
+        checkouts["reference"] = args.reference.resolve()
+    figures = measure(checkouts, args.command or list(COMMANDS), args.turns)
+    print(table(figures))
+    if args.json:
+        args.json.write_text(json.dumps(figures, indent=1) + "\n")
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
