@@ -37,10 +37,11 @@ test-newest:  ## the fast tests on the newest releases that the ranges allow: ma
 lock:  ## requirements.lock: the newest versions that the ranges allow here, with hashes
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet pip-tools
-	.venv-lock/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
+	.venv-lock/bin/pip-compile --quiet --upgrade --generate-hashes --strip-extras --allow-unsafe --no-header \
 	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-annotate \
 	  --output-file=requirements.lock requirements.txt
-	sed -i '1i # Tested on Linux x86-64 with Python 3.11; renewed by `make lock`. Ranges: requirements.txt.' requirements.lock
+	{ echo '# Resolved on Linux x86-64 by `make lock`, Python 3.11 by default. Ranges: requirements.txt.'; \
+	  cat requirements.lock; } > requirements.lock.new && mv requirements.lock.new requirements.lock
 
 lint: setup-dev
 	$(BIN)/ruff check .

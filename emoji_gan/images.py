@@ -12,8 +12,6 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 import numpy as np
-import PIL.Image
-import PIL.PngImagePlugin
 
 from emoji_gan import errors
 from emoji_gan.runtime import workdir
@@ -119,6 +117,9 @@ def png_bytes(u8: np.ndarray, text: Mapping[str, str] | None = None) -> bytes:
     Returns:
       The file's bytes.
     """
+    import PIL.Image  # where PNGs are written; a training step needs no Pillow
+    import PIL.PngImagePlugin
+
     info = PIL.PngImagePlugin.PngInfo()
     for key, value in (text or {}).items():
         info.add_text(key, value)

@@ -15,7 +15,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from safetensors.numpy import load_file
 
 from emoji_gan.errors import UserError
 
@@ -56,6 +55,8 @@ def read(path: str) -> dict[str, np.ndarray]:
                 f"{path} is larger than {_MAX_BYTES >> 30} GiB: not a state dict of these networks"
             )
         if p.suffix == ".safetensors":
+            from safetensors.numpy import load_file  # not needed for the other kinds
+
             return dict(load_file(path))
         if p.suffix == ".npz":
             with zipfile.ZipFile(path) as z:
