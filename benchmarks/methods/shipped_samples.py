@@ -16,7 +16,7 @@ from emoji_gan.trained import sampler as sampler_lib
 PHRASES = ("chat souriant", "red apple", "heart", "horloge", "smiling face", "drapeau")
 _STYLES = ("openmoji", "openmoji line")
 _EACH = 4  # samples of a phrase and style
-_CELL_PX = 96
+_CELL_PX = 84
 _LABEL_PX = 150
 
 
@@ -50,8 +50,8 @@ def labelled(drawn: np.ndarray) -> np.ndarray:
         pen.text((8, middle), phrase, fill="black", font=font, anchor="lm")
         for j, picture in enumerate(row):
             emoji = Image.fromarray(picture).resize((_CELL_PX - 8,) * 2, Image.Resampling.LANCZOS)
-            place = (_LABEL_PX + j * _CELL_PX + 4, i * _CELL_PX + 4)
-            board.paste(emoji, place, emoji)
+            corner = (_LABEL_PX + j * _CELL_PX + 4, i * _CELL_PX + 4)
+            board.paste(emoji, corner, emoji)
     return np.asarray(board)
 
 
