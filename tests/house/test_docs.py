@@ -11,6 +11,18 @@ from tests.support import runs as runs_lib
 
 ROOT = runs_lib.ROOT
 READMES = ("README.md", "README.fr.md")
+NARROW = (  # pages whose prose is wrapped
+    "models/README.md",
+    "docs/commands.md",
+    "docs/design.md",
+    "docs/methods.md",
+    "docs/tutorial.md",
+    "docs/results/README.md",
+    "docs/results/faults.md",
+    "docs/results/parity.md",
+    "docs/results/quality.md",
+    "docs/results/speed.md",
+)
 PAGES = sorted(
     path
     for path in ROOT.rglob("*.md")
@@ -23,6 +35,40 @@ def test_a_readme_fits_a_hundred_lines_of_a_hundred_columns(name):
     lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
     assert len(lines) <= 100
     assert [line for line in lines if len(line) > 100] == []
+
+
+def _long_lines(text: str) -> list[str]:
+    """Finds lines of prose or commands beyond 100 columns; tables and quoted output are exempt."""
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    return [line for line in prose.splitlines() if len(line) > 100 and not line.startswith("|")]
+
+
+@pytest.mark.parametrize("page", NARROW)
+def test_prose_fits_a_hundred_columns(page):
+    assert _long_lines((ROOT / page).read_text(encoding="utf-8")) == []
+
+
+def test_a_long_line_would_be_seen():
+    long = "x" * 101
+    assert _long_lines(f"a\n{long}\n|{long}|\n```\n{long}\n```\n") == [long]
+
+
+def test_pictures_of_the_readmes_are_light():
+    for name in READMES:
+        for picture in re.findall(r"\]\((\S+\.png)\)", (ROOT / name).read_text(encoding="utf-8")):
+            assert (ROOT / picture).stat().st_size <= 400_000, (name, picture)
+
+
+def test_every_picture_of_the_docs_is_shown_on_a_page():
+    shown = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    unseen = [p.name for p in (ROOT / "docs").glob("*.png") if f"{p.name})" not in shown]
+    assert unseen == []
+
+
+def test_files_that_the_notice_names_exist():
+    notice = (ROOT / "NOTICE").read_text(encoding="utf-8")
+    named = re.findall(r"\b[\w/]+/[\w-]+\.(?:md|txt|safetensors)\b", notice)
+    assert named and [name for name in named if not (ROOT / name).exists()] == []
 
 
 def _broken_links(page: pathlib.Path) -> list[str]:
