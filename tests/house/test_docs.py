@@ -116,10 +116,12 @@ def test_flags_that_are_named_exist():
     """Of every program: a flag is defined somewhere by the name that the pages use."""
     files = subprocess.check_output(["git", "ls-files", "*.py"], cwd=ROOT, text=True).split()
     source = "\n".join((ROOT / f).read_text(encoding="utf-8") for f in files)
+    by_condition = {"group", "subgroup", "codepoint", "style", "tone", "text"}  # built in a loop
     for page in [*READMES, "docs/commands.md", "docs/tutorial.md"]:
         text = (ROOT / page).read_text(encoding="utf-8")
-        for flag in set(re.findall(r"--([a-z][a-z_]+)(?=[=\s`])", text)) - {"help"}:
-            assert re.search(rf'"(--)?{flag}"|--\{{name\}}', source), (page, flag)
+        flags = set(re.findall(r"--([a-z][a-z_]+)(?=[=\s`])", text))
+        for flag in flags - {"help"} - by_condition:
+            assert re.search(rf'"(--)?{flag}"', source), (page, flag)
 
 
 def test_both_readmes_say_the_same():
