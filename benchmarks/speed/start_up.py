@@ -29,6 +29,16 @@ COMMANDS = {
     "train": (*_TRAIN, "--workdir={out}"),
 }
 
+# Starts a program and says what it took. The peak that the kernel reports of a program is never
+# below the memory of the process that started it: this one is small.
+_LAUNCHER = """
+import json, os, sys
+pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
+_, status, usage = os.wait4(pid, 0)
+code = os.waitstatus_to_exitcode(status)
+print("\\n" + json.dumps([code, usage.ru_utime + usage.ru_stime, usage.ru_maxrss]))
+"""
+
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
@@ -50,19 +60,21 @@ def run_once(checkout: pathlib.Path, command: str, cache: pathlib.Path) -> Cost:
       SystemExit: the program failed; the end of what it wrote is named.
     """
     environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": str(cache)}
-    with tempfile.TemporaryDirectory() as out, tempfile.TemporaryFile() as log:
+    with tempfile.TemporaryDirectory() as out:
         words = [word.format(out=pathlib.Path(out, "out")) for word in COMMANDS[command]]
-        process = subprocess.Popen(
-            [sys.executable, *words], cwd=checkout, env=environment, stdout=log, stderr=log
+        done = subprocess.run(
+            [sys.executable, "-S", "-c", _LAUNCHER, sys.executable, *words],
+            cwd=checkout,
+            env=environment,
+            capture_output=True,
+            text=True,
         )
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)  # Popen must not wait for it again
-        if process.returncode:
-            log.seek(0)
-            last = log.read().decode(errors="replace").strip().splitlines()[-1:]
-            raise SystemExit(f"error: {command} in {checkout} ended: {' '.join(last)}")
-    kib_per_unit = 1 / 1024 if sys.platform == "darwin" else 1  # macOS counts bytes
-    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * kib_per_unit / 1024)
+    *output, usage = done.stdout.splitlines()
+    code, cpu_s, peak = json.loads(usage)
+    if code:
+        last = [*output, *done.stderr.splitlines()][-1:]
+        raise SystemExit(f"error: {command} in {checkout} ended: {' '.join(last)}")
+    return Cost(cpu_s, peak / 2**20 if sys.platform == "darwin" else peak / 2**10)
 
 
 def summary(costs: dict[str, list[Cost]]) -> dict[str, float]:

@@ -8,11 +8,11 @@ import pytest
 from benchmarks.speed import start_up
 
 _STAND_IN = """
-import pathlib, sys, time
+import sys, time
 seconds = {seconds}
 out = [a for a in sys.argv if a.startswith(("--out=", "--workdir="))]
 assert len(out) == 1, sys.argv
-held = bytearray({mib} << 20)
+held = b"x" * ({mib} << 20)
 end = time.process_time() + seconds
 while time.process_time() < end:
     pass
@@ -23,31 +23,46 @@ while time.process_time() < end:
 def checkout(tmp_path):
     (tmp_path / "emoji_gan").mkdir()
     (tmp_path / "emoji_gan" / "__init__.py").touch()
-    drawing = "0.1 + 0.4 * ('--seeds=0-31' in sys.argv)"
-    (tmp_path / "emoji_gan" / "sample.py").write_text(_STAND_IN.format(seconds=drawing, mib=1))
+    (tmp_path / "emoji_gan" / "sample.py").write_text(_STAND_IN.format(seconds=0.1, mib=1))
     (tmp_path / "main.py").write_text(_STAND_IN.format(seconds=0, mib=100))
     return tmp_path
 
 
-def test_figures_of_two_checkouts(monkeypatch, capsys, checkout):
+def _main(monkeypatch, checkout, *arguments):
     monkeypatch.setattr(start_up, "ROOT", checkout)
-    out = checkout / "figures.json"
-    arguments = ["start_up", f"--reference={checkout}", "--turns=1", f"--json={out}"]
-    monkeypatch.setattr(sys, "argv", arguments)
+    monkeypatch.setattr(sys, "argv", ["start_up", "--turns=1", *arguments])
     start_up.main()
+
+
+def test_drawing_is_told_from_the_start_up():
+    costs = {"sample16": [(5.0, 400), (4.0, 300)], "sample32": [(6.5, 310)], "train": [(9.0, 900)]}
+    figures = start_up.summary({k: [start_up.Cost(*c) for c in v] for k, v in costs.items()})
+    assert figures["drawing_cpu_s"] == 2.5 and figures["start_up_cpu_s"] == 1.5
+    assert figures["sample16_cpu_s"] == 4 and figures["sample16_peak_mib"] == 300
+
+
+def test_a_peak_is_the_programs_own(monkeypatch, capsys, checkout):
+    """Whatever the process that starts it holds."""
+    held = b"x" * (200 << 20)
+    _main(monkeypatch, checkout, "--command=train")
+    del held
+    (figures,) = json.loads(capsys.readouterr().out.splitlines()[-1]).values()
+    assert 100 < figures["train_peak_mib"] < 160
+
+
+def test_two_checkouts_are_written_side_by_side(monkeypatch, capsys, checkout):
+    out = checkout / "figures.json"
+    _main(monkeypatch, checkout, f"--reference={checkout}", f"--json={out}", "--command=sample16")
     figures = json.loads(out.read_text())
-    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == figures
-    assert figures.keys() == {"this", "reference"}
-    for each in figures.values():
-        assert each["drawing_cpu_s"] > 0 and each["train_peak_mib"] > 0
+    head, first, *_, last = capsys.readouterr().out.splitlines()
+    assert head.split() == list(figures) == ["this", "reference"]
+    assert first.split()[0] == "sample16_cpu_s" and json.loads(last) == figures
 
 
 def test_a_program_that_fails_is_named(monkeypatch, checkout):
     (checkout / "main.py").write_text("raise SystemExit('no data set')")
-    monkeypatch.setattr(start_up, "ROOT", checkout)
-    monkeypatch.setattr(sys, "argv", ["start_up", "--command=train"])
     with pytest.raises(SystemExit, match=r"train in .* ended: no data set"):
-        start_up.main()
+        _main(monkeypatch, checkout, "--command=train")
 
 
 def test_a_reference_that_is_no_checkout_is_refused(monkeypatch, tmp_path):
