@@ -187,7 +187,8 @@ def test_asked_by_text_group_and_style(monkeypatch, capsys, tmp_path):
         "report.json",
         "report.md",
     ]
-    monkeypatch.setattr(encoder, "load", lambda: (encoder_params(), {"weights_sha256": "other"}))
+    other = (encoder_params(), {"weights_sha256": "other"})
+    monkeypatch.setattr(encoder, "load", lambda prefix: other)
     code, _, problems = ask(monkeypatch, capsys, *where, "--text=cat")
     assert code == 2 and "other weights of the emoji encoder" in problems[0]
 
