@@ -262,7 +262,9 @@ def _other(data_config, style: str, path: str) -> tuple[np.ndarray, Columns]:
     vendors.refuse(pathlib.Path(path), style)
 
     def read() -> tuple[np.ndarray, Columns]:
-        records = sources.read(path, style, size_px, common, data_config.max_bad_share)
+        records = sources.read(
+            path, style, size_px, common_box=common, max_bad_share=data_config.max_bad_share
+        )
         print(
             f"{style}: {len(records.images):,} emoji from {path}; {len(records.skipped):,} files not read "
             f"(why: python -m input_pipeline.sources {shlex.quote(str(path))} --list)",
