@@ -64,6 +64,11 @@ def cached(
     return images, columns
 
 
+def size_name(size_px: int, boxed: bool) -> str:
+    """Returns how the names of cached arrays end, by their side and whether in the common box."""
+    return f"{size_px}px" + ("-box" if boxed else "")
+
+
 def _digest(arrays: Columns, key: str) -> str:
     """Returns the SHA-256 of the key and of all arrays, with their names, dtypes and shapes."""
     digest = hashlib.sha256(key.encode())

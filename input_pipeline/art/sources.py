@@ -16,14 +16,24 @@ import math
 import os
 import pathlib
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 
 import numpy as np
 
 from input_pipeline import DataError
+from input_pipeline.art import (
+    array_cache,
+    iconify,
+    named_files,
+    rasterise,
+    set_files,
+    svg_text,
+    vendors,
+)
 from input_pipeline.art import common_box as common_box_lib
-from input_pipeline.art import iconify, named_files, rasterise, set_files, svg_text, vendors
+from input_pipeline.art.array_cache import Columns
 from input_pipeline.art.picture import (
     MAX_JSON_BYTES,
     MAX_PICTURE_BYTES,
@@ -48,7 +58,7 @@ class Records:
     """
 
     images: np.ndarray
-    columns: dict[str, np.ndarray]
+    columns: Columns
     skipped: tuple[tuple[str, str], ...]
 
 
@@ -102,6 +112,37 @@ def read(
             )
         print(f"{what}; left out", file=sys.stderr)
     return Records(np.stack(images), _columns(kept, style), tuple(sorted(skipped)))
+
+
+def read_cached(
+    path: str,
+    style: str,
+    size_px: int,
+    *,
+    common_box: bool,
+    max_bad_share: float,
+    cache_dir: pathlib.Path,
+) -> tuple[np.ndarray, Columns]:
+    """Returns images and columns of one set, from `cache_dir` where they are there already.
+
+    Prints how much of the set is read, where it is read. Arguments and errors are those of `read`.
+    """
+    path = str(pathlib.Path(path).expanduser())
+    vendors.refuse(pathlib.Path(path), style)
+
+    def read_set() -> tuple[np.ndarray, Columns]:
+        records = read(path, style, size_px, common_box=common_box, max_bad_share=max_bad_share)
+        print(
+            f"{style}: {len(records.images):,} emoji from {path}; "
+            f"{len(records.skipped):,} files not read "
+            f"(why: python -m input_pipeline.sources {shlex.quote(path)} --list)",
+            file=sys.stderr,
+        )
+        return records.images, {k: v for k, v in records.columns.items() if k != "file"}
+
+    key = f"{content_hash(path)} {style} {size_px} {common_box} {max_bad_share}"
+    name = re.sub(r"[^\w-]", "_", style) + f"-{array_cache.size_name(size_px, common_box)}"
+    return array_cache.cached(cache_dir, name, key, read_set)
 
 
 def content_hash(path: str | os.PathLike) -> str:
@@ -211,7 +252,7 @@ def _content(picture: Picture) -> str | bytes | rasterise.BadImage:
         return rasterise.BadImage(str(e) or type(e).__name__)
 
 
-def _columns(pictures: Sequence[Picture], style: str) -> dict[str, np.ndarray]:
+def _columns(pictures: Sequence[Picture], style: str) -> Columns:
     """Returns the fields of the records, n values each; 'a|b' for a sequence."""
     metas = [emoji_names.lookup(p.codepoints) for p in pictures]
     columns = {
