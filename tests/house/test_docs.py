@@ -14,6 +14,7 @@ READMES = ("README.md", "README.fr.md")
 NARROW = (  # pages whose prose is wrapped
     "models/README.md",
     "docs/commands.md",
+    "docs/data.md",
     "docs/design.md",
     "docs/methods.md",
     "docs/tutorial.md",
