@@ -148,7 +148,7 @@ def _read_sources(data_config: ml_collections.ConfigDict) -> tuple[np.ndarray, C
         # OpenMoji draws every emoji: its clusters are those of all styles.
         _, reference = _openmoji(data_config, openmoji.RESOLUTIONS_PX[0], ("full",))
         parts += [
-            _with_clusters(data_config, style, _other(data_config, style, path), reference)
+            _with_clusters(data_config, style, _other_set(data_config, style, path), reference)
             for style, path in paths.items()
             if path
         ]
@@ -280,7 +280,7 @@ def _text(value: Any) -> Any:
     return value
 
 
-def _other(
+def _other_set(
     data_config: ml_collections.ConfigDict, style: str, path: str
 ) -> tuple[np.ndarray, Columns]:
     """Returns a source of the user's, of all splits, in all its domains."""

@@ -65,7 +65,7 @@ def cached(
 
 
 def size_name(size_px: int, boxed: bool) -> str:
-    """Returns how the names of cached arrays end, by their side and whether in the common box."""
+    """Names the size of cached pictures, and whether they are in the common box."""
     return f"{size_px}px" + ("-box" if boxed else "")
 
 

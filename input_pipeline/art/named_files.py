@@ -33,7 +33,9 @@ def pictures(files: Files, style: str, skipped: Skipped) -> list[Picture]:
       DataError: the set's package.json names a vendor whose art is proprietary.
     """
     _refuse_by_package(files)
-    metadata = {n.rpartition("/")[0]: n for n in files if n.split("/")[-1] == "metadata.json"}
+    metadata = {
+        n.rpartition("/")[0]: get for n, get in files.items() if n.split("/")[-1] == "metadata.json"
+    }
     renderings = {r for n in files if (r := fluent.rendering(n))}
     selected = next(
         (r for r in renderings if style.lower().endswith(r)),
@@ -50,12 +52,7 @@ def pictures(files: Files, style: str, skipped: Skipped) -> list[Picture]:
             skipped.append((name, why))
             continue
         parts = folders.lower().split("/")
-        codepoints = None
-        if (
-            emoji_folder := next((f for f in _parents(folders) if f in metadata), None)
-        ) is not None:
-            get_metadata = files[metadata[emoji_folder]]
-            codepoints = fluent.codepoints(get_metadata, emoji_folder.split("/")[-1], parts)
+        codepoints = _of_metadata(folders, metadata)
         is_certain = codepoints is not None or picture_names.is_certain(stem)
         codepoints = codepoints or picture_names.lookup(stem)
         if codepoints is None:
@@ -80,6 +77,20 @@ def _unfit(
     if selected and rendering and rendering != selected:
         return f"rendering {rendering}: end the style's name in -{rendering} to read it"
     return None
+
+
+def _of_metadata(folders: str, metadata: Files) -> str | None:
+    """Returns the code points by the nearest metadata.json in these folders, or None.
+
+    Args:
+      folders: of a picture, joined by /.
+      metadata: each metadata.json by its folders.
+    """
+    folder = next((f for f in _parents(folders) if f in metadata), None)
+    if folder is None:
+        return None
+    parts = folders.lower().split("/")
+    return fluent.codepoints(metadata[folder], folder.split("/")[-1], parts)
 
 
 def _parents(folders: str) -> Iterator[str]:

@@ -10,9 +10,8 @@ from input_pipeline.unicode import emoji_names
 
 DOMAINS = ("full", "line", "fill")  # the drawing, its line art, what is under that
 
-_SVG = "{http://www.w3.org/2000/svg}"
-
-ElementTree.register_namespace("", _SVG[1:-1])
+# ElementTree writes these namespaces with the prefixes that SVGs have.
+ElementTree.register_namespace("", "http://www.w3.org/2000/svg")
 ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
 
 
