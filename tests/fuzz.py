@@ -40,7 +40,7 @@ from emoji_gan.errors import UserError
 from emoji_gan.runtime import config, seal
 from emoji_gan.trained import official_weights
 from input_pipeline import DataError
-from input_pipeline.art import iconify, rasterise, sources
+from input_pipeline.art import iconify, rasterise, set_files, sources
 from input_pipeline.art import picture as picture_lib
 from input_pipeline.unicode import emoji_names, icon_names
 
@@ -413,7 +413,7 @@ def _read_zip(data: bytes, folder: pathlib.Path) -> None:
     path = folder / "a.zip"
     path.write_bytes(data)
     with contextlib.ExitStack() as stack:
-        for name, get in sources._zip(path, [], stack).items():
+        for name, get in set_files.of_zip(path, [], stack).items():
             assert ".." not in name.split("/") and not name.startswith("/") and "\\" not in name, (
                 name
             )

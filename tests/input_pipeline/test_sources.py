@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from input_pipeline import DataError
-from input_pipeline.art import common_box, sources
+from input_pipeline.art import common_box, set_files, sources
 from input_pipeline.unicode import emoji_names, icon_names
 
 _SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><path fill="{}" d="M1 1h2v6h-2z"/></svg>'
@@ -284,7 +284,7 @@ def test_a_zip_cannot_escape_or_explode(tmp_path, monkeypatch):
     big = _write_zip(tmp_path / "b.zip", {"1f600.png": bytes(20 << 20), "1f601.png": _png()})
     records = sources.read(big, "mine", 8, max_bad_share=0.5)
     assert "larger than" in dict(records.skipped)["1f600.png"]
-    monkeypatch.setattr(sources, "_MAX_ARCHIVE_BYTES", 1 << 20)
+    monkeypatch.setattr(set_files, "_MAX_ARCHIVE_BYTES", 1 << 20)
     with pytest.raises(DataError, match="MiB"):
         sources.read(big, "mine", 8)
 
