@@ -60,8 +60,8 @@ EXCEPTIONS = {
         "emoji_gan/runtime/workdir.py",
         "import socket",
     ): "the name of this host, for who holds a workdir",
-    ("benchmarks/faults/random_faults.py", "import subprocess"): "runs main.py, to kill it",
-    ("benchmarks/faults/random_faults.py", "all of os.environ"): "for main.py",
+    ("benchmarks/faults/training_process.py", "import subprocess"): "runs main.py, to kill it",
+    ("benchmarks/faults/training_process.py", "all of os.environ"): "for main.py",
     ("input_pipeline/art/rasterise.py", "import subprocess"): "the guarded child that draws SVGs",
     (
         "input_pipeline/art/rasterise.py",
