@@ -12,8 +12,9 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from benchmarks.methods import compare_judge, compare_reference, compare_report
+from benchmarks.methods import compare_judge, compare_reference, compare_report, comparison_runs
 from benchmarks.methods import comparison as comparison_lib
+from benchmarks.methods import comparison_schedule as schedule_lib
 from benchmarks.methods.compare_report import ALPHA, WHITE
 from emoji_gan import errors, images
 from emoji_gan.encoder import encoder
@@ -161,7 +162,7 @@ def test_pictures_follow_the_figures(tmp_path, rows):
 
 
 def a_run(tmp_path, steps=()):
-    run = comparison_lib.Run("dcgan", "configs/dcgan.py:cpu", 0, tmp_path / "dcgan" / "seed0")
+    run = comparison_runs.Run("dcgan", "configs/dcgan.py:cpu", 0, tmp_path / "dcgan" / "seed0")
     for step in steps:
         directory = run.path / "workdir" / "checkpoints" / str(step)
         directory.mkdir(parents=True)
@@ -173,9 +174,9 @@ def test_what_is_of_no_fixed_time_is_forgotten(tmp_path):
     run = a_run(tmp_path, (10, 20, 25))
     assert run.points() == [] and run.judged() == []
     run.record([{"minutes": 1.0, "step": 10}, {"minutes": 2.0, "step": 20}])
-    comparison_lib.forget_unrecorded(run)
+    comparison_runs.forget_unrecorded(run)
     assert (
-        sorted(comparison_lib.sealed(run))
+        sorted(comparison_runs.sealed(run))
         == checkpoint.sealed_steps(run.path / "workdir")
         == [10, 20]
     )
@@ -233,9 +234,9 @@ def test_a_folder_keeps_its_settings(tmp_path, monkeypatch):
 
 def test_the_data_set_has_no_extras():
     assert (
-        "Smileys & Emotion" in comparison_lib.groups() and "Extras" not in comparison_lib.groups()
+        "Smileys & Emotion" in comparison_runs.groups() and "Extras" not in comparison_runs.groups()
     )
-    assert len(comparison_lib.groups()) == 10
+    assert len(comparison_runs.groups()) == 10
 
 
 def test_the_official_clock_stands_still_while_it_draws(monkeypatch):
@@ -289,7 +290,7 @@ def test_two_programs_are_compared_and_go_on(tmp_path):
             text=True,
         )
 
-    run = comparison_lib.Run("tiny", CONFIG, 3, out / "tiny" / "seed3")
+    run = comparison_runs.Run("tiny", CONFIG, 3, out / "tiny" / "seed3")
     first = started()  # killed when all is trained and nothing is judged
     deadline = time.monotonic() + 400
     while not run.points():
@@ -298,7 +299,7 @@ def test_two_programs_are_compared_and_go_on(tmp_path):
     first.kill()
     first.communicate()
     trained = run.points()
-    assert run.judged() == [] and list(comparison_lib.sealed(run)) == [trained[0]["step"]]
+    assert run.judged() == [] and list(comparison_runs.sealed(run)) == [trained[0]["step"]]
     second = started()
     said, complaint = second.communicate(timeout=400)
     assert second.returncode == errors.EXIT_OK, complaint
@@ -327,7 +328,7 @@ def tiny_encoder(monkeypatch, tmp_path):
 
 def test_pngs_of_the_official_code_are_judged_on_white(tmp_path, tiny_encoder):
     data = dataset.load(compare_judge.data_config(16), "train")
-    run = comparison_lib.Run("official-auto", "", 0, tmp_path / "official")
+    run = comparison_runs.Run("official-auto", "", 0, tmp_path / "official")
     compare_judge.export(data, run.path / "samples-1")  # the training emoji themselves
     point = {"minutes": 1.0, "cpu_minutes": 1.0, "kimg": 1.0, "step": 1, "sampled_per_s": 9.0}
     run.record([point | {"parameters": {"drawn": 1, "trained": 2}}])
@@ -383,7 +384,7 @@ def test_training_goes_on_from_the_last_fixed_time(tmp_path, monkeypatch):
         "--methods=a=some.py",
         "--at_once=1",
     ]
-    comparison = comparison_lib.Comparison(comparison_lib.parse(flags), tmp_path / "out")
+    comparison = schedule_lib.Comparison(comparison_lib.parse(flags), tmp_path / "out")
 
     def train(run, behaviour):
         pathlib.Path("behaviour").write_text(behaviour)
@@ -392,9 +393,11 @@ def test_training_goes_on_from_the_last_fixed_time(tmp_path, monkeypatch):
             time.sleep(0.01)
 
     first, second = comparison.runs
-    with pytest.raises(comparison_lib.Failed, match="code 75"):
+    with pytest.raises(schedule_lib.Failed, match="code 75"):
         train(first, "signalled")
-    assert [p["step"] for p in first.points()] == [10] and sorted(comparison_lib.sealed(first)) == [
+    assert [p["step"] for p in first.points()] == [10] and sorted(
+        comparison_runs.sealed(first)
+    ) == [
         10,
         20,
     ]
