@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageFilter
 
-from emoji_gan.encoder import encoder
+from emoji_gan.encoder import text_features
 from emoji_gan.errors import UserError
 from input_pipeline.art import common_box, rasterise, sources, vendors
 from input_pipeline.unicode import emoji_names
@@ -157,7 +157,7 @@ def phrases(codepoints: Sequence[str]) -> list[Phrase]:
         ):
             seen = set()
             for kind, text in [("name", name), *(("keyword", k) for k in keywords)]:
-                key = encoder.fold(text)
+                key = text_features.fold(text)
                 if text and key not in seen:
                     seen.add(key)
                     held_out = zlib.crc32(f"{c}|{key}".encode()) % _HELD_OUT_SHARE == 0
@@ -242,7 +242,7 @@ class Batches:
         texts = [self._phrase(e, ("en", "fr")[i % 2], rng) for i, e in enumerate(text_label)]
         bag = np.zeros((len(texts), buckets), np.float32)
         for row, text in zip(bag, texts, strict=True):
-            features = np.array(encoder.phrase_features(text, buckets))
+            features = np.array(text_features.phrase_features(text, buckets))
             # A phrase is more than any one of its words.
             row[features[rng.random(len(features)) > 0.15]] = len(features) ** -0.5
         return {

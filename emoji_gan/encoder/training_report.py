@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from emoji_gan import images as image_lib
-from emoji_gan.encoder import encoder, recogniser, training_data
+from emoji_gan.encoder import encoder, recogniser, text_features, training_data
 from emoji_gan.runtime import workdir
 from input_pipeline.unicode import emoji_names
 
@@ -175,7 +175,7 @@ def _phrase_figures(params, codepoints, held_features) -> dict:
     number = {c: i for i, c in enumerate(codepoints)}
     holders, trained = collections.defaultdict(set), set()
     for p in every:
-        key = encoder.fold(p.text)
+        key = text_features.fold(p.text)
         holders[key].add(number[p.codepoints])
         if not p.held_out:
             trained.add(key)
@@ -196,14 +196,18 @@ def _phrase_figures(params, codepoints, held_features) -> dict:
             texts = [p.text for p in part]
             similarity = encoder.embed_text(params, texts) @ points.T
             for p, row in zip(part, similarity, strict=True):
-                found[p] = _rank(row, owner, number[p.codepoints], holders[encoder.fold(p.text)])
+                found[p] = _rank(
+                    row, owner, number[p.codepoints], holders[text_features.fold(p.text)]
+                )
         figures[name or "classes"] = _rank_table(found, trained)
         if not name:
             buckets = params["text/table"].shape[0]
             ranks = {}
             for p in asked:
-                row = lexical[:, list(encoder.phrase_features(p.text, buckets))].sum(1)
-                ranks[p] = _rank(row, owner, number[p.codepoints], holders[encoder.fold(p.text)])
+                row = lexical[:, list(text_features.phrase_features(p.text, buckets))].sum(1)
+                ranks[p] = _rank(
+                    row, owner, number[p.codepoints], holders[text_features.fold(p.text)]
+                )
             figures["lexical_baseline"] = _rank_table(ranks, trained)
     return figures
 
@@ -215,7 +219,7 @@ def _lexical(params, codepoints, every) -> np.ndarray:
     bags = np.zeros((len(codepoints), buckets), np.float32)
     for p in every:
         if not p.held_out:
-            features = list(encoder.phrase_features(p.text, buckets))
+            features = list(text_features.phrase_features(p.text, buckets))
             bags[number[p.codepoints], features] += len(features) ** -0.5
     return bags / np.maximum(np.linalg.norm(bags, axis=1, keepdims=True), 1e-9)
 
@@ -234,7 +238,7 @@ def _rank_table(found: dict, trained: set[str]) -> dict:
     for p, rank in found.items():
         if rank is None:
             continue
-        seen = "seen with other emoji" if encoder.fold(p.text) in trained else "never seen"
+        seen = "seen with other emoji" if text_features.fold(p.text) in trained else "never seen"
         for key in ("all", f"{p.language} {p.kind}", f"{p.language}", seen):
             rows[key].append(rank)
     return {

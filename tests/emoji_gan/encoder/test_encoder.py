@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emoji_gan import images as image_lib
-from emoji_gan.encoder import encoder, recogniser, training_data
+from emoji_gan.encoder import encoder, recogniser, text_features, training_data
 from emoji_gan.errors import UserError
 from eval import recognise
 from input_pipeline import DataError
@@ -296,7 +296,9 @@ def test_pairs_are_held_out_in_both_languages():
     every = training_data.phrases([emoji_names.normalise(c) for c in _EMOJI])
     split = {}
     for p in every:
-        assert split.setdefault((p.codepoints, encoder.fold(p.text)), p.held_out) == p.held_out
+        assert (
+            split.setdefault((p.codepoints, text_features.fold(p.text)), p.held_out) == p.held_out
+        )
     share = np.mean([p.held_out for p in training_data.phrases(emoji_names.every()[:400])])
     assert 0.05 < share < 0.15
 
@@ -335,11 +337,11 @@ def test_a_disguise_is_a_picture_with_something_in_it(seed, side, mirror):
 
 @given(st.text(max_size=60))
 def test_any_text_has_features(text):
-    features = encoder.phrase_features(text, 128)
+    features = text_features.phrase_features(text, 128)
     assert features and all(0 <= f < 128 for f in features)
 
 
 def test_accents_and_case_do_not_matter():
-    assert encoder.phrase_features("Émoticône Œuf", 4096) == encoder.phrase_features(
+    assert text_features.phrase_features("Émoticône Œuf", 4096) == text_features.phrase_features(
         "emoticone oeuf", 4096
     )
