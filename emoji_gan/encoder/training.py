@@ -27,7 +27,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from emoji_gan import errors
-from emoji_gan.encoder import encoder, training_data, training_report
+from emoji_gan.encoder import encoder, training_art, training_batches, training_report
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import host, paths, processes, workdir
 from emoji_gan.runtime import mesh as mesh_lib
@@ -234,13 +234,13 @@ def train(a: argparse.Namespace) -> int:
     size = encoder.SIZE.scaled(a.width)
     with contextlib.ExitStack() as stack:
         root = stack.enter_context(workdir.locked(a.workdir))
-        art = training_data.read_art(a.art, root / "art")
-        held_out = training_data.read_art(a.hold_out, root / "art") if a.hold_out else None
+        art = training_art.read_art(a.art, root / "art")
+        held_out = training_art.read_art(a.hold_out, root / "art") if a.hold_out else None
         if held_out and (both := art.hashes.keys() & held_out.hashes.keys()):
             raise UserError(f"--hold_out={both.pop()}: it is also given by --art")
         present = set(art.codepoints.tolist())
         codepoints = [c for c in emoji_names.every() if c in present]
-        batches = training_data.Batches(art, codepoints, a.seed, a.batch_size)
+        batches = training_batches.Batches(art, codepoints, a.seed, a.batch_size)
         run = {
             "art": art.hashes,
             "steps": [a.steps],

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from emoji_gan import images as image_lib
-from emoji_gan.encoder import encoder, recogniser, text_features, training_data
+from emoji_gan.encoder import encoder, recogniser, text_features, training_art, training_phrases
 from emoji_gan.runtime import workdir
 from input_pipeline.unicode import emoji_names
 
@@ -27,8 +27,8 @@ def write(
     root: pathlib.Path,
     ema: encoder.Params,
     codepoints: list[str],
-    art: training_data.Art,
-    held_out: training_data.Art | None,
+    art: training_art.Art,
+    held_out: training_art.Art | None,
     run: dict,
     seconds: float,
 ) -> dict:
@@ -56,11 +56,11 @@ def write(
         else f"as of its art: {', '.join(art.hashes)}",
         "art": art.hashes,
         "run": run,
-        "phrases_sha256": training_data.phrases_hash(training_data.phrases(codepoints)),
+        "phrases_sha256": training_phrases.phrases_hash(training_phrases.phrases(codepoints)),
     }
     learned = np.asarray(encoder.unit(ema["classes"]))
     drawn = prototypes(ema, art, codepoints)
-    # Half what training drew every disguise towards, half where the drawings as they are came to
+    # Half what training drew every augmented drawing towards, half where the plain drawings came to
     # lie.
     params = ema | {"classes": _unit(learned + drawn)}
     trial = root / "weights.safetensors"
@@ -86,7 +86,7 @@ def write(
     return report
 
 
-def prototypes(params: encoder.Params, art: training_data.Art, codepoints: list[str]) -> np.ndarray:
+def prototypes(params: encoder.Params, art: training_art.Art, codepoints: list[str]) -> np.ndarray:
     """Where the whole drawings of each emoji lie in the mean, f32 `k d` of unit length."""
     whole = (art.domains == "full") | ~np.isin(
         art.codepoints, art.codepoints[art.domains == "full"]
@@ -171,7 +171,7 @@ def _phrase_figures(params, codepoints, held_features) -> dict:
 
     Other emoji that CLDR gives the same phrase are no mistakes and left out of the ranking.
     """
-    every = training_data.phrases(codepoints)
+    every = training_phrases.phrases(codepoints)
     number = {c: i for i, c in enumerate(codepoints)}
     holders, trained = collections.defaultdict(set), set()
     for p in every:
