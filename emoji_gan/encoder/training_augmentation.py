@@ -13,9 +13,10 @@ _GREY = np.full(3, 3**-0.5, np.float32)
 def augment_shape(
     image: np.ndarray, rng: np.random.Generator, *, size_px: int, may_mirror: bool
 ) -> np.ndarray:
-    """Rotates, shears, stretches, translates and scales a drawing.
+    """Transforms the shape of a drawing at random.
 
-    It may also be mirrored, blurred, or reduced to few pixels and magnified again.
+    It is rotated, sheared, stretched, translated and scaled. It may also be mirrored, blurred, or
+    reduced to few pixels and magnified again.
 
     Args:
       image: uint8 [h h 4], premultiplied, in the common box.
