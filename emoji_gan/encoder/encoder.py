@@ -33,7 +33,7 @@ INPUT_PX = 48
 
 _RELU_GAIN = 1.7139588594436646  # keeps the variance of a standard normal (2101.08692, table 1)
 _BRANCH_GAIN = 0.3  # of a residual branch, before training
-_TABLE_GAIN = 16.0  # rows of the table are seen rarely; so they learn as fast as the rest
+_TABLE_GAIN = 16.0  # raises the learning rate of the table, whose rows occur rarely
 
 Params = dict[str, jax.Array]
 
@@ -66,14 +66,10 @@ class Size:
         """
         if not 0.05 <= width <= 8:
             raise UserError(f"width {width:g}: expected 0.05 to 8")
-        numbers = {
-            f.name: tuple(4 * max(1, round(n * width / 4)) for n in value)
-            if f.name == "widths"
-            else max(1, round(value * width))
-            for f in dataclasses.fields(self)
-            if (value := getattr(self, f.name)) and f.name != "blocks"
-        }
-        return dataclasses.replace(self, **numbers)
+        widths = tuple(4 * max(1, round(n * width / 4)) for n in self.widths)
+        names = ("dim", "text_buckets", "text_width", "text_hidden")
+        others = {name: max(1, round(width * getattr(self, name))) for name in names}
+        return dataclasses.replace(self, widths=widths, **others)
 
 
 SIZE = Size()

@@ -51,7 +51,7 @@ def size_px(step: int, steps: int) -> int:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Job:
+class _Setup:
     """Holds what stays the same during a training.
 
     Attributes:
@@ -93,17 +93,17 @@ def train(args: argparse.Namespace) -> int:
     started = time.monotonic()
     size = _checked_size(args)
     with contextlib.ExitStack() as stack:
-        job = _prepare(args, stack.enter_context(workdir.locked(args.workdir)), size)
+        setup = _prepare(args, stack.enter_context(workdir.locked(args.workdir)), size)
         mesh = mesh_lib.make_mesh()
         optimizer = training_step.make_optimizer(args.steps, args.learning_rate)
         train_step = training_step.make_step(
             mesh, optimizer, ema_decay=min(0.998, 1 - 10 / args.steps)
         )
-        state, run = _initial_state(job, optimizer)
+        state, run = _initial_state(setup, optimizer)
         state = jax.device_put(state, mesh_lib.replicated(mesh))
         stop = stack.enter_context(processes.stop_on_signals())
         state = _run_steps(
-            job, state, run, train_step=train_step, mesh=mesh, stop=stop, started=started
+            setup, state, run, train_step=train_step, mesh=mesh, stop=stop, started=started
         )
         done = int(state["step"])
         if done < args.steps:
@@ -113,13 +113,13 @@ def train(args: argparse.Namespace) -> int:
             return errors.EXIT_PREEMPTED if stop.requested else errors.EXIT_OK
         report = training_report.write(
             args.out,
-            job.root,
+            setup.root,
             ema=jax.device_get(state["ema"]),
-            codepoints=job.codepoints,
-            art=job.art,
-            held_out=job.held_out,
+            codepoints=setup.codepoints,
+            art=setup.art,
+            held_out=setup.held_out,
             run=run,
-            seconds=_seconds_before(job.root, args.steps),
+            seconds=_seconds_before(setup.root, args.steps),
         )
     print(json.dumps(report, indent=1))
     print(f"weights {args.out}")
@@ -140,7 +140,7 @@ def _checked_size(args: argparse.Namespace) -> encoder.Size:
     return encoder.SIZE.scaled(args.width)
 
 
-def _prepare(args: argparse.Namespace, root: pathlib.Path, size: encoder.Size) -> _Job:
+def _prepare(args: argparse.Namespace, root: pathlib.Path, size: encoder.Size) -> _Setup:
     """Reads the art and prepares the batches."""
     art = training_art.read_art(args.art, root / "art")
     held_out = training_art.read_art(args.hold_out, root / "art") if args.hold_out else None
@@ -148,7 +148,7 @@ def _prepare(args: argparse.Namespace, root: pathlib.Path, size: encoder.Size) -
         raise UserError(f"--hold_out={both.pop()}: it is also given by --art")
     present = set(art.codepoints.tolist())
     codepoints = [c for c in emoji_names.every() if c in present]
-    return _Job(
+    return _Setup(
         args=args,
         root=root,
         art=art,
@@ -160,27 +160,30 @@ def _prepare(args: argparse.Namespace, root: pathlib.Path, size: encoder.Size) -
 
 
 def _initial_state(
-    job: _Job, optimizer: optax.GradientTransformation
+    setup: _Setup, optimizer: optax.GradientTransformation
 ) -> tuple[training_step.State, dict[str, Any]]:
     """Returns the state, new or of the checkpoint, and the settings of the run."""
-    args = job.args
+    args = setup.args
     run = {
-        "art": job.art.hashes,
+        "art": setup.art.hashes,
         "steps": [args.steps],
         "batch_size": args.batch_size,
         "seed": args.seed,
         "learning_rate": args.learning_rate,
-        "size": dataclasses.asdict(job.size),
+        "size": dataclasses.asdict(setup.size),
     }
     params = encoder.init(
-        np.random.default_rng(args.seed), len(job.codepoints), job.batches.subgroup_count, job.size
+        np.random.default_rng(args.seed),
+        len(setup.codepoints),
+        setup.batches.subgroup_count,
+        setup.size,
     )
     state = training_step.init_state(params, optimizer)
-    if restored := training_checkpoint.load(job.checkpoint, like=state, run=run):
+    if restored := training_checkpoint.load(setup.checkpoint, like=state, run=run):
         state, run = restored
     count = sum(x.size for x in state["params"].values())
     print(
-        f"{len(job.codepoints):,} emoji, {len(job.art.images):,} drawings, "
+        f"{len(setup.codepoints):,} emoji, {len(setup.art.images):,} drawings, "
         f"{count / 1e6:.2f} M parameters; step {int(state['step']):,} of {args.steps:,}",
         flush=True,
     )
@@ -188,7 +191,7 @@ def _initial_state(
 
 
 def _run_steps(
-    job: _Job,
+    setup: _Setup,
     state: training_step.State,
     run: dict[str, Any],
     *,
@@ -200,7 +203,7 @@ def _run_steps(
     """Trains to the last step, or until the run must stop; the state is then saved.
 
     Args:
-      job: what to train.
+      setup: as `_prepare` returns it.
       state: to start from; it is donated.
       run: the settings, for the checkpoint.
       train_step: as `training_step.make_step` returns it.
@@ -211,17 +214,17 @@ def _run_steps(
     Returns:
       The state after the last step done.
     """
-    args, first = job.args, int(state["step"])
+    args, first = setup.args, int(state["step"])
     limit_s = 60 * args.stop_after_minutes if args.stop_after_minutes else math.inf
 
     def make_batch(step: int) -> dict[str, np.ndarray]:
-        return job.batches(step, size_px(step, args.steps), job.size.text_buckets)
+        return setup.batches(step, size_px(step, args.steps), setup.size.text_buckets)
 
     with (
-        open(job.root / "metrics.jsonl", "a", encoding="utf-8") as file,
+        open(setup.root / "metrics.jsonl", "a", encoding="utf-8") as file,
         contextlib.closing(_prefetch(make_batch, range(first, args.steps))) as batches,
     ):
-        log = _MetricsLog(file, first, _seconds_before(job.root, first), args.batch_size)
+        log = _MetricsLog(file, first, _seconds_before(setup.root, first), args.batch_size)
         last_save = time.monotonic()
         for done, batch in enumerate(batches, first + 1):
             state, metrics = train_step(state, mesh_lib.global_batch(mesh, batch))
@@ -231,7 +234,7 @@ def _run_steps(
                 log.write(done, metrics, now)
             must_stop = stop.requested or now - started > limit_s
             if is_last or must_stop or now - last_save > _SAVE_EVERY_S:
-                training_checkpoint.save(job.checkpoint, jax.device_get(state), run)
+                training_checkpoint.save(setup.checkpoint, jax.device_get(state), run)
                 last_save = time.monotonic()
             if must_stop:
                 break

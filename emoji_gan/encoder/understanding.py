@@ -25,7 +25,7 @@ _LEAST_TYPO = 4  # letters; shorter words are too similar to many others
 _LEAST_CONFIDENCE = 0.34  # a phrase below it is refused
 _ELIDED = "dljmnst"  # first letters that elide before a vowel: l'été, typed lété
 _TOKEN = re.compile(r"[^\W_]+")
-_SILENT = frozenset(
+_STOP_WORDS = frozenset(
     [
         "a",
         "au",
@@ -79,7 +79,8 @@ class Word:
     Attributes:
       typed: the piece as the user typed it.
       meant: the words it was understood as; '' where it is left out.
-      how: exact, plural, inflected, typo, meaning, silent, ignored or unknown.
+      how: exact, plural, inflected, typo, meaning (an emoji or everyday phrase), silent (a stop
+        word), ignored (a number) or unknown.
     """
 
     typed: str
@@ -122,7 +123,8 @@ def understand(text: str, language: str | None = None) -> Understood:
 
     Args:
       text: English or French, possibly with emoji, typos, plurals and digits.
-      language: 'fr' or 'en'; None: the one that has more of the words, in doubt French.
+      language: 'fr' or 'en'; None: the one in which more words are understood, French where both
+        are equal.
 
     Raises:
       UserError: too little of the phrase is understood, and the message names the nearest words; or
@@ -131,7 +133,7 @@ def understand(text: str, language: str | None = None) -> Understood:
     if language not in (None, *LANGUAGES):
         raise UserError(f"--lang={language}: choose from {', '.join(LANGUAGES)}")
     languages = LANGUAGES if language is None else (language,)
-    readings = [_read(text, language) for language in languages]
+    readings = [_read(text, each) for each in languages]
     best = max(readings, key=lambda reading: (reading.confidence, _exactness(reading)))
     if best.confidence < _LEAST_CONFIDENCE:
         raise UserError(f"text {text!r}: {_why_not(best, languages)}")
@@ -157,7 +159,7 @@ def _read(text: str, language: str) -> Understood:
 
 
 def _words(tokens: list[str], language: str) -> list[Word]:
-    """Understands the words of a run of text; the longest everyday phrase goes first."""
+    """Understands a run of words; longer everyday phrases are tried before shorter ones."""
     words: list[Word] = []
     i = 0
     while i < len(tokens):
@@ -174,9 +176,9 @@ def _words(tokens: list[str], language: str) -> list[Word]:
 
 
 def _word(token: str, language: str) -> Word:
-    """Understands one word; what is tried first is the least change to it."""
+    """Understands one word; smaller changes to it are tried first."""
     word, vocabulary = fold(token), _vocabulary(language)
-    if word in _SILENT:
+    if word in _STOP_WORDS:
         return Word(token, token if len(word) > 1 else "", "silent")
     if word.isdecimal():
         return Word(token, "", "ignored")
