@@ -12,6 +12,7 @@ from tests.support import runs as runs_lib
 ROOT = runs_lib.ROOT
 READMES = ("README.md", "README.fr.md")
 NARROW = (  # pages whose prose is wrapped
+    "emoji_gan/encoder/weights/README.md",
     "models/README.md",
     "docs/commands.md",
     "docs/design.md",
