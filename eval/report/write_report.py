@@ -22,17 +22,17 @@ def save(
     html: bool = True,
     train: SampleSet | None = None,
 ) -> pathlib.Path:
-    """Writes report.md, report.html and, last, report.json: where that is, the report is whole.
+    """Writes report.md, report.html and, last, report.json, which marks a report as whole.
 
     Args:
       report: the figures.
       out_dir: made if need be; older files of these names are replaced.
-      real: the images of the page, and their features.
-      fake: likewise.
+      real: the real images of the page, and their features.
+      fake: the generated images of the page, and their features.
       memorised: for each fake the row of its nearest training image, the distance and the
-        percentile, as `eval.metrics.memorisation.neighbours` gives them; None: the page leaves this
-        out.
-      html: write the page.
+        percentile, as `eval.metrics.memorisation.neighbours` returns them; None: the page leaves
+        this out.
+      html: whether to write the page.
       train: the training images that `memorised` has rows of; None: `real`.
 
     Returns:
