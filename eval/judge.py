@@ -146,7 +146,9 @@ def run(
     default = report_file.folder_of(workdir, report) if of_a_run else "eval_report"
     folder = pathlib.Path(out or default)
     if jax.process_index() == 0:
-        write_report.save(report, folder, real, fake, neighbours, settings.html, trained_on)
+        write_report.save(
+            report, folder, real, fake, neighbours, html=settings.html, train=trained_on
+        )
         if of_a_run:
             report_file.write_tensorboard(report, workdir)
     return Judgement(report, folder / report_file.NAME)
@@ -202,7 +204,7 @@ def folders(
     )
     report, neighbours = _report(sides, extractor, seed=seed, clock=clock, settings={"seed": seed})
     if jax.process_index() == 0:
-        write_report.save(report, out, real, fake, neighbours, html, train)
+        write_report.save(report, out, real, fake, neighbours, html=html, train=train)
     return Judgement(report, pathlib.Path(out, report_file.NAME))
 
 

@@ -58,7 +58,7 @@ def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict
     Raises:
       UserError: no labels, no logits, one class only, or fewer than 20 generated images.
     """
-    sets.require("agreement", real, fake, 1, 20)
+    sets.require("agreement", real, fake, least_real=1, least_fake=20)
     if real.labels is None or fake.labels is None:
         raise UserError("agreement: the images have no classes")
     if real.logits is None or fake.logits is None:

@@ -52,7 +52,7 @@ def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict
     Raises:
       UserError: fewer than 20 images on a side.
     """
-    sets.require("alpha", real, fake, 20, 20)
+    sets.require("alpha", real, fake, least_real=20, least_fake=20)
     n, m = len(real.images), len(fake.images)
     of_real, of_fake = statistics(real.images), statistics(fake.images)
     estimates = {}

@@ -49,7 +49,7 @@ def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict
     Raises:
       UserError: fewer than 50 images on a side.
     """
-    sets.require("density and coverage", real, fake, 50, 50)
+    sets.require("density and coverage", real, fake, least_real=50, least_fake=50)
     if len(distinct.rows(real.features)) <= _K:
         raise UserError(f"density and coverage: needs more than {_K} distinct real images")
     real_rows, fake_rows = distinct.rows(real.features), distinct.rows(fake.features)

@@ -33,7 +33,7 @@ def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict
       UserError: a side without images.
     """
     del rng
-    sets.require("distinct images", real, fake, 1, 1)
+    sets.require("distinct images", real, fake, least_real=1, least_fake=1)
     n, m = len(real.features), len(fake.features)
     fractions = {
         "distinct": len(rows(fake.features)) / m,

@@ -56,9 +56,9 @@ def from_moments(mean: np.ndarray, cov: np.ndarray) -> Gaussian:
     try:
         return Gaussian(mean, np.linalg.cholesky(cov).T)
     except np.linalg.LinAlgError:
-        squares, vectors = np.linalg.eigh(cov)
-        keep = squares > squares[-1] * np.finfo(np.float64).eps
-        return Gaussian(mean, (vectors[:, keep] * np.sqrt(squares[keep])).T)
+        eigenvalues, vectors = np.linalg.eigh(cov)
+        keep = eigenvalues > eigenvalues[-1] * np.finfo(np.float64).eps
+        return Gaussian(mean, (vectors[:, keep] * np.sqrt(eigenvalues[keep])).T)
 
 
 def covariance(features: np.ndarray) -> np.ndarray:
@@ -125,7 +125,7 @@ def distance_and_influences(
 
 
 def fd_infinity(
-    real: np.ndarray, fake: np.ndarray, rng: np.random.Generator, orders: int = 1
+    real: np.ndarray, fake: np.ndarray, rng: np.random.Generator, *, orders: int = 1
 ) -> tuple[float, float]:
     """Extrapolates the distance to infinitely many generated images (1911.07023).
 
@@ -166,7 +166,7 @@ def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict
     Raises:
       UserError: fewer than 10 real or 75 generated images.
     """
-    sets.require("Frechet distance", real, fake, 10, 5 * _POINTS)
+    sets.require("Frechet distance", real, fake, least_real=10, least_fake=5 * _POINTS)
     a, b = real.features, fake.features
     (n, d), m = a.shape, len(b)
     value, of_real, of_fake = distance_and_influences(fit(a), fit(b), a, b)
@@ -178,7 +178,7 @@ def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict
             f"only {' and '.join(few)} images for {d} dimensions: too high, compare at equal N only"
         )
     fd_estimate = _estimate(value, var_real / n + var_fake / m, n, m, note)
-    limit, spread = fd_infinity(a, b, rng, _ORDERS if d <= _CHEAP else 1)
+    limit, spread = fd_infinity(a, b, rng, orders=_ORDERS if d <= _CHEAP else 1)
     note = ""
     if (smallest := _smallest(m, d)) < _PER_DIMENSION * d:
         note = f"fitted from {smallest} images on for {d} dimensions: the line may not hold"

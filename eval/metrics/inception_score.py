@@ -42,7 +42,7 @@ def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict
     Raises:
       UserError: fewer than 100 images, or no logits.
     """
-    sets.require("Inception Score", real, fake, 0, 100)
+    sets.require("Inception Score", real, fake, least_real=0, least_fake=100)
     if fake.logits is None:
         raise UserError("Inception Score: the extractor gives no logits")
     del rng  # the order is that of torch-fidelity

@@ -41,6 +41,7 @@ def per_class(
     real_labels: np.ndarray,
     fake: np.ndarray,
     fake_labels: np.ndarray,
+    *,
     least: int = _LEAST,
 ) -> list[ClassDistance]:
     """Computes the distance of every class with `least` images on both sides.
@@ -94,7 +95,7 @@ def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict
     Raises:
       UserError: no labels, or no such class.
     """
-    sets.require("intra-class distance", real, fake, _LEAST, _LEAST)
+    sets.require("intra-class distance", real, fake, least_real=_LEAST, least_fake=_LEAST)
     if real.labels is None or fake.labels is None:
         raise UserError("intra-class distance: the images have no classes")
     del rng

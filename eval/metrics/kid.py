@@ -92,7 +92,7 @@ def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict
     Raises:
       UserError: fewer than 50 images on a side.
     """
-    sets.require("KID", real, fake, _LEAST, _LEAST)
+    sets.require("KID", real, fake, least_real=_LEAST, least_fake=_LEAST)
     del rng  # the subsets are those of torch-fidelity
     n, m = len(real.images), len(fake.images)
     size = min(n, m, _SIZE)

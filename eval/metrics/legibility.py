@@ -42,7 +42,7 @@ def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict
     Raises:
       UserError: nothing to extract with, no logits, or fewer than 20 images on a side.
     """
-    sets.require("legibility", real, fake, 20, 20)
+    sets.require("legibility", real, fake, least_real=20, least_fake=20)
     if fake.extract is None or fake.logits is None:
         raise UserError("legibility: it needs a recogniser (logits, and the network itself)")
     estimates, n, m = {}, len(real.images), len(fake.images)

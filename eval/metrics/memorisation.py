@@ -71,7 +71,7 @@ def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict
 
 def require(real: SampleSet, fake: SampleSet) -> None:
     """Raises a UserError where there are too few images to say anything."""
-    sets.require("memorisation", real, fake, _LEAST_REAL, 20)
+    sets.require("memorisation", real, fake, least_real=_LEAST_REAL, least_fake=20)
 
 
 def estimates(

@@ -71,7 +71,7 @@ def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict
     Raises:
       UserError: fewer than 20 images on a side that are not empty.
     """
-    sets.require("palette", real, fake, _LEAST, _LEAST)
+    sets.require("palette", real, fake, least_real=_LEAST, least_fake=_LEAST)
     sides, notes = [], []
     for what, images in (("real", real.images), ("generated", fake.images)):
         if len(images) > _MOST:

@@ -43,7 +43,7 @@ def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict
     Raises:
       UserError: fewer than 50 images on a side.
     """
-    sets.require("precision and recall", real, fake, 50, 50)
+    sets.require("precision and recall", real, fake, least_real=50, least_fake=50)
     del rng
     of_fake, of_real = inside(real.features, fake.features)
     n, m = len(of_real), len(of_fake)

@@ -33,6 +33,7 @@ def bootstrap(
     statistic: Callable[..., float],
     sizes: Sequence[int],
     rng: np.random.Generator,
+    *,
     resamples: int = 200,
 ) -> np.ndarray:
     """Computes a statistic on sets drawn with replacement.

@@ -83,14 +83,21 @@ class Estimate:
 
 
 def require(
-    metric: str, real: SampleSet, fake: SampleSet, real_least: int, fake_least: int
+    metric: str, real: SampleSet, fake: SampleSet, *, least_real: int, least_fake: int
 ) -> None:
     """Refuses sides that are too small, or whose features are of two networks.
+
+    Args:
+      metric: what the error message calls it.
+      real: one side.
+      fake: the other side.
+      least_real: images that the metric needs of `real`.
+      least_fake: images that the metric needs of `fake`.
 
     Raises:
       UserError: a side has fewer images than it needs, or the features differ in dimension.
     """
-    for what, side, least in (("real", real, real_least), ("generated", fake, fake_least)):
+    for what, side, least in (("real", real, least_real), ("generated", fake, least_fake)):
         if len(side.images) < least:
             raise UserError(
                 f"{metric}: {len(side.images)} {what} images, it needs at least {least}"

@@ -100,6 +100,7 @@ def judge(
     sampler: Sampler,
     data: dataset.EmojiData,
     held_out: dataset.EmojiData,
+    *,
     n: int,
     truncation: float,
 ) -> dict[str, Figures]:
@@ -235,7 +236,7 @@ def main() -> int:
     config = ml_collections.ConfigDict(sampler.config.to_dict())
     embed = encoder.PhraseEncoder() if conditions_lib.TEXT in sampler.spec.names else None
     data, held_out = (dataset.load(config.data, split, embed) for split in ("train", "validation"))
-    rows = judge(sampler, data, held_out, a.n, a.truncation)
+    rows = judge(sampler, data, held_out, n=a.n, truncation=a.truncation)
     out = pathlib.Path(
         a.out or ("eval_conditions" if is_model_file(source) else pathlib.Path(source, "eval"))
     )

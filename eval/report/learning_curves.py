@@ -26,24 +26,45 @@ _LIMITS = {
     "share of pixels": (0.0, 1.0),
 }
 
-# Title, unit, {label: name in metrics.jsonl} of each panel; where there is one, the name of the
-# same quantity of the real emoji.
+
+@dataclasses.dataclass(frozen=True)
+class _Quantity:
+    """Describes a quantity that training logs.
+
+    Attributes:
+      title: of its panel.
+      unit: of the panel's axis.
+      names: label of each line -> name in metrics.jsonl.
+      real_name: name in metrics.jsonl of the same quantity of the real emoji; None: there is none.
+    """
+
+    title: str
+    unit: str
+    names: dict[str, str]
+    real_name: str | None = None
+
+
 _TRAINING = (
-    ("Loss", "nats", {"G": "loss/g", "D": "loss/d"}),
-    ("Velocity", "square error", {"training": "loss/v", "validation": "loss/validation"}),
-    ("Wasserstein distance", "critic's units", {"distance": "wasserstein/distance"}),
-    (
+    _Quantity("Loss", "nats", {"G": "loss/g", "D": "loss/d"}),
+    _Quantity("Velocity", "square error", {"training": "loss/v", "validation": "loss/validation"}),
+    _Quantity("Wasserstein distance", "critic's units", {"distance": "wasserstein/distance"}),
+    _Quantity(
         "Sign of D's logits",
         "mean sign, -1 to 1",
         {"real": "signs/real", "validation": "signs/validation", "generated": "signs/fake"},
     ),
-    ("Augmentation probability p", "probability", {"p": "ada/p"}),
-    ("R1 penalty", "squared gradient norm", {"R1": "r1/penalty"}),
-    ("Path length", "per step in w", {"mean": "path_length/mean"}),
-    ("Gradient norm", "norm", {"G": "grad_norm/g", "D": "grad_norm/d"}),
-    ("Nearly binary alpha", "share of pixels", {"generated": "alpha/binary"}, "alpha_real/binary"),
-    ("Softness of edges", "px", {"generated": "alpha/edge_px"}, "alpha_real/edge_px"),
-    ("Speed", "images/s", {"speed": "progress/images_per_second"}),
+    _Quantity("Augmentation probability p", "probability", {"p": "ada/p"}),
+    _Quantity("R1 penalty", "squared gradient norm", {"R1": "r1/penalty"}),
+    _Quantity("Path length", "per step in w", {"mean": "path_length/mean"}),
+    _Quantity("Gradient norm", "norm", {"G": "grad_norm/g", "D": "grad_norm/d"}),
+    _Quantity(
+        "Nearly binary alpha",
+        "share of pixels",
+        {"generated": "alpha/binary"},
+        "alpha_real/binary",
+    ),
+    _Quantity("Softness of edges", "px", {"generated": "alpha/edge_px"}, "alpha_real/edge_px"),
+    _Quantity("Speed", "images/s", {"speed": "progress/images_per_second"}),
 )
 
 
@@ -120,27 +141,27 @@ def draw(workdirs: Sequence[str], out: str) -> pathlib.Path:
 
 def _training_panels(runs: Sequence[run_files.Run]) -> list[_Panel]:
     panels = []
-    for title, unit, quantities, *real in _TRAINING:
+    for q in _TRAINING:
         reference = _reference(
-            [run.curves[key] for run in runs for key in real if key in run.curves]
+            [run.curves[q.real_name] for run in runs if q.real_name in run.curves]
         )
         if len(runs) == 1:
             curves = runs[0].curves
             lines = [
                 _Line(label, i, *curves[key])
-                for i, (label, key) in enumerate(quantities.items())
+                for i, (label, key) in enumerate(q.names.items())
                 if key in curves
             ]
-            panels.append(_Panel(title, unit, lines + reference))
+            panels.append(_Panel(q.title, q.unit, lines + reference))
             continue
-        for label, key in quantities.items():
+        for label, key in q.names.items():
             lines = [
                 _Line(run.name, i, *run.curves[key])
                 for i, run in enumerate(runs)
                 if key in run.curves
             ]
-            heading = f"{title}: {label}" if len(quantities) > 1 else title
-            panels.append(_Panel(heading, unit, lines + reference))
+            title = f"{q.title}: {label}" if len(q.names) > 1 else q.title
+            panels.append(_Panel(title, q.unit, lines + reference))
     return _drawable(panels)
 
 

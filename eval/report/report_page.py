@@ -22,6 +22,7 @@ def report_page(
     r: report_file.Report,
     real: SampleSet,
     fake: SampleSet,
+    *,
     memorised: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None,
     train: SampleSet | None = None,
 ) -> str:
@@ -88,7 +89,9 @@ def _grids(real: SampleSet, fake: SampleSet) -> Iterator[str]:
         scale = max(1, round(_CELL_PX / pictures.shape[2]))
         h, w = sheet.shape[:2]
         alt = f"{what} emoji: {len(pictures)} of them on a grid"
-        picture = web_page.image(images.png_bytes(sheet), alt, "art sheet", w * scale, h * scale)
+        picture = web_page.image(
+            images.png_bytes(sheet), alt, "art sheet", width=w * scale, height=h * scale
+        )
         yield f"<figure>{picture}<figcaption>{what}</figcaption></figure>"
 
 

@@ -80,6 +80,7 @@ def table(
     caption: str,
     header: Sequence[str],
     rows: Iterable[Sequence[str]],
+    *,
     numbers: Sequence[int] = (),
     words: Sequence[str] = (),
 ) -> str:
@@ -120,7 +121,7 @@ def terms(pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def image(
-    png: bytes, alt: str, kind: str, width: int | None = None, height: int | None = None
+    png: bytes, alt: str, kind: str, *, width: int | None = None, height: int | None = None
 ) -> str:
     """Puts a PNG inside the page.
 

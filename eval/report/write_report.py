@@ -19,6 +19,7 @@ def save(
     real: SampleSet,
     fake: SampleSet,
     memorised: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None,
+    *,
     html: bool = True,
     train: SampleSet | None = None,
 ) -> pathlib.Path:
@@ -48,7 +49,7 @@ def save(
         raise UserError(f"cannot write {out_dir}: {e.strerror}") from e
     workdir_lib.write_atomic(out_dir / "report.md", markdown(report).encode(errors="replace"))
     if html:
-        page = report_page.report_page(report, real, fake, memorised, train)
+        page = report_page.report_page(report, real, fake, memorised=memorised, train=train)
         workdir_lib.write_atomic(out_dir / "report.html", page.encode(errors="replace"))
     elif (out_dir / NAME).exists():  # the page is that of an earlier report
         (out_dir / "report.html").unlink(missing_ok=True)
