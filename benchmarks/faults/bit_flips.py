@@ -21,6 +21,7 @@ import jax
 from benchmarks.faults import damage
 from emoji_gan import conditions, methods
 from emoji_gan.runtime import checkpoint, config, seal
+from emoji_gan.runtime.checkpoint import stored_state
 
 
 def main() -> None:
@@ -83,7 +84,7 @@ def _kind(file: pathlib.Path) -> str:
 
 
 def _arrays(step: pathlib.Path, fields: tuple[str, ...]) -> list[bytes]:
-    return [x.tobytes() for x in jax.tree.leaves(checkpoint._read_fields(step, fields)[1])]
+    return [x.tobytes() for x in jax.tree.leaves(stored_state.read_fields(step, fields, {}))]
 
 
 def _by_orbax(step: pathlib.Path, fields: tuple[str, ...], saved: list[bytes]) -> str:
