@@ -1,1 +1,1 @@
-"""Experiments: each file returns a config by `get_config(variant)`; default.py has every field."""
+"""Defines the experiments: `get_config(variant)` of a file returns one; `default` has every option."""
