@@ -1,1 +1,1 @@
-"""Defines the experiments: `get_config(variant)` of a file returns one; `default` has every option."""
+"""Defines the experiments, one a file; `default` lists every option."""
