@@ -24,6 +24,7 @@ from emoji_gan.errors import UserError
 from emoji_gan.runtime import checkpoint as checkpoint_lib
 from emoji_gan.runtime import seal
 from emoji_gan.runtime import workdir as workdir_lib
+from emoji_gan.runtime.checkpoint import stored_state
 
 ROOT = pathlib.Path(__file__).parents[3]
 CONFIG = {
@@ -326,8 +327,8 @@ def test_keep_and_pins(tmp_path):
     for step in range(1, 4):
         c.save(step, make_state(step), wait=True)
     assert names(tmp_path) == ["2", "3"]
-    c.pin(2)
-    checkpoint_lib.pin(tmp_path, 3)  # as another program does
+    for step in (2, 3):
+        checkpoint_lib.pin(tmp_path, step)
     for step in range(4, 7):
         c.save(step, make_state(step), wait=True)
     assert names(tmp_path) == ["2", "3", "5", "6"]
@@ -438,13 +439,13 @@ def test_load_for_inference(tmp_path, warnings):
 
 def test_step_deleted_while_read(tmp_path, monkeypatch):
     save_steps(tmp_path, [1])
-    read_tree = checkpoint_lib._read_tree
+    read_tree = stored_state.read_tree
 
     def delete_and_read(path):
         shutil.rmtree(path)  # as keep-N of the running job may
         return read_tree(path)
 
-    monkeypatch.setattr(checkpoint_lib, "_read_tree", delete_and_read)
+    monkeypatch.setattr(stored_state, "read_tree", delete_and_read)
     with pytest.raises(UserError, match=r"checkpoint 1 in .* was deleted while it was read"):
         checkpoint_lib.load_for_inference(tmp_path, None, ["step"])
 
