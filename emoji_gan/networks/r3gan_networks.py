@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from emoji_gan.ops import convolution
+from emoji_gan.ops import convolution, resampling
 
 _SLOPE = 0.2
 _GAIN = math.sqrt(2 / (1 + _SLOPE**2))  # of the leaky ReLU (1502.01852, equation 15)
@@ -75,7 +75,7 @@ class GeneratorStage(nnx.Module):
             x = self.basis[...][None] * (x @ self.linear[...])[:, None, None]
         elif hasattr(self, "change"):
             x = convolution.conv2d(x, self.change[...].astype(x.dtype))
-        x = x.astype(dtype) if self.first else convolution.upsample2d(x)
+        x = x.astype(dtype) if self.first else resampling.upsample2d(x)
         for block in self.blocks:
             x = block(x)
         return x
@@ -102,7 +102,7 @@ class DiscriminatorStage(nnx.Module):
         if self.last:
             x = jnp.sum(x.astype(jnp.float32) * self.basis[...][None], (1, 2))
             return x @ self.linear[...]
-        x = convolution.downsample2d(x)
+        x = resampling.downsample2d(x)
         return (
             convolution.conv2d(x, self.change[...].astype(x.dtype))
             if hasattr(self, "change")

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from emoji_gan.ops import convolution
+from emoji_gan.ops import convolution, resampling
 
 _SQRT2 = math.sqrt(2.0)
 _SQRT_HALF = math.sqrt(0.5)
@@ -181,7 +181,7 @@ class SynthesisBlock(nnx.Module):
             ws = ws[:, 1:]
         x = self.conv1(x, ws[:, 0], noise_keys)
         rgb = self.torgb(x, ws[:, 1])
-        return x, rgb if image is None else convolution.upsample2d(image) + rgb
+        return x, rgb if image is None else resampling.upsample2d(image) + rgb
 
 
 class Synthesis(nnx.Module):
@@ -271,7 +271,7 @@ class DiscriminatorBlock(nnx.Module):
         if x is None or self.architecture == "skip":
             y = self.fromrgb(image)
             x = y if x is None else x + y
-            image = convolution.downsample2d(image)  # dead code but for `skip`
+            image = resampling.downsample2d(image)  # dead code but for `skip`
         if self.architecture == "resnet":
             y = self.skip(x, gain=_SQRT_HALF)
             return y + self.conv1(self.conv0(x), gain=_SQRT_HALF), image
