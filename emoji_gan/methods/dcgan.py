@@ -29,7 +29,7 @@ from emoji_gan.methods.base import (
     Summaries,
 )
 from emoji_gan.methods.step import Config
-from emoji_gan.networks import dcgan_networks
+from emoji_gan.networks import dcgan_networks, layers
 from emoji_gan.runtime import rules
 
 NETWORKS = gan.NETWORKS
@@ -97,7 +97,7 @@ def optimizers(
 def init(config: Config, spec: Spec, seed: int, *, norm: str = "batch") -> State:
     """Returns the state before the first step, on the default device."""
     g, d = make_networks(config, spec, seed, norm=norm)
-    _, g_params, batch_stats = nnx.split(g, nnx.Param, dcgan_networks.Buffer)
+    _, g_params, batch_stats = nnx.split(g, nnx.Param, layers.Buffer)
     g_params, batch_stats, d_params = (
         nnx.to_pure_dict(s) for s in (g_params, batch_stats, nnx.state(d))
     )
@@ -128,7 +128,7 @@ def generate(
     """
     g = nnx.merge(g_def, params, batch_stats)
     x = g(z, c, norm_by)
-    return x, nnx.to_pure_dict(nnx.state(g, dcgan_networks.Buffer))
+    return x, nnx.to_pure_dict(nnx.state(g, layers.Buffer))
 
 
 # ---- training --------------------------------------------------------------------------------------
