@@ -30,6 +30,7 @@ from emoji_gan.methods.base import (
 )
 from emoji_gan.methods.step import Config
 from emoji_gan.networks import dcgan_networks as networks
+from emoji_gan.networks import layers
 from emoji_gan.runtime import rules
 
 NETWORKS = gan.NETWORKS
@@ -94,7 +95,7 @@ def optimizers(
 def init(config: Config, spec: Spec, seed: int, *, norm: str = "batch") -> State:
     """Returns the state before the first step, on the default device."""
     g, d = make_networks(config, spec, seed, norm=norm)
-    _, g_params, batch_stats = nnx.split(g, nnx.Param, networks.Buffer)
+    _, g_params, batch_stats = nnx.split(g, nnx.Param, layers.Buffer)
     g_params, batch_stats, d_params = (
         nnx.to_pure_dict(s) for s in (g_params, batch_stats, nnx.state(d))
     )
@@ -125,7 +126,7 @@ def generate(
     """
     g = nnx.merge(g_def, params, batch_stats)
     x = g(z, c, norm_by)
-    return x, nnx.to_pure_dict(nnx.state(g, networks.Buffer))
+    return x, nnx.to_pure_dict(nnx.state(g, layers.Buffer))
 
 
 # ---- training ------------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ from emoji_gan.methods.base import (
 )
 from emoji_gan.methods.step import Config, lerp
 from emoji_gan.networks import stylegan2_networks as networks
+from emoji_gan.networks import layers
 from emoji_gan.runtime import rules
 
 NETWORKS = gan.NETWORKS
@@ -182,7 +183,7 @@ def _optimizers(
 def init(config: Config, spec: Spec, seed: int) -> State:
     """Returns the state before the first step, on the default device."""
     g, d = make_networks(config, spec, seed)
-    _, g_params, buffers = nnx.split(g, nnx.Param, networks.Buffer)
+    _, g_params, buffers = nnx.split(g, nnx.Param, layers.Buffer)
     g_params, d_params, buffers = (nnx.to_pure_dict(s) for s in (g_params, nnx.state(d), buffers))
     g_opt, d_opt = _optimizers(config)
     return State(
