@@ -112,7 +112,7 @@ def _similarities(
 
 
 def _lexical_similarities(queries: Sequence[Phrase], classes: np.ndarray) -> Iterator[np.ndarray]:
-    """Yields the similarities of the spelling of each query to the classes, whose bags are [k b]."""
+    """Yields the similarities of each query's spelling to the classes, whose bags are [k b]."""
     for query in queries:
         features = text_features.phrase_features(query.text, classes.shape[1])
         yield classes[:, list(features)].sum(1)

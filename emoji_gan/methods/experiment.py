@@ -71,7 +71,7 @@ class Experiment:
         return max(1, round(kimg * 1000 / self.config.batch_size))
 
     def compiled_programs(self) -> Iterator[tuple[str, jax.stages.Compiled]]:
-        """Compiles the programs of a step one after another, without data; yields (name, program)."""
+        """Compiles the programs of a step without data, one by one; yields (name, program)."""
         batch = step_lib.batch_shapes(self.config, self.spec, self.mesh)
         for name, program in self.step.programs.items():
             yield name, program.run.lower(self.shapes, batch).compile()

@@ -32,8 +32,8 @@ from emoji_gan.methods.base import (
     every,
 )
 from emoji_gan.methods.step import Config, lerp
-from emoji_gan.networks import stylegan2_networks as networks
 from emoji_gan.networks import layers
+from emoji_gan.networks import stylegan2_networks as networks
 from emoji_gan.runtime import rules
 
 NETWORKS = gan.NETWORKS
@@ -224,7 +224,6 @@ class _Training:
         ws = g.broadcast(w)
         if not config.loss.style_mixing:
             return ws, w
-
         num_ws = ws.shape[1]
         u = jax.vmap(jax.random.uniform)(crossover_keys)
         i = jax.vmap(lambda key: jax.random.randint(key, (), 1, num_ws))(crossover_keys)
