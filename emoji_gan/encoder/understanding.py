@@ -20,6 +20,7 @@ LANGUAGES = ("fr", "en")
 _EVERYDAY = pathlib.Path(__file__).parent / "words" / "everyday.tsv"
 _LONGEST_PHRASE = 4  # words of an entry of everyday.tsv
 _LONGEST_EMOJI = 12  # characters
+_INFLECTIONS = ("e", "s", "es", "ed", "er", "d", "r", "y", "ly", "ne", "le", "te")
 _TYPO_RATIO = 0.8  # difflib's ratio from which a word counts as a typo of a learned word
 _LEAST_TYPO = 4  # letters; shorter words are too similar to many others
 _LEAST_CONFIDENCE = 0.34  # a phrase below it is refused
@@ -81,11 +82,13 @@ class Word:
       meant: the words it was understood as; '' where it is left out.
       how: exact, plural, inflected, typo, meaning (an emoji or everyday phrase), silent (a stop
         word), ignored (a number) or unknown.
+      corrected: of a typo, the learned word as it sounds.
     """
 
     typed: str
     meant: str
     how: str
+    corrected: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,9 +144,15 @@ def understand(text: str, language: str | None = None) -> Understood:
 
 
 def _exactness(reading: Understood) -> float:
-    """Ranks readings of the same confidence: exact words before plurals, plurals before typos."""
-    weights = {"exact": 1.0, "meaning": 1.0, "plural": 0.9, "inflected": 0.8, "typo": 0.5}
-    return sum(weights.get(word.how, 0.0) for word in reading.words)
+    """Ranks readings of one confidence: exact words before plurals, near typos before far ones."""
+    return sum(_word_exactness(word) for word in reading.words)
+
+
+def _word_exactness(word: Word) -> float:
+    if word.how == "typo":
+        typed = _as_sounded(fold(word.typed))
+        return 0.5 + 0.2 * difflib.SequenceMatcher(None, typed, word.corrected).ratio()
+    return {"exact": 1.0, "meaning": 1.0, "plural": 0.9, "inflected": 0.8}.get(word.how, 0.0)
 
 
 def _read(text: str, language: str) -> Understood:
@@ -187,21 +196,43 @@ def _word(token: str, language: str) -> Word:
     for single in _singulars(word):
         if single in vocabulary:
             return Word(token, vocabulary[single], "plural")
-    stems = (word[:-n] for n in (1, 2) if len(word) - n >= _LEAST_TYPO)
-    if any(stem in vocabulary for stem in stems):  # souriante: the encoder reads runs of letters
+    stems = (word.removesuffix(end) for end in _INFLECTIONS if word.endswith(end))
+    if any(stem in vocabulary for stem in stems if len(stem) >= _LEAST_TYPO):
+        # souriante: the encoder reads runs of letters
         return Word(token, token, "inflected")
     if word[0] in _ELIDED and (rest := word[1:]) in (everyday := _everyday(language)) | vocabulary:
         return Word(token, everyday.get(rest) or vocabulary[rest], "typo")
     if len(word) >= _LEAST_TYPO:
-        near = difflib.get_close_matches(word, vocabulary, 1, _TYPO_RATIO)
-        if near and near[0][0] == word[0]:
-            return Word(token, vocabulary[near[0]], "typo")
+        spellings, sounded = _spellings(language), _as_sounded(word)
+        near = difflib.get_close_matches(sounded, spellings, 1, _TYPO_RATIO)
+        if near and near[0][0] == sounded[0]:
+            return Word(token, spellings[near[0]], "typo", near[0])
     return Word(token, "", "unknown")
+
+
+def _as_sounded(word: str) -> str:
+    """Spells a folded word with ph as f and no letter twice in a row, as typos leave these out."""
+    return re.sub(r"(.)\1+", r"\1", word.replace("ph", "f"))
+
+
+@functools.cache
+def _spellings(language: str) -> dict[str, str]:
+    """Maps words as they sound to what they mean: everyday words, then those of CLDR."""
+    everyday = {word: name for word, name in _everyday(language).items() if " " not in word}
+    return {_as_sounded(word): name for word, name in (_vocabulary(language) | everyday).items()}
 
 
 def _singulars(word: str) -> list[str]:
     """Returns possible singulars of an English or French word."""
-    endings = (("aux", "al"), ("es", ""), ("s", ""), ("x", ""))
+    endings = (
+        ("aux", "al"),
+        ("ves", "f"),
+        ("ves", "fe"),
+        ("ies", "y"),
+        ("es", ""),
+        ("s", ""),
+        ("x", ""),
+    )
     return [
         word.removesuffix(plural) + single
         for plural, single in endings

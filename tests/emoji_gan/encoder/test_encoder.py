@@ -1,4 +1,4 @@
-"""The emoji encoder: its shapes, its training through the command, what the shipped weights recognise."""
+"""Tests the encoder: shapes, training through the command, what shipped weights recognise."""
 
 import json
 import os
@@ -61,7 +61,7 @@ def drawn() -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def art(tmp_path_factory) -> pathlib.Path:
-    """Three styles of twelve emoji: OpenMoji's, with its colours exchanged, and without its lines."""
+    """Draws twelve emoji in three styles: OpenMoji's, colours exchanged, lines removed."""
     root = tmp_path_factory.mktemp("art")
     for c in _EMOJI:
         svg = (_SVGS / f"{c}.svg").read_text()
