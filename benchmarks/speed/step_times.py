@@ -6,8 +6,10 @@
 PYTHON is an interpreter with torch (numpy, scipy and requests for the official code); without it
 only ours is timed. CHECKOUT is a copy of stylegan2-ada-pytorch (`stylegan2`) or R3GAN (`r3gan`);
 DCGAN and WGAN-GP are measured against plain PyTorch (torch_dcgan.py), flow matching against
-nothing. `--host` times ours against itself on one CPU device and with freed memory given back to
-the system (`emoji_gan.runtime.host.setup_host_memory`).
+nothing. `--before` times ours against another checkout of this project, run by this interpreter;
+`ratio_before` is the median of each turn's ours / before. `--host` times ours against itself on
+one CPU device and with freed memory given back to the system
+(`emoji_gan.runtime.host.setup_host_memory`).
 
 An iteration is all that a step of the run is, with its fraction of lazy regularisers (StyleGAN2:
 path length every 4, R1 every 16) or of G's steps (WGAN-GP), on the same network, batch and float32
@@ -194,6 +196,7 @@ def _parse() -> argparse.Namespace:
     p.add_argument(
         "--reference_python", help="interpreter with torch; without it only ours is timed"
     )
+    p.add_argument("--before", type=paths.local, help="another checkout of this project")
     p.add_argument("--resolution", type=int, default=32)
     p.add_argument("--width", choices=("tiny", "small"), default="tiny")
     p.add_argument("--batch", type=int, default=32)
@@ -228,6 +231,8 @@ def main() -> None:
     same += ["--ada"] if args.ada else []
     command = [sys.executable, "-m", "benchmarks.step_time", "--peer", *same]
     mine, others = Peer("ours", command), []
+    if args.before:
+        others.append(Peer("before", command, folder=args.before))
     if args.host:
         others.append(Peer("ours, one CPU device", command, {"JAX_NUM_CPU_DEVICES": "1"}))
         others.append(Peer("ours, memory given back", [*command, "--give_back"]))
@@ -258,6 +263,9 @@ def main() -> None:
     summary = {k: getattr(args, k) for k in ("method", "resolution", "width", "batch", "ada")}
     summary |= {peer.name: statistics.median(peer.ms) for peer in peers}
     summary |= {"gflop": round(gflop, 3), "peak_gflops": round(peak, 1)}
+    if args.before:
+        pairs = zip(mine.ms, others[0].ms, strict=True)
+        summary["ratio_before"] = round(statistics.median(a / b for a, b in pairs), 3)
     if ratios:
         summary["ratio"] = round(statistics.median(ratios), 3)
         summary["ratio_kept"] = round(statistics.median(ratios_kept), 3)

@@ -27,8 +27,15 @@ class Peer:
       facts: values that it printed besides, by their first word.
     """
 
-    def __init__(self, name: str, command: list[str], env: dict[str, str] | None = None) -> None:
-        """Starts the program and waits until it is compiled and warm."""
+    def __init__(
+        self,
+        name: str,
+        command: list[str],
+        env: dict[str, str] | None = None,
+        *,
+        folder: str | None = None,
+    ) -> None:
+        """Starts the program, in a folder or here, and waits until it is compiled and warm."""
         self.name = name
         self.ms: list[float] = []
         self.facts: dict[str, str] = {}
@@ -38,6 +45,7 @@ class Peer:
             stdout=subprocess.PIPE,
             text=True,
             env=os.environ | (env or {}),
+            cwd=folder,
         )
         self._answer()
 
