@@ -59,6 +59,7 @@ def parse_flags(argv: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS
     """
     try:
         argv = flag_values.read_flags_from_files(list(argv), force_gnu=False)
+        argv = [_local(argument) for argument in argv]
         fields = _check_config(argv)
         left = flag_values(argv)
     except flags.Error as e:
@@ -73,6 +74,14 @@ def parse_flags(argv: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS
             f"unexpected argument {left[1]!r}: flags start with --, as in --config.model.z_dim=64"
         )
     return left
+
+
+def _local(argument: str) -> str:
+    """Expands `~` in the flag that names the experiment file."""
+    flag, equals, path = argument.partition("=")
+    if flag in ("--config", "-config") and path.startswith("~"):
+        return f"{flag}{equals}{paths.local(path)}"
+    return argument
 
 
 def checked(config: config_dict.ConfigDict, methods: Sequence[str]) -> config_dict.ConfigDict:
