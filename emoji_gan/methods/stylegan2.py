@@ -32,8 +32,8 @@ from emoji_gan.methods.base import (
     every,
 )
 from emoji_gan.methods.step import Config, lerp
-from emoji_gan.networks import stylegan2_networks as networks
 from emoji_gan.networks import layers
+from emoji_gan.networks import stylegan2_networks as networks
 from emoji_gan.runtime import rules
 
 NETWORKS = gan.NETWORKS
