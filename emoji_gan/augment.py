@@ -143,11 +143,12 @@ def _affine(draw: _Draw, width: int) -> tuple[jax.Array, jax.Array, jax.Array]:
     quarter = _rotation(draw["quarter_turns"] * (math.pi / 2))
     matrix = jnp.round(quarter) * jnp.stack([draw["flip"], 1.0])[None]
     shift = jnp.round(draw["translate_int"] * width)
-    stretch = jnp.stack([draw["anisotropic"], 1.0 / draw["anisotropic"]])
-    after = _rotation(draw["rotate_after"]) * stretch[None]
+    after = _rotation(draw["rotate_after"])
+    after = after * jnp.stack([draw["anisotropic"], 1.0 / draw["anisotropic"]])[None]
     after = draw["scale"] * _matmul(after, _rotation(draw["rotate"]))
+    matrix = _matmul(after, matrix)
     shift = _matmul(after, shift) + draw["translate_frac"] * width
-    return _matmul(after, matrix), shift, draw["moved"]
+    return matrix, shift, draw["moved"]
 
 
 def _rotation(angle: jax.Array) -> jax.Array:
@@ -256,8 +257,8 @@ def _resampling(scale: jax.Array, shift: jax.Array, *, n_in: int, n_out: int) ->
     source = (_centred(n_out)[None] - shift[:, None]) / scale[:, None] + (n_in - 1) / 2
     # Widens the kernel where the image shrinks, against aliasing.
     widen = jnp.clip(1.0 / jnp.abs(scale), 1.0, 4.0)[:, None, None]
-    pixels = jnp.arange(n_in, dtype=jnp.float32)[None, None]
-    weights = _cubic(jnp.abs(source[:, :, None] - pixels) / widen)
+    distance = jnp.abs(source[:, :, None] - jnp.arange(n_in, dtype=jnp.float32)[None, None])
+    weights = _cubic(distance / widen)
     # A widened cubic no longer sums to exactly 1 over the pixel lattice (here of an endless image).
     lattice = jnp.arange(-8, 10, dtype=jnp.float32)[None, None]
     fraction = (source - jnp.floor(source))[:, :, None]

@@ -1,9 +1,10 @@
 """Builds the generator and discriminator of R3GAN (2501.05441): residual blocks and nothing else.
 
-No normalisation, minibatch statistics, noise, mapping or styles. A block is 1x1, grouped 3x3, 1x1,
-its last convolution 0 at the start; biases only before activations; [1, 3, 3, 1] resampling.
-`official_name` leads from a parameter here to that of the official state dict. Activations run in
-`dtype`; the bases, which meet the latent and the logit, stay in float32.
+There is no normalisation, no minibatch statistics, noise, mapping or styles. A block is a 1x1, a
+grouped 3x3 and a 1x1 convolution, the last of which is 0 at the start; biases stand only before
+activations; maps are resampled by the filter [1, 3, 3, 1]. `official_name` leads from a parameter
+here to that of the official state dict. Activations run in `dtype`; the bases, which meet the
+latent and the logit, stay in float32.
 """
 
 import math
@@ -304,13 +305,13 @@ _IN_BLOCK = {
 }
 
 
-def official_name(path: tuple, network: str, blocks_first: int) -> str:
+def official_name(path: tuple, network: str, *, blocks_per_stage: int) -> str:
     """Returns the name in the official state dict of a parameter here.
 
     Args:
       path: of the leaf in the pure state, e.g. ('stages', 0, 'blocks', 1, 'enter').
       network: 'G' or 'D'.
-      blocks_first: blocks a stage in D, where the transition comes after them.
+      blocks_per_stage: of D, where the transition of a stage comes after its blocks.
     """
     if path[0] in _AROUND_STAGES:
         return _AROUND_STAGES[path[0]]
@@ -318,7 +319,7 @@ def official_name(path: tuple, network: str, blocks_first: int) -> str:
     if name == "blocks":
         i, field = rest
         return f"MainLayers.{stage}.Layers.{i + (network == 'G')}.{_IN_BLOCK[field]}"
-    transition = f"MainLayers.{stage}.Layers.{0 if network == 'G' else blocks_first}"
+    transition = f"MainLayers.{stage}.Layers.{0 if network == 'G' else blocks_per_stage}"
     if name == "basis":
         return f"{transition}.Basis" + ("" if network == "G" else ".weight")
     return f"{transition}.LinearLayer" + (".weight" if name == "linear" else ".Layer.weight")

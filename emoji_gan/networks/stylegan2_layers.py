@@ -181,8 +181,8 @@ class SynthesisLayer(nnx.Module):
         weight = self.weight[...]
         # Scaling activations before and after equals scaling each sample's weights (1912.04958, eq.
         # 1 and 3), and needs no grouped convolution.
-        squares = jnp.sum(jnp.square(weight), (0, 1))
-        demodulation = jax.lax.rsqrt(jnp.square(style) @ squares + 1e-8)  # b n_out
+        squared_norm = jnp.square(style) @ jnp.sum(jnp.square(weight), (0, 1))
+        demodulation = jax.lax.rsqrt(squared_norm + 1e-8)  # b n_out
         x = x * style[:, None, None].astype(x.dtype)
         convolve = convolution.conv2d_up if self.up else convolution.conv2d
         x = convolve(x, weight.astype(x.dtype))

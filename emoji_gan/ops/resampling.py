@@ -4,7 +4,7 @@ Everything is a sum of slices along one axis after the other: a depthwise convol
 as much on CPUs, and accelerators fuse the sums. Arrays are `b h w c`.
 """
 
-from collections.abc import Sequence
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -20,9 +20,8 @@ def _pad(x: jax.Array, pad: tuple[int, int], axis: int) -> jax.Array:
     return jnp.pad(x, widths)
 
 
-def _slices(x: jax.Array, starts: Sequence[int], *, size: int, axis: int) -> list[jax.Array]:
-    """Returns the slices of `size` entries of an axis that begin at `starts`."""
-    return [lax.slice_in_dim(x, start, start + size, axis=axis) for start in starts]
+def _slice(x: jax.Array, start: int, *, size: int, axis: int) -> jax.Array:
+    return lax.slice_in_dim(x, start, start + size, axis=axis)
 
 
 def filter2d(x: jax.Array, pad: tuple[int, int], *, gain: float) -> jax.Array:
@@ -37,8 +36,7 @@ def filter2d(x: jax.Array, pad: tuple[int, int], *, gain: float) -> jax.Array:
     for axis in (1, 2):
         padded = _pad(x, pad, axis)
         size = padded.shape[axis] - len(taps) + 1
-        windows = _slices(padded, range(len(taps)), size=size, axis=axis)
-        x = sum(t * window for t, window in zip(taps, windows, strict=True))
+        x = sum(t * _slice(padded, i, size=size, axis=axis) for i, t in enumerate(taps))
     return x
 
 
@@ -60,8 +58,8 @@ def filter_phases(
     """
     n = odd.shape[axis]
     odd = _pad(odd, (1, 1), axis)
-    e0, e1 = _slices(even, range(2), size=n, axis=axis)
-    o0, o1, o2 = _slices(odd, range(3), size=n, axis=axis)
+    e0, e1 = (_slice(even, i, size=n, axis=axis) for i in range(2))
+    o0, o1, o2 = (_slice(odd, i, size=n, axis=axis) for i in range(3))
     near, far = gain * 3 / 8, gain / 8
     return far * (o0 + e1) + near * (e0 + o1), far * (e0 + o2) + near * (o1 + e1)
 
@@ -75,9 +73,9 @@ def downsample2d(x: jax.Array) -> jax.Array:
         padded, n = _pad(x, (1, 1), axis), x.shape[axis] // 2
         pairs = padded.reshape(*padded.shape[:axis], n + 1, 2, *padded.shape[axis + 1 :])
         even, odd = (lax.index_in_dim(pairs, i, axis + 1, keepdims=False) for i in (0, 1))
-        e0, e1 = _slices(even, range(2), size=n, axis=axis)
-        o0, o1 = _slices(odd, range(2), size=n, axis=axis)
-        x = (e0 + o1) * 0.125 + (o0 + e1) * 0.375
+        window = functools.partial(_slice, size=n, axis=axis)
+        far = (window(even, 0) + window(odd, 1)) * 0.125
+        x = far + (window(odd, 0) + window(even, 1)) * 0.375
     return x
 
 
@@ -86,7 +84,7 @@ def upsample2d(x: jax.Array) -> jax.Array:
     """Doubles `b h w c` by zero insertion and the low-pass, with gain 4."""
     for axis in (1, 2):
         padded, n = _pad(x, (1, 1), axis), x.shape[axis]
-        before, after = _slices(padded, (0, 2), size=n, axis=axis)
+        before, after = (_slice(padded, i, size=n, axis=axis) for i in (0, 2))
         both = jnp.stack([0.25 * before + 0.75 * x, 0.75 * x + 0.25 * after], axis + 1)
         x = both.reshape(*x.shape[:axis], 2 * n, *x.shape[axis + 1 :])
     return x

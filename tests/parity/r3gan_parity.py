@@ -51,7 +51,7 @@ def deviations(t: dict[str, np.ndarray]) -> dict[str, float]:
     graphs, params, names = {}, {}, {}
     for network, module in modules.items():
         names[network] = functools.partial(
-            r3gan_networks.official_name, network=network, blocks_first=common["count"]
+            r3gan_networks.official_name, network=network, blocks_per_stage=common["count"]
         )
         graphs[network] = nnx.graphdef(module)
         pure = nnx.to_pure_dict(nnx.state(module))
