@@ -1,6 +1,7 @@
 """The experiment reader through its command line: what it fills in, and one line for every mistake."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -144,6 +145,16 @@ def test_command_line(experiment, arguments, code, wanted):
     assert done.returncode == code, done.stderr
     assert wanted in (done.stderr if code else done.stdout)
     assert len(done.stderr.splitlines()) == (1 if code else 0)
+
+
+def test_an_experiment_may_lie_in_the_home_folder(experiment):
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, f"--config=~/{experiment.name}", "--config.model.z_dim=7"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "HOME": str(experiment.parent)},
+    )
+    assert (done.returncode, done.stdout) == (0, "7\n"), done.stderr
 
 
 def test_resolve_fills_every_auto_field():

@@ -65,10 +65,3 @@ def test_programs_refuse_remote_paths(main, arguments, monkeypatch, capsys, tmp_
     (line,) = capsys.readouterr().err.splitlines()
     assert e.value.code == 2 and line.startswith("error: ") and "local or mounted folder" in line
     assert not list(tmp_path.iterdir())
-
-
-def test_an_experiment_may_lie_in_the_home_folder(monkeypatch, tmp_path):
-    monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / "mine.py").write_text((runs.ROOT / runs.CONFIG).read_text())
-    code, out, err = runs.in_process("--config=~/mine.py", f"--workdir={tmp_path}/r", "--dry_run")
-    assert code == 0 and "parameters" in out, err
