@@ -26,8 +26,8 @@ TEXT = "text"
 Condition = Mapping[str, Any]
 
 RULES = {
-    "condition.drop_all": rules.SHARE,
-    "condition.drop_each": rules.SHARE,
+    "condition.drop_all": rules.FRACTION,
+    "condition.drop_each": rules.FRACTION,
     "condition.blend_kimg": (
         (lambda v: len(v) == 2 and 0 <= v[0] <= v[1]),
         "two numbers of kimg, at least 0, the second not below the first",

@@ -227,11 +227,13 @@ class _Loop:
         self._judge = None
         if config.eval.every_kimg and options.make_judge:
             self._judge = options.make_judge(config, data)
-        self._writer = stack.enter_context(contextlib.closing(curves.Writer(root, config, first)))
-        self._previews = _make_previews(experiment, data, held_out, root)
+        self._writer = stack.enter_context(
+            contextlib.closing(curves.Writer(root, config, step=first))
+        )
+        self._previews = _make_previews(experiment, data, held_out=held_out, root=root)
         self._stop = stack.enter_context(processes.stop_on_signals())
         self._batches = _make_batches(experiment, data, first)
-        self._progress = progress_lib.Progress(first, self._total, config.batch_size)
+        self._progress = progress_lib.Progress(first, self._total, batch_size=config.batch_size)
         self._history: list[curves.Scalars] = []  # metrics of the steps since the last scalars
         self._last_save = time.monotonic()
         self._rolled_back = False
@@ -320,6 +322,7 @@ class _Loop:
 def _make_previews(
     experiment: Experiment,
     data: dataset.EmojiData,
+    *,
     held_out: dataset.EmojiData | None,
     root: pathlib.Path,
 ) -> previews.Previews:

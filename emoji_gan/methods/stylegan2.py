@@ -95,7 +95,7 @@ _RULES = {
     "loss.pl_weight": rules.at_least(0),
     "loss.pl_decay": ((lambda v: 0 < v <= 1), "in (0, 1]"),
     **{f"loss.{name}": rules.at_least(1) for name in ("r1_every", "pl_every", "pl_batch_shrink")},
-    "loss.style_mixing": rules.SHARE,
+    "loss.style_mixing": rules.FRACTION,
     **rules.ADAM,
     "ema.w_decay": rules.BELOW_ONE,
 }

@@ -20,7 +20,7 @@ from absl import logging
 from clu import metric_writers
 
 from emoji_gan.errors import UserError
-from emoji_gan.runtime import events, workdir
+from emoji_gan.runtime import events, processes, workdir
 
 Scalars = dict[str, float]
 
@@ -38,13 +38,13 @@ class Writer:
     """
 
     def __init__(
-        self, root: str | os.PathLike, config: ml_collections.ConfigDict, step: int
+        self, root: str | os.PathLike, config: ml_collections.ConfigDict, *, step: int
     ) -> None:
         """Opens the files.
 
         Args:
           root: the workdir, existing.
-          config: resolved; read are batch_size and log.jsonl.
+          config: resolved; uses batch_size and log.jsonl.
           step: where training starts or goes on.
 
         Raises:
@@ -53,7 +53,7 @@ class Writer:
         self._root, self._batch_size, self._jsonl = pathlib.Path(root), config.batch_size, None
         self._console = self._board = None
         self._failed: collections.Counter[str] = collections.Counter()  # writes of each kind
-        if jax.process_index() != 0:
+        if not processes.is_first():
             return
         with self._one_line_errors():
             last = step or -1  # a run that starts anew writes its first points anew
@@ -110,7 +110,7 @@ class Writer:
 
         After a failure it is a new one with a new file: readers stop at half a record.
         """
-        if jax.process_index() != 0:
+        if not processes.is_first():
             return
         with self.tolerant("TensorBoard's file"):
             try:

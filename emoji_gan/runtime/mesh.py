@@ -75,7 +75,7 @@ class Prefetch:
       wait_seconds: how long `next` has blocked on the input so far.
     """
 
-    def __init__(self, mesh: Mesh, batches: Iterable[dict[str, Any]], depth: int = 2) -> None:
+    def __init__(self, mesh: Mesh, batches: Iterable[dict[str, Any]], *, depth: int = 2) -> None:
         self._mesh, self._source = mesh, iter(batches)
         self._queue: collections.deque[dict[str, Any]] = collections.deque()
         self._depth = depth

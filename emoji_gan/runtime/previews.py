@@ -11,13 +11,12 @@ import numpy as np
 from jax.sharding import Mesh
 
 from emoji_gan import conditions, images
-from emoji_gan.runtime import curves
+from emoji_gan.runtime import curves, processes
 from emoji_gan.runtime import mesh as mesh_lib
 from input_pipeline import dataset, pipeline
 
 TRUNCATIONS = (0.7, 1.0)  # psi
-_TINY_PX = 64  # smaller images are shown magnified
-
+_TINY_PX = 64  # smaller images are magnified
 
 Batch = dict[str, Any]
 Sample = Callable[..., jax.Array]
@@ -48,10 +47,12 @@ class Previews:
         sample: Sample,
         summaries: Summaries,
     ) -> None:
-        self._n, self._root, self._b = config.log.grid, root, config.batch_size
+        self._rows = config.log.grid  # and columns of a grid
+        self._root = root
+        self._batch_size = config.batch_size
         self._sample = mesh_lib.readable(sample, mesh)
         self._summaries = mesh_lib.readable(summaries, mesh)
-        count = self._n**2
+        count = self._rows**2
         self._seeds = np.arange(count, dtype=np.uint32)
         rows = np.random.default_rng(0).choice(
             len(data.images), min(count, len(data.images)), replace=False
@@ -69,7 +70,7 @@ class Previews:
         batches = pipeline.batches(
             emoji,
             seed=0,
-            batch_size=self._b,
+            batch_size=self._batch_size,
             process_index=jax.process_index(),
             process_count=jax.process_count(),
         )
@@ -78,7 +79,7 @@ class Previews:
     def write_reals(self, writer: curves.Writer, step: int) -> None:
         """Writes the reals that the grid of samples is to be compared with."""
         writer.images(step, {"real": self._grid(self._reals)})
-        if jax.process_index() == 0:
+        if processes.is_first():
             with writer.tolerant("the pictures"):
                 images.save_png(self._root / "reals.png", self._grid(self._reals))
 
@@ -89,13 +90,13 @@ class Previews:
             x = self._sample(state, self._seeds, self._condition, np.float32(psi))
             grids[f"samples/psi_{psi:g}"] = self._grid(np.asarray(images.to_uint8(x)))
         for name, x_real in self._summaries(state, self._real_batch)["images"].items():
-            grids[name] = self._grid(np.asarray(images.to_uint8(x_real))[: self._n**2])
+            grids[name] = self._grid(np.asarray(images.to_uint8(x_real))[: self._rows**2])
         writer.images(step, grids)
         alpha = {f"alpha/{k}": float(v) for k, v in images.alpha_statistics(x).items()}
         real = images.alpha_statistics(images.to_model(jnp.asarray(self._reals)))
         writer.scalars(step, alpha | {f"alpha_real/{k}": float(v) for k, v in real.items()})
-        if jax.process_index() == 0:
-            kimg = f"{step * self._b / 1000:08.1f}"
+        if processes.is_first():
+            kimg = f"{step * self._batch_size / 1000:08.1f}"
             picture = grids[f"samples/psi_{TRUNCATIONS[0]:g}"]
             with writer.tolerant("the pictures"):
                 images.save_png(self._root / "samples" / f"kimg{kimg}.png", picture)
@@ -113,6 +114,6 @@ class Previews:
 
     def _grid(self, u8: np.ndarray) -> np.ndarray:
         """Returns images u8 [b h w 4] as one picture u8 [h w 3]; tiny ones are magnified."""
-        grid = images.grid(u8, self._n, self._n)
+        grid = images.grid(u8, self._rows, self._rows)
         magnify = max(1, _TINY_PX // u8.shape[1])
         return grid.repeat(magnify, 0).repeat(magnify, 1)

@@ -212,7 +212,7 @@ def on_first(f: Callable[[], object]) -> None:
       UserError: of `f`, on process 0; the other processes exit with its code and print nothing.
     """
     error = None
-    if jax.process_index() == 0:
+    if is_first():
         try:
             f()
         except UserError as e:

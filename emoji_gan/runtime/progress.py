@@ -19,7 +19,7 @@ class Progress:
     of the same images, and at the same points, as the losses that they are written with.
     """
 
-    def __init__(self, step: int, total_steps: int, batch_size: int) -> None:
+    def __init__(self, step: int, total_steps: int, *, batch_size: int) -> None:
         """Starts the clock at `step`."""
         self._total, self._batch_size = total_steps, batch_size
         # (time.monotonic(), step, seconds waited for data) at each call.

@@ -27,7 +27,7 @@ def is_names(v: Any) -> bool:
 
 
 POSITIVE = (lambda v: v > 0 and math.isfinite(v)), "above 0"
-SHARE = (lambda v: 0 <= v <= 1), "in [0, 1]"
+FRACTION = (lambda v: 0 <= v <= 1), "in [0, 1]"
 BELOW_ONE = (lambda v: 0 <= v < 1), "in [0, 1)"
 NAMES = is_names, "a tuple of quoted names, e.g. \"('a','b')\""
 

@@ -105,7 +105,7 @@ class Checkpointer:
         # Process 0 writes the seal, so the others may not see it yet.
         if _agree(retention.is_sealed(self._directory, step)):
             logging.info("checkpoint %d is already there", step)
-        elif jax.process_index() == 0:
+        elif processes.is_first():
             self._write(step, state)
         if wait:
             self.wait()
@@ -210,7 +210,7 @@ class Checkpointer:
             ) from e
 
     def _remove_parts(self) -> None:
-        if jax.process_index() == 0:
+        if processes.is_first():
             retention.remove_parts(self._directory)
 
     # ---- restoring -------------------------------------------------------------------------------
@@ -228,10 +228,10 @@ class Checkpointer:
           UserError: there are checkpoints but none is good, or config or data differ.
         """
         self._join()
-        is_first = jax.process_index() == 0
-        step = _agree(
-            retention.newest_good_or_set_aside(self._directory) if is_first else retention.NO_STEP
-        )
+        step = retention.NO_STEP
+        if processes.is_first():
+            step = retention.newest_good_or_set_aside(self._directory)
+        step = _agree(step)
         self._manager.reload()
         if step == retention.NO_STEP:
             return None
@@ -259,8 +259,10 @@ class Checkpointer:
     def newest_good_step(self) -> int | None:
         """Returns the newest step whose seal holds, or None; changes nothing on disk."""
         self._join()
-        is_first = jax.process_index() == 0
-        step = _agree(retention.newest_good(self._directory) if is_first else retention.NO_STEP)
+        step = retention.NO_STEP
+        if processes.is_first():
+            step = retention.newest_good(self._directory)
+        step = _agree(step)
         return None if step == retention.NO_STEP else step
 
     def _read(self, step: int, abstract_state: State) -> State:
