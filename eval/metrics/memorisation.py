@@ -15,7 +15,7 @@ from eval.metrics import distances, resample, sets
 from eval.metrics.sets import Estimate, SampleSet
 
 THRESHOLD = 1.0  # percentile below which an image counts as memorised
-_LEAST_REAL = 100  # one image is then the threshold
+_LEAST_REAL = 100  # so that the threshold is at least one image
 
 
 class Neighbours(NamedTuple):
