@@ -21,7 +21,7 @@ from emoji_gan import errors
 
 # Names of the official code's runs, and its own names of their recipes.
 REFERENCE = {"official-auto": "auto", "official-cifar": "cifar"}
-FIXED = ("minutes", "points", "n", "resolution")  # flags that all runs of a folder share
+FIXED = ("minutes", "points", "n", "resolution")  # flags that are the same for all runs of a folder
 _WARM_KIMG = 0.2  # every program of a step is compiled within it
 _NEVER = 1e6  # kimg
 _LOG_END = 4000  # bytes of a log in which to look for its error

@@ -50,7 +50,7 @@ _RUNS = {
     "flow_conditions": ("configs/flow.py:box", 32, ()),
 }
 _MODELS = ("models/openmoji_32.safetensors", "models/openmoji_64.safetensors")
-_CLOCKS = ("progress/", "memory/")  # values that no two runs share
+_CLOCKS = ("progress/", "memory/")  # values that differ from run to run
 
 
 def _run(python: str, checkout: pathlib.Path, *arguments: str) -> None:

@@ -110,7 +110,7 @@ def tpu_mesh(topology: str, num_slices: int = 1) -> Mesh:
     """Makes the mesh of all devices of a described topology.
 
     Raises:
-      UserError: libtpu is missing, or knows no such topology.
+      UserError: libtpu is missing, or has no such topology.
     """
     if importlib.util.find_spec("libtpu") is None:
         raise UserError(

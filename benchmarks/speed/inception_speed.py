@@ -21,8 +21,6 @@ import tempfile
 from typing import Any
 
 from benchmarks.speed.turns import KEEP_FREED, Peer, serve
-from emoji_gan import errors
-from emoji_gan.runtime import paths
 
 _HERE = pathlib.Path(__file__).parent
 
@@ -96,11 +94,7 @@ def main() -> None:
     p = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    p.add_argument(
-        "--reference",
-        type=paths.local,
-        help="checkout of pytorch-fid; without it torch is not timed",
-    )
+    p.add_argument("--reference", help="checkout of pytorch-fid; without it torch is not timed")
     p.add_argument(
         "--reference_python", default=sys.executable, help="interpreter with torch, torchvision"
     )
@@ -170,4 +164,5 @@ def _torch_peers(args: argparse.Namespace, folder: str) -> tuple[list[Peer], lis
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    # Not `errors.run`: it imports `input_pipeline`, which sets how fast TensorFlow runs.
+    main()
