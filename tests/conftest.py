@@ -1,6 +1,7 @@
 """Strict types, eight fake devices and one compilation cache for every test."""
 
 import atexit
+import logging
 import os
 import shutil
 import tempfile
@@ -67,3 +68,14 @@ def interrupted(runs):
 def whole(runs, interrupted):
     """The same run, never stopped."""
     return runs_lib.whole(runs, interrupted.total)
+
+
+@pytest.fixture
+def logged_warnings():
+    """Collects the warnings that a user sees, orbax's own included."""
+    lines = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: lines.append(record.getMessage())
+    logging.getLogger("absl").addHandler(handler)
+    yield lines
+    logging.getLogger("absl").removeHandler(handler)
