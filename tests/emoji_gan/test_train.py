@@ -189,9 +189,9 @@ def test_another_config_is_refused_by_name(whole):
         in error_line(err)
     )
     code, _, err = runs_lib.in_process(*where[:2], "--config.data.groups=('Animals & Nature',)")
-    assert (
-        code == 2 and "data set (hash)" in error_line(err) and "data.groups was" in error_line(err)
-    )
+    assert code == 2
+    assert "data set (hash)" in error_line(err)
+    assert "data.groups was" in error_line(err)
     code, out, err = runs_lib.in_process(*where, "--allow_config_change", runs_lib.until(3))
     assert code == 0 and "already trained" in out, err
 

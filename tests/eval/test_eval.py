@@ -243,9 +243,8 @@ def test_a_run_is_judged_watched_and_compared(monkeypatch, capsys, tmp_path, who
         "--watch",
         "--watch_minutes=0.001",
     )
-    assert (
-        again[0] == 0 and "best so far" not in again[1]
-    )  # nothing new, and the best is remembered
+    assert again[0] == 0
+    assert "best so far" not in again[1]  # nothing new, and the best is remembered
 
     flags = ("--compare", tmp_path / "one", whole.workdir, f"--out={tmp_path / 'table'}")
     code, out, _ = run(monkeypatch, capsys, *flags)

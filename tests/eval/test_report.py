@@ -200,10 +200,8 @@ def test_every_metric_is_explained_and_in_its_place():
         "unheard_of",
     ]
     assert all(metric_names.about(metric).text for metric in found if metric != "unheard_of")
-    assert (
-        metric_names.about("alpha_stray_distance").better == "lower"
-        and not metric_names.about("alpha_stray_real").better
-    )
+    assert metric_names.about("alpha_stray_distance").better == "lower"
+    assert not metric_names.about("alpha_stray_real").better
 
 
 @pytest.mark.parametrize(
@@ -303,11 +301,9 @@ def test_large_images_are_scaled_down_premultiplied():
     fake = SampleSet(images, np.zeros((1, 5), np.float32), None, None, None, None, None, ("x",))
     page = check_page(html_lib.report_page(a_report(), REAL, fake))
     small = decode(page.pictures()[2])
-    assert (
-        small.shape == (96, 96, 4)
-        and small[..., 0].min() >= 254
-        and 126 <= small[..., 3].min() <= 129
-    )
+    assert small.shape == (96, 96, 4)
+    assert small[..., 0].min() >= 254
+    assert 126 <= small[..., 3].min() <= 129
 
 
 def test_unwritable_folder(tmp_path):

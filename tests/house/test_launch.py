@@ -28,9 +28,8 @@ def check_schemas(jobset, policy):
     assert jobset["apiVersion"] == "jobset.x-k8s.io/v1alpha2" and jobset["kind"] == "JobSet"
     assert jobset.keys() == JOBSET and jobset["spec"].keys() == SPEC
     (replicated,) = jobset["spec"]["replicatedJobs"]
-    assert replicated.keys() == {"name", "replicas", "template"} and replicated[
-        "template"
-    ].keys() == {"spec"}
+    assert replicated.keys() == {"name", "replicas", "template"}
+    assert replicated["template"].keys() == {"spec"}
     job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": replicated["name"]}}
     for document in (job | replicated["template"], policy):
         kubernetes_validate.validate(document, "1.34", strict=True)
@@ -67,10 +66,8 @@ def test_the_manifest_agrees_with_itself_and_the_program():
         f"{name}-{jobset['spec']['replicatedJobs'][0]['name']}-0-0.{name}:{container['ports'][0]['containerPort']}"
     )
     (rule,) = job["podFailurePolicy"]["rules"]
-    assert rule["action"] == "FailJob" and rule["onExitCodes"]["values"] == [
-        EXIT_USER_ERROR,
-        EXIT_DIVERGED,
-    ]
+    assert rule["action"] == "FailJob"
+    assert rule["onExitCodes"]["values"] == [EXIT_USER_ERROR, EXIT_DIVERGED]
     assert rule["onExitCodes"]["containerName"] == container["name"]
     assert jobset["spec"]["failurePolicy"]["rules"][0]["onJobFailureReasons"] == [
         "PodFailurePolicy"
@@ -171,10 +168,8 @@ def test_tpu_vm_sh_runs_the_same_command_on_every_host(tmp_path):
     words = subprocess.run(
         ["bash", "-c", f"printf '%s\\0' {run}"], capture_output=True, text=True, check=True
     ).stdout.split("\0")
-    assert (
-        words[:6] == ["gcloud", "compute", "tpus", "tpu-vm", "ssh", "slice"]
-        and "--worker=all" in words
-    )
+    assert words[:6] == ["gcloud", "compute", "tpus", "tpu-vm", "ssh", "slice"]
+    assert "--worker=all" in words
     script = words[-2].removeprefix("--command=").replace("exec .venv/bin/python", "printf '%s\\n'")
     last = script.splitlines()[-1].strip()
     said = subprocess.run(["bash", "-c", last], capture_output=True, text=True, check=True).stdout

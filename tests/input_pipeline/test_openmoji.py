@@ -168,10 +168,8 @@ def test_a_second_process_waits_and_takes_over_from_a_killed_one(few, tmp_path, 
         second = threading.Thread(target=lambda: built.append(openmoji.build(tmp_path, 32)))
         second.start()
         time.sleep(1)
-        assert (
-            second.is_alive()
-            and f"process {other.pid} builds this data set" in capfd.readouterr().err
-        )
+        assert second.is_alive()
+        assert f"process {other.pid} builds this data set" in capfd.readouterr().err
         if killed:
             other.kill()
         else:

@@ -34,11 +34,9 @@ def _take(data, batch_count, **kwargs):
 @given(count=st.integers(1, 40), batch_size=st.integers(1, 50), seed=st.integers(0, 2**40))
 def test_every_epoch_is_a_permutation(count, batch_size, seed):
     got = _take(_numbered(count), -(-3 * count // batch_size), seed=seed, batch_size=batch_size)
-    assert (
-        got["image"].dtype == np.uint8
-        and got["group"].dtype == np.int32
-        and got["sample"].dtype == np.uint32
-    )
+    assert got["image"].dtype == np.uint8
+    assert got["group"].dtype == np.int32
+    assert got["sample"].dtype == np.uint32
     np.testing.assert_array_equal(got["sample"], np.arange(len(got["sample"])))
     np.testing.assert_array_equal(got["image"][:, 0, 0, 0], got["group"])
     for epoch in range(3):
@@ -158,11 +156,9 @@ def test_load_is_sorted_and_repeatable(data_dir):
 def test_splits_share_no_cluster(data_dir):
     parts = [dataset.load(_config(data_dir, tones="all", domains=()), s) for s in dataset.SPLITS]
     clusters = [set(p.columns["cluster"].tolist()) for p in parts]
-    assert (
-        not clusters[0] & clusters[1]
-        and not clusters[0] & clusters[2]
-        and not clusters[1] & clusters[2]
-    )
+    assert not clusters[0] & clusters[1]
+    assert not clusters[0] & clusters[2]
+    assert not clusters[1] & clusters[2]
     assert len({p.content_hash for p in parts}) == 3
 
 

@@ -95,11 +95,9 @@ def test_reads_the_layout(layout, zipped, tmp_path):
 def test_records_carry_unicode_and_cldr(tmp_path):
     records = sources.read(write_files(tmp_path, {"1f44b-1f3ff.png": png()}), "mine", 8)
     row = {name: values[0] for name, values in records.columns.items()}
-    assert (
-        row["name"] == "waving hand: dark skin tone"
-        and row["base"] == "1F44B"
-        and row["tones"] == "dark"
-    )
+    assert row["name"] == "waving hand: dark skin tone"
+    assert row["base"] == "1F44B"
+    assert row["tones"] == "dark"
     assert row["group"] == "People & Body" and row["name_fr"] and "|" in row["keywords_en"]
     np.testing.assert_array_equal(records.images[0], np.broadcast_to([200, 10, 30, 255], (8, 8, 4)))
 
@@ -164,8 +162,6 @@ def test_list(tmp_path):
 def test_a_mistake_is_one_line(tmp_path):
     done = _run(tmp_path / "nowhere", "--list")
     assert done.returncode == 2 and done.stdout == ""
-    assert (
-        done.stderr.count("\n") == 1
-        and done.stderr.startswith("error: ")
-        and "nowhere" in done.stderr
-    )
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("error: ")
+    assert "nowhere" in done.stderr

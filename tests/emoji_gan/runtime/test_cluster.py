@@ -63,9 +63,8 @@ def pods(workdir):
     assert flags.keys() == here.keys()
     env = {x["name"]: x["value"] for x in container["env"] if x["name"].startswith("JAX_")}
     host, _, port = env["JAX_COORDINATOR_ADDRESS"].partition(":")
-    assert host == f"{jobset['metadata']['name']}-worker-0-0.{jobset['metadata']['name']}" and int(
-        port
-    )
+    assert host == f"{jobset['metadata']['name']}-worker-0-0.{jobset['metadata']['name']}"
+    assert int(port)
     env["JAX_COORDINATOR_ADDRESS"] = f"127.0.0.1:{runs_lib.free_port()}"
     program = [sys.executable if word == "python" else word for word in container["command"]]
     command = [*program, *(f"{k}={v}" for k, v in here.items()), FOREVER, "--stop_after_minutes=0"]
@@ -220,9 +219,8 @@ def test_a_full_disk_is_met_by_all_processes(runs):
         codes = wait_all(processes, timeout=60)
     assert codes == [EXIT_NOT_SAVED] * 2, runs.read("full.0.err")[-2000:]
     kept = runs_lib.sealed(w)
-    assert len(kept) >= 2 and not any(
-        seal.problem_of(w / "checkpoints" / str(step)) for step in kept
-    )
+    assert len(kept) >= 2
+    assert not any(seal.problem_of(w / "checkpoints" / str(step)) for step in kept)
     assert runs.read("full.0.err").count("error: checkpoint ") == 1
     assert "Traceback" not in runs.read("full.0.err")  # orbax prints a hundred
     assert "error: " not in runs.read("full.1.err") and "could not" not in runs.read("full.1.err")

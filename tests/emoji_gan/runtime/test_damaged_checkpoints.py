@@ -62,9 +62,8 @@ def test_damage_is_named_and_set_aside(tmp_path, logged_warnings, damage):
     c = states.open_checkpointer(tmp_path)
     with pytest.raises(UserError, match=target.name):
         c.restore_step(2, states.abstract_state())
-    assert c.newest_good_step() == 1 and "2" in states.step_names(
-        tmp_path
-    )  # looking changes nothing
+    assert c.newest_good_step() == 1
+    assert "2" in states.step_names(tmp_path)  # looking changes nothing
     logged_warnings.clear()
     _, step = c.restore(states.abstract_state())
     assert step == 1 and states.step_names(tmp_path) == ["1", "damaged-2-0"]

@@ -190,9 +190,8 @@ def test_a_job_that_wakes_up_to_another_ends_without_saving(tmp_path, no_locks, 
         holder.send_signal(signal.SIGCONT)
         assert holder.wait(60) == EXIT_NOT_SAVED
         error = holder.stderr.read()
-        assert (
-            error.startswith("error: another job has taken the workdir") and error.count("\n") == 1
-        )
+        assert error.startswith("error: another job has taken the workdir")
+        assert error.count("\n") == 1
 
 
 def test_of_two_that_take_a_dead_lease_one_has_it(tmp_path, no_locks, monkeypatch):
