@@ -74,9 +74,9 @@ _SVG_TEXTS = st.sampled_from(
 )
 _SVG_VALUES = _SVG_NUMBERS | _SVG_TEXTS | TEXT
 _SVG_ATTRIBUTES = words(
-    "width height viewBox id href xlink:href fill stroke d x y r rx transform filter mask clip-path "
-    "stdDeviation baseFrequency numOctaves patternUnits style stroke-dasharray preserveAspectRatio "
-    "font-size offset"
+    "width height viewBox id href xlink:href fill stroke d x y r rx transform filter mask "
+    "clip-path stdDeviation baseFrequency numOctaves patternUnits style stroke-dasharray "
+    "preserveAspectRatio font-size offset"
 )
 _SVG_TAGS = words(
     "g rect path circle use image pattern mask clipPath filter feGaussianBlur feTurbulence feImage "

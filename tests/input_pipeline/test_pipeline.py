@@ -217,11 +217,11 @@ def test_an_unknown_split_is_refused(data_dir):
 
 
 def test_classes_are_those_of_all_splits(data_dir):
-    wanted = _config(
+    config = _config(
         data_dir, conditions=("group", "codepoint", "style", "text"), domains=("full", "line")
     )
     train, held_out = (
-        dataset.load(wanted, s, lambda phrases: np.array([[len(p)] for p in phrases]))
+        dataset.load(config, s, lambda phrases: np.array([[len(p)] for p in phrases]))
         for s in ("train", "validation")
     )
     assert train.class_names == held_out.class_names
@@ -338,9 +338,9 @@ def test_a_set_of_ones_own_is_trained_on_whole_where_asked(data_dir, other_set, 
     mine = {"sources": (f"mine={other_set}",), "tones": "all"}
     parts = [dataset.load(_config(data_dir, **mine), split) for split in dataset.SPLITS]
     counts = [len(part.images) for part in parts]
-    said = capsys.readouterr().err
-    assert f"mine: {counts[0]} in train, {counts[1]} in validation, {counts[2]} in test" in said
-    assert "--config.data.split=all" in said
+    printed = capsys.readouterr().err
+    assert f"mine: {counts[0]} in train, {counts[1]} in validation, {counts[2]} in test" in printed
+    assert "--config.data.split=all" in printed
     whole = dataset.load(_config(data_dir, split="all", **mine))
     assert len(whole.images) == sum(counts)
     with pytest.raises(DataError, match=r"no emoji of the validation split .* in train"):

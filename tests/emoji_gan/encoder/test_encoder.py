@@ -1,4 +1,4 @@
-"""The emoji encoder: its shapes, its training through the command, what the shipped weights recognise."""
+"""The emoji encoder: its shapes, its training by the command, what its shipped weights see."""
 
 import json
 import os
@@ -53,7 +53,7 @@ def drawn() -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def art(tmp_path_factory) -> pathlib.Path:
-    """Three styles of twelve emoji: OpenMoji's, with its colours exchanged, and without its lines."""
+    """Makes three styles of twelve emoji: OpenMoji, with colours exchanged, without lines."""
     root = tmp_path_factory.mktemp("art")
     for c in _EMOJI:
         svg = (_SVGS / f"{c}.svg").read_text()
@@ -190,7 +190,7 @@ def test_stopped_training_goes_on_to_the_same_weights(art, trained, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("flags", "said"),
+    ("flags", "message"),
     [
         (["--art=kept"], "expected openmoji or STYLE=PATH"),
         (["--art=more=nowhere"], "no such folder"),
@@ -199,9 +199,9 @@ def test_stopped_training_goes_on_to_the_same_weights(art, trained, tmp_path):
         (["--out=nowhere/x.safetensors"], "no such folder"),
     ],
 )
-def test_mistakes_of_a_training_are_one_line(art, tmp_path, flags, said):
+def test_mistakes_of_a_training_are_one_line(art, tmp_path, flags, message):
     result = _train(art, tmp_path / "run", *flags)
-    assert result.returncode == 2 and said in result.stderr and "Traceback" not in result.stderr
+    assert result.returncode == 2 and message in result.stderr and "Traceback" not in result.stderr
 
 
 def test_recognises_emoji_by_the_shipped_weights(drawn, tmp_path, monkeypatch, capsys):
@@ -253,17 +253,17 @@ def test_folders_that_cannot_be_judged(tmp_path):
 
 def test_text_finds_emoji(shipped):
     params, meta = shipped
-    asked = {
+    request = {
         "strawberry": "1F353",
         "fraise": "1F353",
         "guitar": "1F3B8",
         "papillon": "1F98B",
         "soccer ball": "26BD",
     }
-    similarity = encoder.embed_text(params, list(asked)) @ np.asarray(params["classes"]).T
+    similarity = encoder.embed_text(params, list(request)) @ np.asarray(params["classes"]).T
     rank = [
         (row > row[meta["codepoints"].index(c)]).sum()
-        for row, c in zip(similarity, asked.values(), strict=True)
+        for row, c in zip(similarity, request.values(), strict=True)
     ]
     assert max(rank) < 5
 
@@ -296,17 +296,17 @@ def test_pairs_are_held_out_in_both_languages():
     split = {}
     for p in every:
         assert split.setdefault((p.codepoints, encoder.fold(p.text)), p.held_out) == p.held_out
-    share = np.mean([p.held_out for p in training_data.phrases(emoji_names.every()[:400])])
-    assert 0.05 < share < 0.15
+    fraction = np.mean([p.held_out for p in training_data.phrases(emoji_names.every()[:400])])
+    assert 0.05 < fraction < 0.15
 
 
 def test_batches_follow_from_seed_and_step_and_pair_the_styles(art, tmp_path):
-    known = training_data.read_art([f"plain={art / 'plain'}", f"other={art / 'other'}"], tmp_path)
+    art_set = training_data.read_art([f"plain={art / 'plain'}", f"other={art / 'other'}"], tmp_path)
     again = training_data.read_art(
         [f"plain={art / 'plain'}", f"other={art / 'other'}"], tmp_path
     )  # cached
-    codepoints = sorted(set(known.codepoints.tolist()))
-    a, b = (training_data.Batches(k, codepoints, seed=3, batch_size=8) for k in (known, again))
+    codepoints = sorted(set(art_set.codepoints.tolist()))
+    a, b = (training_data.Batches(k, codepoints, seed=3, batch_size=8) for k in (art_set, again))
     first, same, later = a(5, 32, 512), b(5, 32, 512), a(6, 32, 512)
     for name, array in first.items():
         np.testing.assert_array_equal(array, same[name])
