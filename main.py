@@ -1,8 +1,16 @@
-"""Trains a generator of emoji: `python main.py --config=configs/stylegan.py --workdir=runs/stylegan`."""
+"""Trains a generator of emoji.
 
+    python main.py --config=configs/stylegan.py --workdir=runs/stylegan
+
+The same command goes on from the newest checkpoint in the workdir.
+"""
+
+import math
 import os
 import pathlib
+from collections.abc import Callable
 
+import numpy as np
 from absl import app, flags, logging
 from ml_collections import config_flags
 
@@ -31,8 +39,8 @@ _DRY_RUN = flags.DEFINE_bool(
     "dry_run", False, "Print config, parameters, FLOPs and memory of the compiled step, and end."
 )
 _PROFILE = flags.DEFINE_bool("profile", False, "Record a profile of a few steps into the workdir.")
-# Several processes (docs/cluster.md); srun, mpirun, a TPU pod and an indexed Kubernetes Job need no
-# flag.
+# Several processes (docs/cluster.md); under srun, mpirun, in a TPU pod and in an indexed Kubernetes
+# Job no flag is needed.
 _COORDINATOR = flags.DEFINE_string(
     "coordinator", None, "HOST:PORT of process 0; it has no authentication."
 )
@@ -51,49 +59,58 @@ _HEARTBEAT_SECONDS = flags.DEFINE_integer(
 def main(argv: list[str]) -> None:
     """Reads the flags, sets the devices up, trains."""
     del argv
+    errors.run(_run)
 
-    def run() -> int:
-        workdir = paths.local(_WORKDIR.value or _default_workdir())
-        if _INIT_FROM.value is not None:
-            _CONFIG.value.init_from = _INIT_FROM.value
-        host.setup_host_memory()
-        job = processes.find(
-            os.environ,
-            coordinator=_COORDINATOR.value,
-            num_processes=_NUM_PROCESSES.value,
-            process_id=_PROCESS_ID.value,
-            on_tpu=processes.on_tpu_vm(),
-        )
-        host.setup_host_devices(_CONFIG.value.batch_size, job.num_processes or 1 if job else 1)
-        host.setup_compilation_cache()
-        processes.start(job, bind=_COORDINATOR_BIND.value, heartbeat_s=_HEARTBEAT_SECONDS.value)
-        from emoji_gan import train  # after the devices are set up: imports may touch the backend
 
-        make_judge = None
-        if _CONFIG.value.eval.every_kimg:
-            from eval import in_training
+def _run() -> int:
+    config = _CONFIG.value
+    workdir = paths.local(_WORKDIR.value or _default_workdir())
+    if _INIT_FROM.value is not None:
+        config.init_from = _INIT_FROM.value
+    _set_up_devices(config.batch_size)
+    from emoji_gan import train  # after the devices are set up: imports may touch the backend
 
-            make_judge = in_training.make
-        embed = None
-        if "text" in _CONFIG.value.data.conditions:
-            from emoji_gan.encoder import encoder
+    stop_after_minutes = _STOP_AFTER_MINUTES.value
+    options = train.Options(
+        stop_after_minutes=math.inf if stop_after_minutes is None else stop_after_minutes,
+        allow_config_change=_ALLOW_CONFIG_CHANGE.value,
+        dry_run=_DRY_RUN.value,
+        profile=_PROFILE.value,
+        make_judge=_judge_maker() if config.eval.every_kimg else None,
+        embed=_phrase_encoder() if "text" in config.data.conditions else None,
+    )
+    return train.train(config, workdir, options)
 
-            embed = encoder.PhraseEncoder()
-        return train.train(
-            _CONFIG.value,
-            workdir,
-            stop_after_minutes=_STOP_AFTER_MINUTES.value,
-            allow_config_change=_ALLOW_CONFIG_CHANGE.value,
-            dry_run=_DRY_RUN.value,
-            profile=_PROFILE.value,
-            make_judge=make_judge,
-            embed=embed,
-        )
 
-    errors.run(run)
+def _set_up_devices(batch_size: int | None) -> None:
+    """Sets up memory, devices, the compilation cache and the other processes of the job."""
+    host.setup_host_memory()
+    job = processes.find(
+        os.environ,
+        coordinator=_COORDINATOR.value,
+        num_processes=_NUM_PROCESSES.value,
+        process_id=_PROCESS_ID.value,
+        on_tpu=processes.on_tpu_vm(),
+    )
+    host.setup_host_devices(batch_size, job.num_processes or 1 if job else 1)
+    host.setup_compilation_cache()
+    processes.start(job, bind=_COORDINATOR_BIND.value, heartbeat_s=_HEARTBEAT_SECONDS.value)
+
+
+def _judge_maker() -> Callable[..., Callable[..., dict[str, float]]]:
+    from eval import in_training  # a run that is not judged does without
+
+    return in_training.make
+
+
+def _phrase_encoder() -> Callable[[list[str]], np.ndarray]:
+    from emoji_gan.encoder import encoder  # a run without phrases does without
+
+    return encoder.PhraseEncoder()
 
 
 def _default_workdir() -> str:
+    """Returns runs/NAME of configs/NAME.py, runs/NAME-VARIANT of configs/NAME.py:VARIANT."""
     path, _, variant = str(flags.FLAGS["config"].config_filename).partition(":")
     return str(pathlib.Path("runs", pathlib.Path(path).stem + (f"-{variant}" if variant else "")))
 

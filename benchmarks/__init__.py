@@ -1,1 +1,1 @@
-"""Every performance figure, each a command."""
+"""Measures every performance figure, each by a command."""

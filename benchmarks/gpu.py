@@ -1,11 +1,11 @@
-"""All checks that want an accelerator, in one call: parity, step times, memory, resuming.
+"""Runs all checks that need an accelerator: parity, step times, memory, resuming.
 
     python -m benchmarks.gpu_data --out=emoji.npz          where the data set can be drawn
     python -m benchmarks.gpu --data=emoji.npz --out=FOLDER --minutes=8
 
-Needs jax, flax, optax, ml_collections and numpy only. What fails is a row with its error, the rest
-goes on, and the program ends with 1. FOLDER/gpu.json is written after every row, so that a run cut
-off keeps what it has. `--tiny` does the same in small, on any machine.
+Needs jax, flax, optax, ml_collections and numpy only. A check that fails is a row with its error;
+the others go on, and the program ends with code 1. FOLDER/gpu.json is written after every row, so
+that an interrupted run keeps its results. `--tiny` does the same in small, on any machine.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import pathlib
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -25,17 +25,19 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from emoji_gan import conditions, methods
+from emoji_gan import conditions, errors, methods
 from emoji_gan.runtime import mesh as mesh_lib
+from emoji_gan.runtime import paths
 
-_CONFIGS = {"stylegan2": "stylegan"}  # others are called as their method
+_CONFIGS = {"stylegan2": "stylegan"}  # other configs have the name of their method
 _PARITY_FIXTURES = (
     "stylegan2_16_rgb_orig_cond.npz",
     "stylegan2_32_rgba_resnet.npz",
     "r3gan_16_cond.npz",
     "r3gan_32.npz",
 )
-_STEPS, _LEAST_STEPS = 20, 3  # timed steps of a row, and the least that count
+_STEPS = 20  # timed, of a row
+_LEAST_STEPS = 3  # where time is short
 _ROOT = pathlib.Path(__file__).parents[1]
 _TINY = {
     "stylegan2": {
@@ -53,7 +55,13 @@ _TINY = {
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """One method at one resolution and dtype."""
+    """Names one method at one resolution and dtype.
+
+    Attributes:
+      method: one of `methods.METHODS`.
+      px: resolution.
+      dtype: of the config.
+    """
 
     method: str
     px: int
@@ -72,7 +80,9 @@ class Case:
 
 
 def batches(
-    data: dict[str, np.ndarray], config: ml_collections.FrozenConfigDict, mesh: Any
+    data: dict[str, np.ndarray],
+    config: ml_collections.FrozenConfigDict,
+    mesh: jax.sharding.Mesh,
 ) -> Iterator[dict[str, Any]]:
     """Yields global batches of the npz's images, reduced to the config's resolution."""
     px, b = config.data.resolution, config.batch_size
@@ -104,7 +114,11 @@ def device_facts() -> dict[str, Any]:
 
 
 def parity(fixture: str) -> dict[str, Any]:
-    """Computes the largest deviations from the official networks, with float32 products in full."""
+    """Computes the largest deviations from the official networks, at full float32 precision.
+
+    Raises:
+      ValueError: one of them is beyond its limit.
+    """
     from tests.parity import networks_parity, r3gan_parity
 
     with np.load(_ROOT / "tests" / "fixtures" / fixture, allow_pickle=False) as file:
@@ -125,7 +139,11 @@ def parity(fixture: str) -> dict[str, Any]:
 def step_time(
     case: Case, data: dict[str, np.ndarray], tiny: bool, seconds: float
 ) -> dict[str, Any]:
-    """Times the steps of a case; raises ValueError where a loss is not finite."""
+    """Times the steps of a case, for at most about so many seconds.
+
+    Raises:
+      ValueError: a loss is not finite.
+    """
     mesh = mesh_lib.make_mesh()
     config = case.config(tiny, mesh.size)
     method = methods.load(case.method)
@@ -160,17 +178,17 @@ def step_time(
 
 
 def resume(case: Case, data: dict[str, np.ndarray], tiny: bool) -> dict[str, Any]:
-    """Compares three steps, a trip of the state through npz, and three more with six at once."""
+    """Compares six steps with six between which the state is saved and loaded as npz."""
     mesh = mesh_lib.make_mesh()
     config = case.config(tiny, mesh.size)
     method = methods.load(case.method)
     step = method.train_step(config, conditions.NONE, mesh)
 
-    def run(trip: bool) -> list[np.ndarray]:
+    def run(saved: bool) -> list[np.ndarray]:
         state = mesh_lib.replicate(mesh, method.init(config, conditions.NONE, 0))
         source = batches(data, config, mesh)
         for i in range(6):
-            if trip and i == 3:
+            if saved and i == 3:
                 state = mesh_lib.replicate(mesh, _through_npz(state))
             state, _ = step(state, next(source), i)
         return [np.asarray(leaf) for leaf in jax.tree.leaves(jax.device_get(state))]
@@ -193,14 +211,14 @@ def _through_npz(state: Any) -> Any:
         return jax.tree.unflatten(structure, [stored[name] for name in stored.files])
 
 
-def cases(tiny: bool, names: tuple[str, ...]) -> list[Case]:
-    """Lists the cases from small to large."""
+def cases(tiny: bool, names: Sequence[str]) -> list[Case]:
+    """Lists the cases of some methods from small to large."""
     sizes, dtypes = ((16,), ("float32",)) if tiny else ((64, 128), ("bfloat16", "float32"))
     return [Case(name, px, dtype) for px in sizes for name in names for dtype in dtypes]
 
 
 def run(a: argparse.Namespace) -> list[dict[str, Any]]:
-    """Runs every check, each guarded; returns its rows."""
+    """Runs every check; returns a row for each, with its error where it failed."""
     began, rows = time.monotonic(), []
     with np.load(a.data, allow_pickle=False) as file:
         data = {"images": file["images"]}
@@ -211,7 +229,7 @@ def run(a: argparse.Namespace) -> list[dict[str, Any]]:
         start = time.monotonic()
         try:
             result = compute()
-        except Exception as e:  # one check must not cost the others their lent minutes
+        except Exception as e:  # a failed check must not end the others
             result = {"error": " ".join(f"{type(e).__name__}: {e}".split())[:300]}
         rows.append({"check": what, **result, "seconds": round(time.monotonic() - start, 1)})
         (out / "gpu.json").write_text(json.dumps(rows, indent=1))
@@ -233,8 +251,8 @@ def run(a: argparse.Namespace) -> list[dict[str, Any]]:
             rows.append({"check": what, "error": f"no time left of --minutes={a.minutes:g}"})
             print(f"| {what} | {rows[-1]['error']} |", flush=True)
             continue
-        share = left / (len(todo) - i)
-        row(what, lambda case=case, share=share: step_time(case, data, a.tiny, share))
+        seconds = left / (len(todo) - i)
+        row(what, lambda case=case, seconds=seconds: step_time(case, data, a.tiny, seconds))
     (out / "gpu.json").write_text(json.dumps(rows, indent=1))
     return rows
 
@@ -244,10 +262,10 @@ def _cells(result: dict[str, Any]) -> str:
 
 
 def main() -> int:
-    """Runs the command line; 1 where a check failed."""
+    """Runs the command line; returns 1 where a check failed."""
     p = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    p.add_argument("--data", required=True, help="npz of benchmarks.gpu_data")
-    p.add_argument("--out", required=True, help="folder for gpu.json")
+    p.add_argument("--data", type=paths.local, required=True, help="npz of benchmarks.gpu_data")
+    p.add_argument("--out", type=paths.local, required=True, help="folder for gpu.json")
     p.add_argument("--minutes", type=float, default=8.0, help="for everything")
     p.add_argument("--methods", help="some, with commas; default: all")
     p.add_argument("--tiny", action="store_true", help="16 px, few channels, few steps")
@@ -260,4 +278,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    errors.run(main)

@@ -1,6 +1,8 @@
-"""Makes the npz of emoji that `benchmarks.gpu` trains on: a few MB, no TensorFlow needed to read it.
+"""Makes the npz of emoji that `benchmarks.gpu` trains on.
 
-python -m benchmarks.gpu_data --out=emoji.npz
+    python -m benchmarks.gpu_data --out=emoji.npz
+
+The file has a few MB and is read without TensorFlow.
 """
 
 import argparse

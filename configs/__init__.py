@@ -1,1 +1,1 @@
-"""Experiments: each file returns a config by `get_config(variant)`; default.py has every field."""
+"""Defines the experiments, one a file; `default` lists every option."""

@@ -1,4 +1,4 @@
-"""DCGAN on OpenMoji, 64 px, RGBA.
+"""Trains DCGAN on OpenMoji, 64 px, RGBA.
 
     python main.py --config=configs/dcgan.py --workdir=runs/dcgan
     python main.py --config=configs/dcgan.py:cpu --workdir=runs/demo     # a laptop, 32 px
@@ -11,13 +11,13 @@ import ml_collections
 from configs import default
 
 
-def get_config(variant: str = ""):
+def get_config(variant: str = "") -> ml_collections.ConfigDict:
     """Returns the experiment; variants: '' and 'cpu'."""
     c = default.get_config()
     c.method = "dcgan"
     c.model = ml_collections.ConfigDict(
         {
-            "z_dim": 100,
+            "z_dim": 100,  # of a latent
             "width": 64,  # channels at half the resolution, twice as many at a quarter, ...
             "composite": True,  # D also sees the image over a random background
         }

@@ -1,4 +1,4 @@
-"""StyleGAN2-ADA on OpenMoji, 64 px, RGBA.
+"""Trains StyleGAN2-ADA on OpenMoji, 64 px, RGBA.
 
     python main.py --config=configs/stylegan.py --workdir=runs/stylegan
     python main.py --config=configs/stylegan.py:cpu --workdir=runs/stylegan     # a laptop, 32 px
@@ -8,10 +8,12 @@ discs after some 30 kimg, ten minutes on two free cores, and faces after 100 to 
 (docs/results).
 """
 
+import ml_collections
+
 from configs import default
 
 
-def get_config(variant: str = ""):
+def get_config(variant: str = "") -> ml_collections.ConfigDict:
     """Returns the experiment; variants: '' and 'cpu'."""
     c = default.get_config()
     if variant == "cpu":
@@ -23,9 +25,8 @@ def get_config(variant: str = ""):
         c.loss.r1_gamma = 1.0  # at 0.01 D wins and G keeps one shape (docs/results)
         c.loss.pl_weight = 0.0
         c.loss.style_mixing = 0.0
-        c.augment.brightness = c.augment.contrast = c.augment.saturation = (
-            0.0  # the palette is the style
-        )
+        # The palette is the style.
+        c.augment.brightness = c.augment.contrast = c.augment.saturation = 0.0
         c.augment.kimg = 100.0  # a short run: p must find its level within it
     elif variant:
         raise ValueError(f"variant {variant!r}: the variants are '' and 'cpu'")

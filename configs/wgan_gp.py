@@ -1,4 +1,4 @@
-"""WGAN-GP on OpenMoji, 64 px, RGBA.
+"""Trains WGAN-GP on OpenMoji, 64 px, RGBA.
 
     python main.py --config=configs/wgan_gp.py --workdir=runs/wgan_gp
     python main.py --config=configs/wgan_gp.py:cpu --workdir=runs/wgan_gp     # a laptop, 32 px
@@ -11,21 +11,22 @@ import ml_collections
 from configs import default
 
 
-def get_config(variant: str = ""):
+def get_config(variant: str = "") -> ml_collections.ConfigDict:
     """Returns the experiment; variants: '' and 'cpu'."""
     c = default.get_config()
     c.method = "wgan_gp"
     c.model = ml_collections.ConfigDict(
         {
-            "z_dim": 128,
+            "z_dim": 128,  # of a latent
             "width": 64,  # channels at half the resolution, twice as many at a quarter, ...
             "composite": True,  # the critic also sees the image over a random background
         }
     )
     c.loss = ml_collections.ConfigDict(
         {
-            "critic_steps": 5,  # of the critic for each of G; a step of the run is one of the critic
-            "penalty": 10.0,  # lambda
+            # Steps of the critic for each step of G; a step of the run is one of the critic.
+            "critic_steps": 5,
+            "penalty": 10.0,  # lambda, the weight of the gradient penalty
         }
     )
     c.optim.g_lr = c.optim.d_lr = 0.0001

@@ -1,17 +1,15 @@
-"""Adaptive discriminator augmentation for RGBA (2006.06676, appendix B, the 'bgc' set), and its controller.
+"""Augments RGBA images for discriminators (2006.06676, appendix B, the 'bgc' set), and adapts p.
 
 Everything here is linear in the image, so every derivative exists, also where alpha is 0:
-- Geometry: all blits and warps of an image become one affine map, run as a separable cubic
-resampling (scale,
-  mirror, shift; wider when it shrinks, against aliasing) and three shears of whole rows. No pixel
-  is gathered by itself, and the transpose of a shear is the opposite shear. Outside the image all
-  is transparent.
+
+- Geometry: all blits and warps of an image become one affine map. It runs as a separable cubic
+  resampling (scale, mirror, shift; wider when it shrinks, against aliasing) and three shears of
+  whole rows. No pixel is gathered by itself, and the transpose of a shear is the opposite shear.
+  Outside the image all is transparent.
 - Colour: an affine map c -> C c + t of straight colours is rgb -> C rgb + t alpha of premultiplied
-ones, so
-  nothing is divided by alpha and transparent pixels stay so.
+  ones, so nothing is divided by alpha and transparent pixels stay so.
 - At the end a changed image is brought back to 0 <= RGB <= A <= 1, with the gradient passed
-straight through:
-  pixels that saturate or overshoot go on learning.
+  straight through: pixels that saturate or overshoot go on learning.
 """
 
 import functools
@@ -21,8 +19,24 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 
-GEOMETRY = ("flip", "rotate90", "translate_int", "scale", "rotate", "anisotropic", "translate_frac")
-COLOUR = ("brightness", "contrast", "luma_flip", "hue", "saturation")
+GEOMETRY = (
+    "flip",
+    "rotate90",
+    "translate_int",
+    "scale",
+    "rotate",
+    "anisotropic",
+    "translate_frac",
+)
+COLOUR = (
+    "brightness",
+    "contrast",
+    "luma_flip",
+    "hue",
+    "saturation",
+)
+
+_Draw = dict[str, jax.Array]  # how far each transform of one image goes
 
 
 def augment(
@@ -42,15 +56,15 @@ def augment(
     Returns:
       f32 [b h w 4], premultiplied RGBA in [-1, 1].
     """
-    draw = jax.vmap(lambda key: _draw(key, p, config))(keys)
+    draws = jax.vmap(lambda key: _draw(key, p, config))(keys)
     u = x + 1.0  # twice the premultiplied colour: transparent is 0
     changed = jnp.zeros(x.shape[:1], bool)
     if any(config[name] for name in GEOMETRY):
-        matrix, shift, moved = jax.vmap(lambda d: _affine(d, x.shape[1]))(draw)
+        matrix, shift, moved = jax.vmap(lambda draw: _affine(draw, width=x.shape[1]))(draws)
         u = warp(u, matrix, shift)
         changed |= moved
     if any(config[name] for name in COLOUR):
-        matrix, offset, coloured = jax.vmap(_colour_matrix)(draw)
+        matrix, offset, coloured = jax.vmap(_colour_matrix)(draws)
         u = _recolour(u, matrix, offset)
         changed |= coloured
     alpha = jnp.clip(u[..., 3:], 0.0, 2.0)
@@ -62,7 +76,7 @@ def augment(
 def update_p(
     p: jax.Array, sign_mean: jax.Array, images: int | jax.Array, config: ml_collections.ConfigDict
 ) -> jax.Array:
-    """The controller: moves p towards E[sign D(real)] = target, by 1 per `config.kimg` (2006.06676, eq. 1).
+    """Moves p by 1 per `config.kimg` so that E[sign D(real)] nears its target (2006.06676, eq. 1).
 
     Args:
       p: f32 scalar.
@@ -79,79 +93,94 @@ def update_p(
     return jnp.clip(p + jnp.sign(sign_mean - config.target) * step, 0.0, config.p_max)
 
 
-def _draw(key, p, config):
+def _draw(key: jax.Array, p: jax.Array, config: ml_collections.ConfigDict) -> _Draw:
+    """Draws the transforms of one image; those that do not apply have their neutral value.
+
+    The last two entries are bool: whether any transform of geometry applies, and any of colour.
+    """
     # All numbers are always drawn, so that switching one transform on leaves the others as they
     # were. One call, because each costs seconds of compilation: 13 gates, 8 uniform numbers, 7 for
     # normal ones.
     gates, uniform, normal = jnp.split(jax.random.uniform(key, (28,)), [13, 21])
     # The inverse distribution function at the middle of each of the 2^23 steps of `uniform`.
     normal = math.sqrt(2.0) * jax.lax.erf_inv(2.0 * normal - 1.0 + 2.0**-23)
-    chance = {name: jnp.minimum(p * config[name], 1.0) for name in GEOMETRY + COLOUR}
+    probability = {name: jnp.minimum(p * config[name], 1.0) for name in GEOMETRY + COLOUR}
     # One rotation before and one after the anisotropic scaling; at least one of them with
     # probability p.
-    chance["rotate"] = chance["rotate_after"] = 1.0 - jnp.sqrt(1.0 - chance["rotate"])
-    gate = {name: gates[i] < c for i, (name, c) in enumerate(chance.items())}
+    one_rotation = 1.0 - jnp.sqrt(1.0 - probability["rotate"])
+    probability |= {"rotate": one_rotation, "rotate_after": one_rotation}
+    applies = {name: gates[i] < q for i, (name, q) in enumerate(probability.items())}
 
-    def if_drawn(name, value, otherwise):
-        return jnp.where(gate[name], value, otherwise)
+    def if_applied(name: str, value: jax.Array, neutral: float) -> jax.Array:
+        return jnp.where(applies[name], value, neutral)
 
     return {
-        "flip": if_drawn("flip", jnp.where(uniform[0] < 0.5, -1.0, 1.0), 1.0),
-        "quarter_turns": if_drawn("rotate90", jnp.floor(uniform[1] * 4.0), 0.0),
-        "translate_int": if_drawn(
-            "translate_int", uniform[2:4] * 0.25 - 0.125, 0.0
-        ),  # share of the width
-        "scale": if_drawn("scale", jnp.exp2(0.2 * normal[0]), 1.0),
-        "rotate": if_drawn("rotate", (uniform[4] * 2.0 - 1.0) * math.pi, 0.0),  # radians
-        "anisotropic": if_drawn("anisotropic", jnp.exp2(0.2 * normal[1]), 1.0),
-        "rotate_after": if_drawn("rotate_after", (uniform[5] * 2.0 - 1.0) * math.pi, 0.0),
-        "translate_frac": if_drawn(
-            "translate_frac", 0.125 * normal[2:4], 0.0
-        ),  # share of the width
-        "brightness": if_drawn("brightness", 0.2 * normal[4], 0.0),  # of colours in [-1, 1]
-        "contrast": if_drawn("contrast", jnp.exp2(0.5 * normal[5]), 1.0),
-        "luma_flip": if_drawn("luma_flip", jnp.where(uniform[6] < 0.5, 2.0, 0.0), 0.0),
-        "hue": if_drawn("hue", (uniform[7] * 2.0 - 1.0) * math.pi, 0.0),  # radians
-        "saturation": if_drawn("saturation", jnp.exp2(normal[6]), 1.0),
-        "moved": jnp.any(jnp.stack([gate[name] for name in (*GEOMETRY, "rotate_after")])),
-        "coloured": jnp.any(jnp.stack([gate[name] for name in COLOUR])),
+        "flip": if_applied("flip", jnp.where(uniform[0] < 0.5, -1.0, 1.0), 1.0),
+        "quarter_turns": if_applied("rotate90", jnp.floor(uniform[1] * 4.0), 0.0),
+        # Of the width.
+        "translate_int": if_applied("translate_int", uniform[2:4] * 0.25 - 0.125, 0.0),
+        "scale": if_applied("scale", jnp.exp2(0.2 * normal[0]), 1.0),
+        "rotate": if_applied("rotate", (uniform[4] * 2.0 - 1.0) * math.pi, 0.0),  # radians
+        "anisotropic": if_applied("anisotropic", jnp.exp2(0.2 * normal[1]), 1.0),
+        "rotate_after": if_applied("rotate_after", (uniform[5] * 2.0 - 1.0) * math.pi, 0.0),
+        # Of the width.
+        "translate_frac": if_applied("translate_frac", 0.125 * normal[2:4], 0.0),
+        "brightness": if_applied("brightness", 0.2 * normal[4], 0.0),  # of colours in [-1, 1]
+        "contrast": if_applied("contrast", jnp.exp2(0.5 * normal[5]), 1.0),
+        "luma_flip": if_applied("luma_flip", jnp.where(uniform[6] < 0.5, 2.0, 0.0), 0.0),
+        "hue": if_applied("hue", (uniform[7] * 2.0 - 1.0) * math.pi, 0.0),  # radians
+        "saturation": if_applied("saturation", jnp.exp2(normal[6]), 1.0),
+        "moved": jnp.any(jnp.stack([applies[name] for name in (*GEOMETRY, "rotate_after")])),
+        "coloured": jnp.any(jnp.stack([applies[name] for name in COLOUR])),
     }
 
 
-def _affine(d, width):
-    # Where a point (x right, y down, px from the centre) goes: v -> matrix v + shift.
-    quarter = _rotation(d["quarter_turns"] * (math.pi / 2))
-    matrix = jnp.round(quarter) * jnp.stack([d["flip"], 1.0])[None]
-    shift = jnp.round(d["translate_int"] * width)
-    after = (
-        _rotation(d["rotate_after"]) * jnp.stack([d["anisotropic"], 1.0 / d["anisotropic"]])[None]
-    )
-    after = d["scale"] * _mm(after, _rotation(d["rotate"]))
-    return _mm(after, matrix), _mm(after, shift) + d["translate_frac"] * width, d["moved"]
+def _affine(draw: _Draw, width: int) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Returns where a point v (x right, y down, px from the centre) goes: to matrix v + shift.
+
+    The third value is whether any transform of geometry applies.
+    """
+    quarter = _rotation(draw["quarter_turns"] * (math.pi / 2))
+    matrix = jnp.round(quarter) * jnp.stack([draw["flip"], 1.0])[None]
+    shift = jnp.round(draw["translate_int"] * width)
+    stretch = jnp.stack([draw["anisotropic"], 1.0 / draw["anisotropic"]])
+    after = _rotation(draw["rotate_after"]) * stretch[None]
+    after = draw["scale"] * _matmul(after, _rotation(draw["rotate"]))
+    shift = _matmul(after, shift) + draw["translate_frac"] * width
+    return _matmul(after, matrix), shift, draw["moved"]
 
 
-def _rotation(angle):
-    c, s = jnp.cos(angle), jnp.sin(angle)
-    return jnp.stack([jnp.stack([c, -s]), jnp.stack([s, c])])
+def _rotation(angle: jax.Array) -> jax.Array:
+    """Returns the matrix [2 2] of a rotation, radians."""
+    cos, sin = jnp.cos(angle), jnp.sin(angle)
+    return jnp.stack([jnp.stack([cos, -sin]), jnp.stack([sin, cos])])
 
 
-def _colour_matrix(d):
-    # On straight colours in [-1, 1]: c -> matrix c + offset, in the order of the paper.
+def _colour_matrix(draw: _Draw) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Returns where a straight colour s in [-1, 1] goes: to matrix s + offset.
+
+    The transforms are in the order of the paper. The third value is whether any of them applies.
+    """
     luma = jnp.full((3, 3), 1.0 / 3.0)  # projection on the grey axis
     cross = jnp.array([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]]) / math.sqrt(3.0)
     eye = jnp.eye(3)
-    flip = eye - d["luma_flip"] * luma
-    hue = luma + jnp.cos(d["hue"]) * (eye - luma) + jnp.sin(d["hue"]) * cross  # Rodrigues
-    saturation = luma + d["saturation"] * (eye - luma)
-    matrix = d["contrast"] * _mm(saturation, _mm(hue, flip))
-    return matrix, _mm(matrix, jnp.full((3,), d["brightness"])), d["coloured"]
+    flip = eye - draw["luma_flip"] * luma
+    hue = luma + jnp.cos(draw["hue"]) * (eye - luma) + jnp.sin(draw["hue"]) * cross  # Rodrigues
+    saturation = luma + draw["saturation"] * (eye - luma)
+    matrix = draw["contrast"] * _matmul(saturation, _matmul(hue, flip))
+    offset = _matmul(matrix, jnp.full((3,), draw["brightness"]))
+    return matrix, offset, draw["coloured"]
 
 
-def _mm(a, b):
+def _matmul(a: jax.Array, b: jax.Array) -> jax.Array:
     return jnp.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
 
 
-def _recolour(u, matrix, offset):
+def _recolour(u: jax.Array, matrix: jax.Array, offset: jax.Array) -> jax.Array:
+    """Maps the straight colours s of images to matrix s + offset.
+
+    u is f32 [b h w 4], twice the premultiplied colour.
+    """
     # With s = 2c - 1 in [-1, 1], alpha (C s + t + 1) = C (2 alpha c) + alpha (t + 1 - C 1).
     alpha = u[..., 3]
     constant = (offset + 1.0 - jnp.sum(matrix, axis=2)) / 2.0  # [b 3]
@@ -164,11 +193,11 @@ def _recolour(u, matrix, offset):
 
 
 def warp(u: jax.Array, matrix: jax.Array, shift: jax.Array) -> jax.Array:
-    """Moves what is at v to matrix v + shift, per image; outside the image is 0.
+    """Moves what is at v to matrix v + shift in each image; outside the image is 0.
 
-    matrix = T Sx(a) Sy(b) Sx(c) D: D a diagonal of either sign, S shears of at most 45 degrees (but
-    for the shear part of the matrix itself), T a transpose or nothing. Linear in u; not
-    differentiable in the others.
+    matrix = T Sx(a) Sy(b) Sx(c) D, where D is a diagonal of either sign, S are shears of at most 45
+    degrees (apart from the shear part of the matrix itself), T is a transpose or nothing. Linear in
+    u; not differentiable in the others.
 
     Args:
       u: f32 [b h h c].
@@ -199,8 +228,8 @@ def warp(u: jax.Array, matrix: jax.Array, shift: jax.Array) -> jax.Array:
     y = shift[:, 1] - sin * (shift[:, 0] - a * shift[:, 1])
     x = shift[:, 0] - a * shift[:, 1] - c * y
 
-    columns = _resampling(p, x, size, wide)
-    rows = _resampling(q, y, size, wide)
+    columns = _resampling(p, x, n_in=size, n_out=wide)
+    rows = _resampling(q, y, n_in=size, n_out=wide)
     exact = jax.lax.Precision.HIGHEST
     u = jnp.einsum("bYy,byxc->bYxc", rows, u, precision=exact)
     u = jnp.einsum("bXx,bYxc->bYXc", columns, u, precision=exact)
@@ -210,56 +239,60 @@ def warp(u: jax.Array, matrix: jax.Array, shift: jax.Array) -> jax.Array:
     return jnp.where(transpose[:, None, None, None], jnp.swapaxes(u, 1, 2), u)
 
 
-def _centred(n):
+def _centred(n: int) -> jax.Array:
+    """Returns the positions of n pixels from their centre, px."""
     return jnp.arange(n, dtype=jnp.float32) - (n - 1) / 2
 
 
-def _cubic(d):
-    # Keys' cubic kernel with a = -1/2 (Catmull-Rom) at distance d >= 0, px.
+def _cubic(d: jax.Array) -> jax.Array:
+    """Computes Keys' cubic kernel with a = -1/2 (Catmull-Rom) at distance d >= 0, px."""
     near = (1.5 * d - 2.5) * d * d + 1.0
     far = ((-0.5 * d + 2.5) * d - 4.0) * d + 2.0
     return jnp.where(d < 1.0, near, jnp.where(d < 2.0, far, 0.0))
 
 
-def _resampling(scale, shift, n_in, n_out):
-    # Matrices [b n_out n_in] of the 1-D map v -> scale v + shift; both lines share their centre.
+def _resampling(scale: jax.Array, shift: jax.Array, *, n_in: int, n_out: int) -> jax.Array:
+    """Returns matrices [b n_out n_in] of the maps v -> scale v + shift, v px from the centre."""
     source = (_centred(n_out)[None] - shift[:, None]) / scale[:, None] + (n_in - 1) / 2
-    widen = jnp.clip(1.0 / jnp.abs(scale), 1.0, 4.0)[
-        :, None, None
-    ]  # of the kernel: against aliasing
-    weights = _cubic(
-        jnp.abs(source[:, :, None] - jnp.arange(n_in, dtype=jnp.float32)[None, None]) / widen
-    )
+    # Widens the kernel where the image shrinks, against aliasing.
+    widen = jnp.clip(1.0 / jnp.abs(scale), 1.0, 4.0)[:, None, None]
+    pixels = jnp.arange(n_in, dtype=jnp.float32)[None, None]
+    weights = _cubic(jnp.abs(source[:, :, None] - pixels) / widen)
     # A widened cubic no longer sums to exactly 1 over the pixel lattice (here of an endless image).
     lattice = jnp.arange(-8, 10, dtype=jnp.float32)[None, None]
-    total = jnp.sum(
-        _cubic(jnp.abs((source - jnp.floor(source))[:, :, None] - lattice) / widen), axis=2
-    )
+    fraction = (source - jnp.floor(source))[:, :, None]
+    total = jnp.sum(_cubic(jnp.abs(fraction - lattice) / widen), axis=2)
     return weights / total[:, :, None]
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _shear(u, shift, width):
-    # Moves row y of u [b h w c] right by shift[b, y] px (any real number) and crops or pads it to
-    # `width`.
+def _shear(u: jax.Array, shift: jax.Array, width: int) -> jax.Array:
+    """Moves row y of u [b h w c] right by shift[b, y] px, any real number.
+
+    The result is cropped or padded to [b h width c].
+    """
     w = u.shape[2]
     whole = jnp.floor(shift)
-    frac = (shift - whole)[:, :, None, None]
+    fraction = (shift - whole)[:, :, None, None]
     pad = width + 3
     u = jnp.pad(u, ((0, 0), (0, 0), (pad, pad), (0, 0)))
     start = jnp.clip((w - width) // 2 - 2 - whole, -pad, w).astype(jnp.int32) + pad
     take = jax.vmap(jax.vmap(lambda row, i: jax.lax.dynamic_slice_in_dim(row, i, pad, axis=0)))
     taps = take(u, start)
     return sum(
-        _cubic(jnp.abs(frac + (1.0 - i))) * taps[:, :, 3 - i : 3 - i + width] for i in range(4)
+        _cubic(jnp.abs(fraction + (1.0 - i))) * taps[:, :, 3 - i : 3 - i + width] for i in range(4)
     )
 
 
-def _shear_fwd(u, shift, width):
+def _shear_fwd(
+    u: jax.Array, shift: jax.Array, width: int
+) -> tuple[jax.Array, tuple[jax.Array, int]]:
     return _shear(u, shift, width), (shift, u.shape[2])
 
 
-def _shear_bwd(width, residuals, g):
+def _shear_bwd(
+    width: int, residuals: tuple[jax.Array, int], g: jax.Array
+) -> tuple[jax.Array, jax.Array]:
     # The kernel is even, so the transpose is the opposite shear; XLA's own, a scatter, is slow on
     # CPU.
     shift, w = residuals

@@ -1,4 +1,4 @@
-"""What a model may be asked for: classes and a phrase, any subset, as one vector for the networks.
+"""Encodes conditions, any subset of classes and a phrase, as one vector for the networks.
 
 A condition of b images is a dict of arrays: i32 `b` numbers of a class (-1: not given), and under
 'text' f32 `b d` points of unit length (0: not given). As a vector each part is one-hot or such a
@@ -8,7 +8,7 @@ every method.
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,9 @@ import numpy as np
 
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import rules
+
+if TYPE_CHECKING:  # a training step does without TensorFlow, which reads the data
+    from input_pipeline.dataset import EmojiData
 
 CLASSES = ("group", "subgroup", "codepoint", "style", "tone")  # as the input pipeline has them
 TEXT = "text"
@@ -34,12 +37,12 @@ RULES = {
 
 @dataclasses.dataclass(frozen=True)
 class Spec:
-    """The conditions a model knows. Hashable, so that programs may depend on it.
+    """Lists the conditions of a model. Hashable, so that programs may depend on it.
 
     Attributes:
-      classes: (condition, names of its classes) each.
-      text_dim: of a phrase's vector; 0: no phrases.
-      text_hash: of the encoder that made these vectors.
+      classes: a pair (condition, names of its classes) for each condition that is a class.
+      text_dim: size of a phrase's vector; 0: the model takes no phrases.
+      text_hash: SHA-256 of the encoder that made these vectors.
     """
 
     classes: tuple[tuple[str, tuple[str, ...]], ...] = ()
@@ -48,16 +51,16 @@ class Spec:
 
     @property
     def dim(self) -> int:
-        """Of the vector."""
+        """Returns the size of the vector."""
         return sum(len(names) for _, names in self.classes) + self.text_dim
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the conditions."""
+        """Returns the names of the conditions."""
         return tuple(name for name, _ in self.classes) + ((TEXT,) if self.text_dim else ())
 
     def to_json(self) -> dict[str, Any]:
-        """For a run's description; `from_json` takes it back."""
+        """Returns the spec as plain values, for a run's description; `from_json` reads them."""
         return {
             "classes": {name: list(values) for name, values in self.classes},
             "text_dim": self.text_dim,
@@ -65,54 +68,57 @@ class Spec:
         }
 
     @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> "Spec":
-        """What `to_json` gave."""
-        classes = tuple((name, tuple(values)) for name, values in found["classes"].items())
-        return cls(classes, found["text_dim"], found["text_hash"])
+    def from_json(cls, stored: Mapping[str, Any]) -> "Spec":
+        """Builds the spec that `to_json` wrote."""
+        classes = tuple((name, tuple(values)) for name, values in stored["classes"].items())
+        return cls(classes, stored["text_dim"], stored["text_hash"])
 
     def none(self, count: int) -> dict[str, np.ndarray]:
-        """The condition of `count` images of which nothing is asked."""
-        found: dict[str, np.ndarray] = {
+        """Returns the condition of `count` images for which nothing is given."""
+        condition: dict[str, np.ndarray] = {
             name: np.full(count, -1, np.int32) for name, _ in self.classes
         }
-        return found | (
-            {TEXT: np.zeros((count, self.text_dim), np.float32)} if self.text_dim else {}
-        )
+        if self.text_dim:
+            condition[TEXT] = np.zeros((count, self.text_dim), np.float32)
+        return condition
 
     def number(self, name: str, value: str) -> int:
-        """The number of a class by its name, or by a part of it that no other has.
+        """Returns the number of a class by its name, or by a part of it that no other name has.
 
         Raises:
-          UserError: the model does not know the condition or the class; lists those that it knows.
+          UserError: the model has no such condition, or no such class, or several that fit; lists
+            those to choose from.
         """
-        known = dict(self.classes).get(name)
-        if known is None:
-            there = ", ".join(self.names) or "none: it is unconditional"
+        class_names = dict(self.classes).get(name)
+        if class_names is None:
+            conditions = ", ".join(self.names) or "none: it is unconditional"
             raise UserError(
-                f"--{name}={value}: this model has no such condition; its conditions: {there}"
+                f"--{name}={value}: this model has no such condition; its conditions: {conditions}"
             )
-        found = [v for v in known if v == value] or [v for v in known if value.lower() in v.lower()]
-        if len(found) != 1:
-            listed = ", ".join((found or known)[:40]) + (
-                ", ..." if len(found or known) > 40 else ""
-            )
-            raise UserError(
-                f"--{name}={value}: {'several fit' if found else 'no such class'}; choose from {listed}"
-            )
-        return known.index(found[0])
+        matches = [v for v in class_names if v == value]
+        matches = matches or [v for v in class_names if value.lower() in v.lower()]
+        if len(matches) != 1:
+            choices = matches or class_names
+            listed = ", ".join(choices[:40]) + (", ..." if len(choices) > 40 else "")
+            problem = "several fit" if matches else "no such class"
+            raise UserError(f"--{name}={value}: {problem}; choose from {listed}")
+        return class_names.index(matches[0])
 
 
 NONE = Spec()
 
 
-def of_data(data, text_hash: str = "") -> Spec:
-    """The spec of what `input_pipeline.dataset.load` returned."""
+def of_data(data: "EmojiData", text_hash: str = "") -> Spec:
+    """Builds the spec of a data set whose phrases an encoder of this hash made vectors of."""
     dim = data.phrases.vectors.shape[1] if data.phrases else 0
     return Spec(tuple(data.class_names.items()), dim, text_hash if dim else "")
 
 
 def encode(spec: Spec, condition: Condition) -> jax.Array | None:
-    """The vectors f32 `b dim` of a condition; parts that are missing are not given. None of `NONE`."""
+    """Encodes a condition, of which parts may be missing, as vectors f32 `b dim`.
+
+    Returns None for the spec `NONE`.
+    """
     if not spec.dim:
         return None
     count = len(next(iter(condition.values())))
@@ -126,12 +132,19 @@ def with_dropout(
 ) -> jax.Array | None:
     """Encodes the conditions of a training batch, some of them dropped.
 
-    Returns f32 [b dim]; None for the spec `NONE`.
-
     Some images come without any condition, so that samples can be guided (2207.12598), some without
-    one or the other, so that any subset may be asked for; at first all do, as conditional training
-    collapses on small sets where unconditional does not (2201.06578). A function of the sample
-    numbers alone, so G and D, and all programs of a step, see the same.
+    one or the other, so that any subset may be given. At first all images come without, because
+    conditional training collapses on small sets where unconditional does not (2201.06578). What is
+    dropped depends on the sample numbers alone, so G and D, and all programs of a step, see the
+    same.
+
+    Args:
+      spec: of the model.
+      config: of the run.
+      batch: with 'sample', numbers `b`, and 'condition'.
+
+    Returns:
+      f32 `b dim`; None for the spec `NONE`.
     """
     if not spec.dim:
         return None
@@ -156,15 +169,21 @@ def with_dropout(
     return encode(spec, condition)
 
 
-def rows_like(data, count: int, seed: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Conditions of `count` images as often as in the data: rows i64 of it, and what these are called."""
+def rows_like(data: "EmojiData", count: int, seed: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Draws conditions of `count` images, each as often as in the data.
+
+    Returns:
+      Rows i64 `count` of the data, and their conditions.
+    """
     rng = np.random.default_rng(seed)
     rows = rng.integers(0, len(data.images), count)
     return rows, of_rows(data, rows, rng)
 
 
-def of_rows(data, rows: Sequence[int], rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """The condition of emoji of the data, each with one of its phrases."""
+def of_rows(
+    data: "EmojiData", rows: Sequence[int] | np.ndarray, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Returns the condition of emoji of the data, each with one of its phrases, drawn by `rng`."""
     rows = np.asarray(rows)
     condition = {name: numbers[rows] for name, numbers in data.classes.items()}
     if data.phrases:

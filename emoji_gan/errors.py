@@ -1,4 +1,4 @@
-"""A user's mistake is one line and an exit code, never a traceback."""
+"""Turns a user's mistake into one line and an exit code instead of a traceback."""
 
 import contextlib
 import sys
@@ -9,33 +9,39 @@ from typing import NoReturn
 EXIT_OK = 0
 EXIT_USER_ERROR = 2
 EXIT_DIVERGED = 3
-EXIT_NOT_SAVED = (
-    74  # sysexits' EX_IOERR: older checkpoints are intact; run the command again once there is room
-)
+# sysexits' EX_IOERR: older checkpoints are intact; run the command again once there is room.
+EXIT_NOT_SAVED = 74
 EXIT_PREEMPTED = 75  # sysexits' EX_TEMPFAIL: the state is saved, run the same command again
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report Ctrl-C
 
 
 class UserError(Exception):
-    """What was wrong, where, and what to do, in one line."""
+    """States in one line what is wrong, where, and what to do."""
 
     exit_code = EXIT_USER_ERROR
 
 
 class Diverged(UserError):
-    """Training met non-finite numbers again after rolling back."""
+    """Reports that training met non-finite numbers again after it rolled back."""
 
     exit_code = EXIT_DIVERGED
 
 
 class NotSaved(UserError):
-    """The state could not be written: at the end of a run, or too often in a row."""
+    """Reports that the state cannot be written, at the end of a run or too often in a row."""
 
     exit_code = EXIT_NOT_SAVED
 
 
 def run(main: Callable[[], int | None]) -> None:
-    """Calls `main` and exits with its code; prints a mistake or Ctrl-C as one line."""
+    """Calls `main` and exits with its code; prints a mistake or Ctrl-C as one line.
+
+    Args:
+      main: a program; it returns its exit code, or None for 0.
+
+    Raises:
+      SystemExit: always.
+    """
     try:
         from input_pipeline import DataError
 

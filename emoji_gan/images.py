@@ -1,13 +1,14 @@
-"""Images between disk, model and eye.
+"""Converts images between disk, model and eye.
 
-Stored: uint8 straight-alpha RGBA, RGB = 0 where alpha = 0.
-Model:  f32 premultiplied RGBA in [-1, 1], x = 2 * premultiplied01 - 1; fully transparent is (-1, -1, -1, -1).
+Stored images are uint8 straight-alpha RGBA, with RGB = 0 where alpha = 0. Model images are f32
+premultiplied RGBA in [-1, 1], x = 2 * premultiplied01 - 1; transparent is (-1, -1, -1, -1).
 """
 
+import functools
 import io
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +19,7 @@ from emoji_gan.runtime import workdir
 
 
 def to_model(u8: jax.Array) -> jax.Array:
-    """Stored images to model images.
+    """Converts stored images to model images.
 
     Args:
       u8: uint8 [b h w 4], straight alpha.
@@ -32,7 +33,9 @@ def to_model(u8: jax.Array) -> jax.Array:
 
 
 def to_uint8(x: jax.Array) -> jax.Array:
-    """Model images to stored images; `to_uint8(to_model(u8)) == u8` wherever alpha > 0.
+    """Converts model images to stored images.
+
+    `to_uint8(to_model(u8)) == u8` wherever alpha > 0.
 
     Args:
       x: f32 [b h w 4], premultiplied, nominally in [-1, 1]; RGB is clipped into [0, A] first.
@@ -45,7 +48,7 @@ def to_uint8(x: jax.Array) -> jax.Array:
 
 
 def to_straight(x: jax.Array) -> jax.Array:
-    """As `to_uint8` before rounding: f32 [b h w 4] in [0, 255]."""
+    """Converts model images as `to_uint8` does, without rounding: f32 [b h w 4] in [0, 255]."""
     x = x.astype(jnp.float32)
     alpha = jnp.clip((x[..., 3:] + 1.0) / 2.0, 0.0, 1.0)
     rgb = jnp.clip((x[..., :3] + 1.0) / 2.0, 0.0, alpha)
@@ -53,7 +56,9 @@ def to_straight(x: jax.Array) -> jax.Array:
 
 
 def composite(x: jax.Array, background_rgb01: jax.Array) -> jax.Array:
-    """Lays model images over a background: rgb + (1 - alpha) background. Differentiable, nothing is clipped.
+    """Lays model images over a background: rgb + (1 - alpha) background.
+
+    It is differentiable, and nothing is clipped.
 
     Args:
       x: f32 [b h w 4], premultiplied, in [-1, 1].
@@ -67,11 +72,20 @@ def composite(x: jax.Array, background_rgb01: jax.Array) -> jax.Array:
 
 
 def checker(h: int, w: int) -> jax.Array:
-    """The grey checkerboard that stands for transparency: f32 [h w 3] in [0, 1], squares of 8 px."""
+    """Draws the grey checkerboard that stands for transparency, in squares of 8 px.
+
+    Args:
+      h: height, px.
+      w: width, px.
+
+    Returns:
+      f32 [h w 3] in [0, 1].
+    """
     return jnp.asarray(_checker(h, w), jnp.float32) / 255.0
 
 
-def _checker(h, w):
+def _checker(h: int, w: int) -> np.ndarray:
+    """Draws `checker` as uint8."""
     y, x = np.mgrid[:h, :w] // 8
     return np.where((y + x) % 2 == 0, 230, 204).astype(np.uint8)[:, :, None].repeat(3, axis=2)
 
@@ -80,8 +94,8 @@ def grid(images_u8_rgba: np.ndarray, rows: int, cols: int, pad: int = 2) -> np.n
     """Lays images in reading order on one checkerboard.
 
     Args:
-      images_u8_rgba: uint8 [n h w 4], straight alpha, n <= rows * cols; missing ones leave the
-        board bare.
+      images_u8_rgba: uint8 [n h w 4], straight alpha, n <= rows * cols; the cells that remain show
+        the checkerboard.
       rows: of images.
       cols: of images.
       pad: px between and around the images.
@@ -90,7 +104,7 @@ def grid(images_u8_rgba: np.ndarray, rows: int, cols: int, pad: int = 2) -> np.n
       uint8 [rows * (h + pad) + pad, cols * (w + pad) + pad, 3].
 
     Raises:
-      ValueError: more images than places.
+      ValueError: there are more images than cells.
     """
     images = np.asarray(images_u8_rgba)
     n, h, w, _ = images.shape
@@ -100,10 +114,8 @@ def grid(images_u8_rgba: np.ndarray, rows: int, cols: int, pad: int = 2) -> np.n
     for i, image in enumerate(images):
         y, x = pad + (i // cols) * (h + pad), pad + (i % cols) * (w + pad)
         alpha = image[..., 3:].astype(np.float32) / 255
-        under = board[y : y + h, x : x + w]
-        board[y : y + h, x : x + w] = np.rint(image[..., :3] * alpha + under * (1 - alpha)).astype(
-            np.uint8
-        )
+        cell = board[y : y + h, x : x + w]
+        cell[...] = np.rint(image[..., :3] * alpha + cell * (1 - alpha)).astype(np.uint8)
     return board
 
 
@@ -131,7 +143,9 @@ def png_bytes(u8: np.ndarray, text: Mapping[str, str] | None = None) -> bytes:
 def save_png(
     path: str | os.PathLike, u8: np.ndarray, text: Mapping[str, str] | None = None
 ) -> None:
-    """Writes a PNG atomically (a reader sees the old file or the new one), making its folder if need be.
+    """Writes a PNG atomically, and makes its folder where it is missing.
+
+    A reader sees the old file or the new one.
 
     Args:
       path: the file.
@@ -139,8 +153,7 @@ def save_png(
       text: provenance, written as text chunks.
 
     Raises:
-      UserError: the file cannot be written (full disk, permission, a file where a folder should
-        be).
+      UserError: the file cannot be written (full disk, permission, a file where a folder belongs).
     """
     path = pathlib.Path(path)
     try:
@@ -151,28 +164,28 @@ def save_png(
 
 
 def alpha_statistics(x: jax.Array) -> dict[str, jax.Array]:
-    """How the alpha channel of a batch looks; runs under jit.
+    """Measures how the alpha channel of a batch looks; runs under jit.
 
     Args:
       x: f32 [b h w 4], premultiplied, in [-1, 1].
 
     Returns:
       f32 scalars:
-      binary: share of pixels with alpha < 0.1 or > 0.9; drawings have most.
+      binary: fraction of the pixels with alpha < 0.1 or > 0.9; drawings have most.
       coverage: mean alpha, in [0, 1].
       edge_px: softness, the width of the transition in px: partly transparent pixels (0.1 to 0.9)
         per pixel of outline. About 1 for an antialiased drawing, 0 for hard edges.
-      stray: share of the visible pixels (alpha > 0.1) with none of their eight neighbours visible:
-        speckle.
+      stray: fraction of the visible pixels (alpha > 0.1) with none of their eight neighbours
+        visible: speckle.
     """
     alpha = jnp.clip((x[..., 3].astype(jnp.float32) + 1.0) / 2.0, 0.0, 1.0)
     partial = (alpha >= 0.1) & (alpha <= 0.9)
     inside = alpha > 0.5
-    outline = inside & ~_pool(inside, jnp.logical_and, cross=True)
+    outline = inside & ~_combine_neighbours(inside, jnp.logical_and, count=4)
     visible = alpha > 0.1
-    alone = visible & ~_pool(visible, jnp.logical_or, cross=False)
+    alone = visible & ~_combine_neighbours(visible, jnp.logical_or, count=8)
 
-    def total(mask):
+    def total(mask: jax.Array) -> jax.Array:
         return jnp.sum(mask, dtype=jnp.float32)
 
     return {
@@ -183,14 +196,17 @@ def alpha_statistics(x: jax.Array) -> dict[str, jax.Array]:
     }
 
 
-def _pool(mask, combine, cross):
-    # Combines the four (cross) or eight neighbours of each pixel of mask [b h w]; outside the image
-    # is False.
+def _combine_neighbours(
+    mask: jax.Array, combine: Callable[[jax.Array, jax.Array], jax.Array], *, count: int
+) -> jax.Array:
+    """Combines the 4 or 8 (`count`) neighbours of each pixel of a mask [b h w].
+
+    Outside the image the mask is False.
+    """
     b, h, w = mask.shape
     padded = jnp.zeros((b, h + 2, w + 2), bool).at[:, 1:-1, 1:-1].set(mask)
-    steps = [(0, 1), (1, 0), (1, 2), (2, 1)] + ([] if cross else [(0, 0), (0, 2), (2, 0), (2, 2)])
-    neighbours = [padded[:, y : y + h, x : x + w] for y, x in steps]
-    result = neighbours[0]
-    for neighbour in neighbours[1:]:
-        result = combine(result, neighbour)
-    return result
+    offsets = [(0, 1), (1, 0), (1, 2), (2, 1)]
+    if count == 8:
+        offsets += [(0, 0), (0, 2), (2, 0), (2, 2)]
+    neighbours = [padded[:, y : y + h, x : x + w] for y, x in offsets]
+    return functools.reduce(combine, neighbours)

@@ -3,8 +3,8 @@
     python -m emoji_gan.sample --text="chat souriant" --style=line
     python -m emoji_gan.sample --workdir=runs/demo --seeds=0-63 --truncation=0.7
 
-The first asks the shipped model. Each writes a straight-alpha RGBA PNG a seed, which says how it
-was made, and all of them on one contact sheet.
+The first command draws from the shipped model. Each command writes one straight-alpha RGBA PNG per
+seed, whose text chunks say how it was made, and a contact sheet of all of them.
 """
 
 import argparse
@@ -27,19 +27,20 @@ from input_pipeline.art import picture_folder
 _TEXT_HELP = "ask for this, in English or French: a name, keywords, or a phrase like them"
 _SMALL_PX = 64  # smaller images are magnified on the contact sheet
 _SHEET = "grid.png"
-_PER_IMAGE = ("seed", picture_folder.SHEET_KEY)  # what pictures of one request differ in
+_PER_IMAGE = ("seed", picture_folder.SHEET_KEY)  # text chunks that differ within one request
 
 
 def parse_seeds(text: str) -> list[int]:
     """Reads seeds: '0-3,7' -> [0, 1, 2, 3, 7].
 
     Raises:
-      UserError: anything but numbers and ranges of them in [0, 2^32), or more than a million.
+      UserError: the text holds anything but numbers in [0, 2^32) and ranges of them, or more than a
+        million seeds.
     """
     seeds: list[int] = []
     for part in text.split(","):
-        m = re.fullmatch(r"\s*(\d{1,10})(?:-(\d{1,10}))?\s*", part)
-        first, last = (int(m[1]), int(m[2] or m[1])) if m else (1, 0)
+        match = re.fullmatch(r"\s*(\d{1,10})(?:-(\d{1,10}))?\s*", part)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
         if first > last or last >= 2**32 or len(seeds) + last - first >= 1_000_000:
             raise UserError(
                 f"--seeds={text}: expected numbers and ranges such as 0-63 or 1,5,10-20"
@@ -52,23 +53,24 @@ def write(
     folder: pathlib.Path,
     pictures: np.ndarray,
     seeds: Sequence[int],
+    *,
     provenance: Mapping[str, str],
     seeds_text: str,
 ) -> int:
-    """Writes a picture a seed and a contact sheet; a folder holds the pictures of one request.
+    """Writes one picture per seed and a contact sheet; a folder holds pictures of one request.
 
-    Pictures that this program drew there for another request are removed, once the new ones are
-    written: each can be drawn again from what it says of itself. Other files are left alone.
+    Pictures that this program drew there for another request are removed once the new ones are
+    written: each can be drawn again from its text chunks. Other files are left alone.
 
     Args:
-      folder: made if need be.
+      folder: created if it does not exist.
       pictures: uint8 [n h w 4], straight alpha.
-      seeds: n.
+      seeds: n integers.
       provenance: text chunks of every picture.
-      seeds_text: the seeds as they were asked for.
+      seeds_text: the seeds as the user typed them.
 
     Returns:
-      How many earlier pictures were removed.
+      The number of earlier pictures that were removed.
 
     Raises:
       UserError: a file cannot be written.
@@ -88,6 +90,8 @@ def write(
 
 
 def _of_another_request(folder: pathlib.Path, provenance: Mapping[str, str]) -> list[pathlib.Path]:
+    """Returns the pictures in a folder that this program drew for another request."""
+
     def request(texts: Mapping[str, str]) -> dict[str, str]:
         return {k: v for k, v in texts.items() if k not in _PER_IMAGE}
 
@@ -100,6 +104,7 @@ def _of_another_request(folder: pathlib.Path, provenance: Mapping[str, str]) -> 
 
 
 def _sheet(pictures: np.ndarray) -> np.ndarray:
+    """Returns the contact sheet, uint8 [h w 3]."""
     columns = math.ceil(math.sqrt(len(pictures)))
     board = images.grid(pictures, math.ceil(len(pictures) / columns), columns)
     magnify = max(1, _SMALL_PX // pictures.shape[1])
@@ -144,19 +149,19 @@ def main() -> int:
     if not math.isfinite(a.truncation) or not 0 <= a.truncation <= 2:
         raise UserError(f"--truncation={a.truncation}: expected 0 to 2")
     changes = {k: v for k in ("guidance", "steps", "solver") if (v := getattr(a, k)) is not None}
-    asked = {k: v for k in (*CLASSES, conditions.TEXT) if (v := getattr(a, k)) is not None}
+    request = {k: v for k in (*CLASSES, conditions.TEXT) if (v := getattr(a, k)) is not None}
     source = a.workdir or a.model or str(SHIPPED_MODEL)
     sampler = Sampler(source, a.step, changes)
-    condition = ask(sampler.spec, asked, len(seeds), language=a.lang)
-    provenance = sampler.provenance(seeds[0], a.truncation, asked)
-    if conditions.TEXT in asked:
-        understood = understanding.understand(asked[conditions.TEXT], a.lang)
-        print(f"{asked[conditions.TEXT]!r} {understood}", flush=True)
+    condition = ask(sampler.spec, request, len(seeds), language=a.lang)
+    provenance = sampler.provenance(seeds[0], a.truncation, request)
+    if conditions.TEXT in request:
+        understood = understanding.understand(request[conditions.TEXT], a.lang)
+        print(f"{request[conditions.TEXT]!r} {understood}", flush=True)
         provenance["understood text"] = understood.phrase
     in_workdir = (a.workdir or a.model) and not is_model_file(source)
     out = pathlib.Path(a.out or (pathlib.Path(source, "generated") if in_workdir else "generated"))
     pictures = sampler(seeds, condition, a.truncation)
-    removed = write(out, pictures, seeds, provenance, a.seeds)
+    removed = write(out, pictures, seeds, provenance=provenance, seeds_text=a.seeds)
     if removed:
         print(f"replaced {removed} emoji of an earlier request in {out}")
     print(f"{len(seeds)} emoji in {out}, all of them in {out / _SHEET}")

@@ -1,4 +1,4 @@
-"""Opens `benchmarks.faults.random_faults`: training under random faults, held against one without."""
+"""Opens `benchmarks.faults.random_faults`: a training under random faults, and one without."""
 
 from absl import app
 

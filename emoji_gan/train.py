@@ -1,61 +1,83 @@
-"""The training loop, top to bottom: mesh, data, programs, state, hooks, steps."""
+"""Trains a model: data, method, checkpoints, and the loop over the steps with its hooks."""
 
 import contextlib
 import dataclasses
-import json
 import math
 import pathlib
 import shlex
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import jax
-import jax.numpy as jnp
 import ml_collections
+import numpy as np
 from absl import logging
-from clu import parameter_overview
-from jax.sharding import Mesh
 
 from emoji_gan import conditions, methods
-from emoji_gan.errors import EXIT_OK, EXIT_PREEMPTED, Diverged
-from emoji_gan.methods import step as step_lib
-from emoji_gan.methods.base import Method, Step
-from emoji_gan.runtime import checkpoint, curves, previews, processes, workdir
+from emoji_gan.errors import EXIT_OK, EXIT_PREEMPTED
+from emoji_gan.methods.experiment import Experiment
+from emoji_gan.runtime import (
+    checkpoint,
+    curves,
+    description,
+    divergence,
+    previews,
+    processes,
+    profiling,
+    workdir,
+)
 from emoji_gan.runtime import mesh as mesh_lib
 from emoji_gan.runtime import progress as progress_lib
 from emoji_gan.trained import stored_names, transfer
 from emoji_gan.trained.source import open_trained
 from input_pipeline import DataError, dataset, pipeline
 
-_PROFILE_STEPS = range(20, 25)  # after compilation and the first lazy regularisers
+Judge = Callable[[Any], curves.Scalars]  # from a state
 
 
-def train(
-    config: ml_collections.ConfigDict,
-    directory: str,
-    *,
-    stop_after_minutes: float | None = None,
-    allow_config_change: bool = False,
-    dry_run: bool = False,
-    profile: bool = False,
-    make_judge: Callable[..., Callable[..., curves.Scalars]] | None = None,
-    embed: Callable | None = None,
-) -> int:
+class PhraseEncoder(Protocol):
+    """Makes vectors of phrases, for the condition 'text'.
+
+    Attributes:
+      sha256: of the encoder's weights.
+    """
+
+    sha256: str
+
+    def __call__(self, phrases: list[str]) -> np.ndarray:
+        """Returns f32 [m d]."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Holds what a command line says of a run besides the config and the workdir.
+
+    Attributes:
+      stop_after_minutes: save and end after so long.
+      allow_config_change: go on from a checkpoint made with another config or data set.
+      dry_run: print what would run, and its cost; write nothing.
+      profile: record a JAX profile of a few steps.
+      make_judge: `make_judge(config, data)` returns the function that judges a state on
+        `config.eval`.
+      embed: needed for the condition 'text' only.
+    """
+
+    stop_after_minutes: float = math.inf
+    allow_config_change: bool = False
+    dry_run: bool = False
+    profile: bool = False
+    make_judge: Callable[[ml_collections.FrozenConfigDict, dataset.EmojiData], Judge] | None = None
+    embed: PhraseEncoder | None = None
+
+
+def train(config: ml_collections.ConfigDict, directory: str, options: Options) -> int:
     """Trains until `config.total_kimg`, going on from the newest good checkpoint in `directory`.
 
     Args:
       config: an experiment; its auto fields are resolved here.
-      directory: the workdir: checkpoints, TensorBoard events, metrics.jsonl, samples, config.json,
-        parameters.txt.
-      stop_after_minutes: save and end after so long.
-      allow_config_change: go on from a checkpoint made with another config or data set.
-      dry_run: print what would run, and its cost; writes nothing.
-      profile: record a JAX profile of a few steps.
-      make_judge: `make_judge(config, data)` gives the function that judges a state on
-        `config.eval`.
-      embed: makes vectors of phrases, f32 [m d], for the condition 'text'; its `sha256` is that of
-        its weights.
+      directory: the workdir, for checkpoints, curves, samples, config.json and parameters.txt.
+      options: see `Options`.
 
     Returns:
       The process's exit code: 0, or EXIT_PREEMPTED after SIGTERM or Ctrl-C.
@@ -69,61 +91,53 @@ def train(
     started = time.monotonic()
     mesh = mesh_lib.make_mesh()
     config = methods.resolve(config, mesh.size)
-    logging.info(
-        "%d %s devices, batch %d", mesh.size, mesh.devices.flat[0].platform, config.batch_size
-    )
-    data, held_out = _load_data(config, embed)
-    spec = conditions.of_data(data, embed.sha256 if embed else "")
-    experiment = _Experiment.make(config, spec, mesh)
-    experiment.describe()
-    if dry_run:
-        experiment.print_cost()
+    platform = mesh.devices.flat[0].platform
+    logging.info("%d %s devices, batch %d", mesh.size, platform, config.batch_size)
+    data, held_out = _load_data(config, options.embed)
+    spec = conditions.of_data(data, options.embed.sha256 if options.embed else "")
+    experiment = Experiment.make(config, spec, mesh)
+    parameters = description.parameter_tables(experiment.network_shapes)
+    description.print_run(config.to_dict(), parameters)
+    if options.dry_run:
+        for name, program in experiment.compiled_programs():
+            description.print_cost(name, program)
         return EXIT_OK
 
     with contextlib.ExitStack() as stack:
         root = pathlib.Path(directory).expanduser().absolute()
         processes.on_first(lambda: stack.enter_context(workdir.locked(root)))
-        checkpoints = checkpoint.Checkpointer(
-            root,
-            config=experiment.description,
-            data_hash=data.content_hash,
-            keep=config.checkpoint.keep,
-            allow_config_change=allow_config_change,
-            renamed=stored_names.RENAMED,
-        )
+        checkpoints = _open_checkpoints(experiment, root, data.content_hash, options)
         stack.callback(checkpoints.close)
-        state, first = experiment.start(checkpoints)
-        total = experiment.total_steps
-        if first >= total:
+        state, first = _restore_or_init(experiment, checkpoints)
+        if first >= experiment.total_steps:
             kimg = experiment.kimg(first)
             print(f"{directory} is already trained to {kimg:.1f} kimg: nothing to do")
             return EXIT_OK
-        experiment.write_description(root)
+        description.write_run(root, experiment.description, parameters)
         loop = _Loop(
             experiment,
+            checkpoints,
             root=root,
-            first=first,
             data=data,
             held_out=held_out,
-            checkpoints=checkpoints,
-            judge=make_judge(config, data) if config.eval.every_kimg and make_judge else None,
-            profile=profile,
-            deadline=math.inf if stop_after_minutes is None else started + 60 * stop_after_minutes,
+            options=options,
+            first=first,
+            deadline=started + 60 * options.stop_after_minutes,
             stack=stack,
         )
         done, stopped = loop.run(state)
-        if processes.is_first():
-            _print_where(directory, root, experiment.kimg(done), experiment.kimg(total))
-        # Also where the others wait for process 0, which has the most to write, before they leave.
-        (code,) = processes.from_first(EXIT_PREEMPTED if stopped and done < total else EXIT_OK)
+        _print_commands(directory, root, experiment, done)
+        # Here the others also wait for process 0, which has the most to write, before they leave.
+        preempted = stopped and done < experiment.total_steps
+        (code,) = processes.from_first(EXIT_PREEMPTED if preempted else EXIT_OK)
         return code
 
 
-# ---- what is trained ---------------------------------------------------------------------------------
+# ---- what is trained -----------------------------------------------------------------------------
 
 
 def _load_data(
-    config: ml_collections.FrozenConfigDict, embed: Callable | None
+    config: ml_collections.FrozenConfigDict, embed: PhraseEncoder | None
 ) -> tuple[dataset.EmojiData, dataset.EmojiData | None]:
     """Loads the emoji to train on and those held out; None of these where a filter leaves none."""
     data = dataset.load(config.data, "train", embed)
@@ -137,279 +151,217 @@ def _load_data(
     return data, held_out
 
 
-@dataclasses.dataclass(frozen=True)
-class _Experiment:
-    """A resolved experiment: its method, the programs of its step, the shapes of its state."""
-
-    config: ml_collections.FrozenConfigDict
-    spec: conditions.Spec
-    mesh: Mesh
-    method: Method
-    step: Step
-    shapes: Any  # of the state, with shardings
-
-    @classmethod
-    def make(
-        cls, config: ml_collections.FrozenConfigDict, spec: conditions.Spec, mesh: Mesh
-    ) -> "_Experiment":
-        method = methods.load(config.method)
-        step = method.train_step(config, spec, mesh)
-        shapes = jax.tree.map(
-            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=mesh_lib.replicated(mesh)),
-            jax.eval_shape(lambda: method.init(config, spec, config.seed)),
-        )
-        return cls(config, spec, mesh, method, step, shapes)
-
-    @property
-    def total_steps(self) -> int:
-        return math.ceil(self.config.total_kimg * 1000 / self.config.batch_size)
-
-    @property
-    def description(self) -> dict[str, Any]:
-        """Config and spec, as they are stored with every checkpoint."""
-        return self.config.to_dict() | {"spec": self.spec.to_json()}
-
-    @property
-    def parameters(self) -> str:
-        """A table of every array of the networks."""
-        tables = []
-        for field, name in self.method.NETWORKS.items():
-            arrays = getattr(self.shapes, field)
-            table = parameter_overview.get_parameter_overview(arrays, include_stats=False)
-            tables.append(f"{name}\n{table}")
-        return "\n".join(tables)
-
-    def kimg(self, step: int) -> float:
-        return step * self.config.batch_size / 1000
-
-    def describe(self) -> None:
-        """Prints config and parameters, on the first process."""
-        if processes.is_first():
-            text = json.dumps(self.config.to_dict(), indent=1)
-            print(text, self.parameters, sep="\n", flush=True)
-
-    def write_description(self, root: pathlib.Path) -> None:
-        """Writes the same to config.json and parameters.txt."""
-        if processes.is_first():
-            text = json.dumps(self.description, indent=1)
-            workdir.write_atomic(root / "config.json", text.encode())
-            workdir.write_atomic(root / "parameters.txt", self.parameters.encode())
-
-    def print_cost(self) -> None:
-        """Prints FLOPs and memory of the compiled programs of a step, of one device."""
-        batch = step_lib.batch_shapes(self.config, self.spec, self.mesh)
-        for name, program in self.step.programs.items():
-            compiled = program.run.lower(self.shapes, batch).compile()
-            cost, memory = compiled.cost_analysis() or {}, compiled.memory_analysis()
-            gflop = cost.get("flops", math.nan) / 1e9
-            mib = math.nan
-            if memory:
-                mib = (memory.temp_size_in_bytes + memory.argument_size_in_bytes) / 2**20
-            print(f"{name:12s} {gflop:8.2f} GFLOP {mib:8.0f} MiB a device")
-
-    def start(self, checkpoints: checkpoint.Checkpointer) -> tuple[Any, int]:
-        """Returns the state to go on from, and its step."""
-        if restored := checkpoints.restore(self.shapes):
-            state, first = restored
-        else:
-            state, first = self.method.init(self.config, self.spec, self.config.seed), 0
-            if self.config.init_from:
-                state = transfer.start(state, self.config, self.spec, self.config.init_from)
-                checkpoints.kimg_before = open_trained(self.config.init_from).kimg
-            state = mesh_lib.replicate(self.mesh, state)
-        if first < self.total_steps:
-            logging.info(
-                "starting at %.1f of %.1f kimg, step %d",
-                self.kimg(first),
-                self.kimg(self.total_steps),
-                first,
-            )
-        return state, first
+def _open_checkpoints(
+    experiment: Experiment, root: pathlib.Path, data_hash: str, options: Options
+) -> checkpoint.Checkpointer:
+    return checkpoint.Checkpointer(
+        root,
+        config=experiment.description,
+        data_hash=data_hash,
+        keep=experiment.config.checkpoint.keep,
+        allow_config_change=options.allow_config_change,
+        renamed=stored_names.RENAMED,
+    )
 
 
-# ---- the loop ----------------------------------------------------------------------------------------
+def _restore_or_init(
+    experiment: Experiment, checkpoints: checkpoint.Checkpointer
+) -> tuple[Any, int]:
+    """Returns the state to go on from, and the steps done."""
+    config, spec = experiment.config, experiment.spec
+    if restored := checkpoints.restore(experiment.shapes):
+        state, first = restored
+    else:
+        state, first = experiment.method.init(config, spec, config.seed), 0
+        if config.init_from:
+            state = transfer.start(state, config, spec, config.init_from)
+            checkpoints.kimg_before = open_trained(config.init_from).kimg
+        state = mesh_lib.replicate(experiment.mesh, state)
+    total = experiment.total_steps
+    if first < total:
+        kimg, total_kimg = experiment.kimg(first), experiment.kimg(total)
+        logging.info("starting at %.1f of %.1f kimg, step %d", kimg, total_kimg, first)
+    return state, first
+
+
+# ---- the loop ------------------------------------------------------------------------------------
 
 
 class _Loop:
-    """Runs the steps and, on their intervals, what hangs on them: curves, pictures, checkpoints."""
+    """Runs the steps and, on their intervals, the hooks: curves, pictures, judge, checkpoints."""
 
     def __init__(
         self,
-        experiment: _Experiment,
+        experiment: Experiment,
+        checkpoints: checkpoint.Checkpointer,
         *,
         root: pathlib.Path,
-        first: int,
         data: dataset.EmojiData,
         held_out: dataset.EmojiData | None,
-        checkpoints: checkpoint.Checkpointer,
-        judge: Callable[[Any], curves.Scalars] | None,
-        profile: bool,
+        options: Options,
+        first: int,
         deadline: float,
         stack: contextlib.ExitStack,
-    ):
-        config, spec, mesh = experiment.config, experiment.spec, experiment.mesh
-        self._experiment, self._config, self._root, self._first = experiment, config, root, first
-        self._total, self._checkpoints, self._judge = experiment.total_steps, checkpoints, judge
-        self._profile, self._deadline = profile, deadline  # time.monotonic seconds
+    ) -> None:
+        """Opens the hooks.
+
+        Args:
+          experiment: what is trained.
+          checkpoints: where the state is saved.
+          root: the workdir.
+          data: what is trained on.
+          held_out: emoji that are not, or None.
+          options: uses `make_judge` and `profile`.
+          first: steps done before.
+          deadline: when to save and end, time.monotonic seconds.
+          stack: closes what is opened here.
+        """
+        config = experiment.config
+        self._experiment = experiment
+        self._config = config
+        self._checkpoints = checkpoints
+        self._first = first
+        self._total = experiment.total_steps
+        self._deadline = deadline
+        self._profile_dir = root / "profile" if options.profile else None
+        self._judge = None
+        if config.eval.every_kimg and options.make_judge:
+            self._judge = options.make_judge(config, data)
         self._writer = stack.enter_context(contextlib.closing(curves.Writer(root, config, first)))
-        generator = experiment.method.generator(config, spec)
-
-        def sample(
-            state: Any, seeds: jax.Array, condition: dict[str, jax.Array], truncation: jax.Array
-        ) -> jax.Array:
-            return generator.sample(generator.params_of(state), seeds, condition, truncation)
-
-        self._previews = previews.Previews(
-            config,
-            data=data,
-            held_out=held_out,
-            root=root,
-            mesh=mesh,
-            sample=sample,
-            summaries=experiment.method.summaries(config, spec),
-        )
+        self._previews = _make_previews(experiment, data, held_out, root)
         self._stop = stack.enter_context(processes.stop_on_signals())
-        self._batches = mesh_lib.Prefetch(
-            mesh,
-            pipeline.batches(
-                data,
-                seed=config.seed,
-                batch_size=config.batch_size,
-                start_sample=first * config.batch_size,
-                process_index=jax.process_index(),
-                process_count=jax.process_count(),
-            ),
-        )
+        self._batches = _make_batches(experiment, data, first)
         self._progress = progress_lib.Progress(first, self._total, config.batch_size)
-        self._history: list[curves.Scalars] = []
+        self._history: list[curves.Scalars] = []  # metrics of the steps since the last scalars
         self._last_save = time.monotonic()
         self._rolled_back = False
 
     def run(self, state: Any) -> tuple[int, bool]:
-        """Trains to the end or a stop; returns the steps done, and whether a signal asked to stop."""
+        """Trains to the end or a stop; returns the steps done, and whether a signal came."""
         if self._first == 0:
             self._previews.write_reals(self._writer, 0)
             self._previews.write(self._writer, 0, state)
+        log, evaluation, saving = self._config.log, self._config.eval, self._config.checkpoint
         done = self._first
         for i in range(self._first, self._total):
-            with self._profiled(i - self._first):
+            with profiling.profiled(self._profile_dir, i - self._first):
                 state, metrics = self._experiment.step(state, next(self._batches), i)
             self._history.append(metrics)
             if len(self._history) > 1:  # let the host be one step ahead of the devices, no more
                 jax.block_until_ready(self._history[-2])
             done = i + 1
-            state = self._after(done, state)
-            if self._must_end(done, state):
+            if self._due(log.scalars_kimg, done):
+                bad_in_a_row = self._write_scalars(done, state)
+                if bad_in_a_row >= self._config.optim.max_bad_steps:
+                    state = self._roll_back(done, state)
+            if self._due(log.images_kimg, done):
+                self._previews.write(self._writer, done, state)
+            if self._judge and self._due(evaluation.every_kimg, done):
+                self._writer.scalars(done, self._judge(state))
+            late, out_of_time = self._read_clock(done)
+            if self._due(saving.every_kimg, done) or late:
+                self._save(done, state)
+            if (self._stop.at(done) or out_of_time) and done < self._total:
                 break
         self._writer.flush()
         self._checkpoints.save(done, state, wait=True)
-        if not self._due(self._config.log.images_kimg, done):
+        if not self._due(log.images_kimg, done):
             self._previews.write(self._writer, done, state)
         self._writer.flush()
         return done, self._stop.requested
 
     def _due(self, every_kimg: float, done: int) -> bool:
-        interval = max(1, round(every_kimg * 1000 / self._config.batch_size))
-        return done % interval == 0 or done == self._total
+        return done % self._experiment.interval(every_kimg) == 0 or done == self._total
 
-    def _after(self, done: int, state: Any) -> Any:
-        """Writes what is due after a step; returns the state, rolled back where it must be."""
-        log = self._config.log
-        if self._due(log.scalars_kimg, done):
-            scalars = curves.mean_of(self._history)
-            self._history.clear()
-            scalars |= _machine_scalars(state)
-            scalars |= self._progress.scalars(done, self._batches.wait_seconds)
-            scalars |= self._previews.held_out_scalars(state)
-            self._writer.scalars(done, scalars)
-            if scalars["bad_steps/in_a_row"] >= self._config.optim.max_bad_steps:
-                shapes, again = self._experiment.shapes, self._rolled_back
-                kimg = self._experiment.kimg(done)
-                state = _roll_back(
-                    self._checkpoints, shapes, state, step=done, kimg=kimg, again=again
-                )
-                self._rolled_back = True
-        if self._due(log.images_kimg, done):
-            self._previews.write(self._writer, done, state)
-        if self._judge and self._due(self._config.eval.every_kimg, done):
-            self._writer.scalars(done, self._judge(state))
+    def _write_scalars(self, done: int, state: Any) -> float:
+        """Writes the curves of the steps since the last call; returns the bad steps in a row."""
+        scalars = curves.mean_of(self._history)
+        self._history.clear()
+        scalars |= {
+            "memory/host_mib": progress_lib.host_memory_mib(),
+            "memory/device_mib": progress_lib.device_memory_mib(),
+            "rollbacks": float(state.counters.rollbacks),
+        }
+        scalars |= self._progress.scalars(done, self._batches.wait_seconds)
+        scalars |= self._previews.held_out_scalars(state)
+        self._writer.scalars(done, scalars)
+        return scalars["bad_steps/in_a_row"]
+
+    def _roll_back(self, done: int, state: Any) -> Any:
+        state = divergence.roll_back(
+            self._checkpoints,
+            self._experiment.shapes,
+            state,
+            step=done,
+            kimg=self._experiment.kimg(done),
+            again=self._rolled_back,
+        )
+        self._rolled_back = True
         return state
 
-    def _must_end(self, done: int, state: Any) -> bool:
-        """Saves where it is due; returns whether a signal or the clock ends the run here."""
-        clock, options = time.monotonic(), self._config.checkpoint
-        late, out_of_time = processes.by_the_clock(
+    def _read_clock(self, done: int) -> tuple[bool, ...]:
+        """Returns whether a save is due by the clock, and whether the time of the run is over."""
+        now = time.monotonic()
+        return processes.by_the_clock(
             self._due(self._config.log.scalars_kimg, done),
-            clock - self._last_save >= options.every_minutes * 60,
-            clock >= self._deadline,
+            now - self._last_save >= self._config.checkpoint.every_minutes * 60,
+            now >= self._deadline,
         )
-        to_save = self._due(options.every_kimg, done) or late
-        # A rollback must not come back to where it was needed.
-        if to_save and not int(state.counters.bad_in_a_row):
-            self._writer.flush()  # so that no curve has a gap before a step that is gone on from
-            self._checkpoints.save(done, state)
-            self._last_save = time.monotonic()
-        return (self._stop.at(done) or out_of_time) and done < self._total
 
-    @contextlib.contextmanager
-    def _profiled(self, step: int) -> Iterator[None]:
-        path = self._root / "profile"
-        if self._profile and step == _PROFILE_STEPS.start:
-            jax.profiler.start_trace(str(path))
-        yield
-        if self._profile and step == _PROFILE_STEPS.stop - 1:
-            jax.profiler.stop_trace()
-            logging.info("profile of steps %s written to %s", _PROFILE_STEPS, path)
+    def _save(self, done: int, state: Any) -> None:
+        """Starts to save the state, unless amid bad steps: no rollback must come back to them."""
+        if int(state.counters.bad_in_a_row):
+            return
+        self._writer.flush()  # so that no curve has a gap before a step that a run goes on from
+        self._checkpoints.save(done, state)
+        self._last_save = time.monotonic()
 
 
-def _roll_back(
-    checkpoints: checkpoint.Checkpointer,
-    shapes: Any,
-    state: Any,
-    *,
-    step: int,
-    kimg: float,
-    again: bool,
-) -> Any:
-    """Returns the newest good checkpoint's state at the current step, with new randomness.
+def _make_previews(
+    experiment: Experiment,
+    data: dataset.EmojiData,
+    held_out: dataset.EmojiData | None,
+    root: pathlib.Path,
+) -> previews.Previews:
+    config, spec = experiment.config, experiment.spec
+    generator = experiment.method.generator(config, spec)
 
-    Raises:
-      Diverged: there is none, or this is the second time.
-    """
-    counters = state.counters
-    what = (
-        f"{int(counters.bad_in_a_row)} non-finite steps in a row at {kimg:.1f} kimg "
-        f"({int(counters.bad_total)} in all)"
+    def sample(
+        state: Any, seeds: jax.Array, condition: dict[str, jax.Array], truncation: jax.Array
+    ) -> jax.Array:
+        return generator.sample(generator.params_of(state), seeds, condition, truncation)
+
+    return previews.Previews(
+        config,
+        data=data,
+        held_out=held_out,
+        root=root,
+        mesh=experiment.mesh,
+        sample=sample,
+        summaries=experiment.method.summaries(config, spec),
     )
-    restored = None if again else checkpoints.restore(shapes)
-    if restored is None:
-        why = "again after rolling back" if again else "before the first checkpoint"
-        raise Diverged(
-            f"{what}, {why}: lower optim.*_lr or raise loss.r1_gamma; the checkpoints are intact"
-        )
-    old, from_step = restored
-    logging.warning("%s: rolling back to the state of step %d", what, from_step)
-    counters = dataclasses.replace(
-        old.counters,
-        step=jnp.full_like(old.counters.step, step),
-        rollbacks=counters.rollbacks + 1,
-        bad_total=counters.bad_total,
+
+
+def _make_batches(experiment: Experiment, data: dataset.EmojiData, first: int) -> mesh_lib.Prefetch:
+    config = experiment.config
+    batches = pipeline.batches(
+        data,
+        seed=config.seed,
+        batch_size=config.batch_size,
+        start_sample=first * config.batch_size,
+        process_index=jax.process_index(),
+        process_count=jax.process_count(),
     )
-    return dataclasses.replace(old, counters=counters)
+    return mesh_lib.Prefetch(experiment.mesh, batches)
 
 
-def _machine_scalars(state: Any) -> curves.Scalars:
-    """Returns what is shown of the machine and of rollbacks, on the axis of the losses."""
-    return {
-        "memory/host_mib": progress_lib.host_memory_mib(),
-        "memory/device_mib": progress_lib.device_memory_mib(),
-        "rollbacks": float(state.counters.rollbacks),
-    }
-
-
-def _print_where(directory: str, root: pathlib.Path, kimg: float, total_kimg: float) -> None:
-    where = shlex.quote(directory)
+def _print_commands(directory: str, root: pathlib.Path, experiment: Experiment, done: int) -> None:
+    """Prints how far the run is, and the commands that look at it, on the first process."""
+    if not processes.is_first():
+        return
+    kimg, total_kimg = experiment.kimg(done), experiment.kimg(experiment.total_steps)
+    path = shlex.quote(directory)
     print(f"trained to {kimg:.1f} of {total_kimg:.1f} kimg")
     print(f"open    {shlex.quote(str(root / 'samples.png'))}")
-    print(f"curves  tensorboard --logdir={where}")
-    print(f"sample  python -m emoji_gan.sample --workdir={where} --seeds=0-63")
+    print(f"curves  tensorboard --logdir={path}")
+    print(f"sample  python -m emoji_gan.sample --workdir={path} --seeds=0-63")

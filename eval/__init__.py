@@ -1,1 +1,1 @@
-"""Judging generated emoji: `python -m eval --workdir=runs/...` (docs/eval.md)."""
+"""Judges generated emoji: `python -m eval --workdir=runs/...` (docs/eval.md)."""

@@ -1,24 +1,44 @@
 """Judges generated emoji.
 
-    python -m eval --workdir=runs/demo                    a run's newest checkpoint against its training data
+    python -m eval --workdir=runs/demo                    newest checkpoint against training data
     python -m eval --workdir=runs/demo --data=validation  against emoji it never saw
-    python -m eval --workdir=runs/demo --watch            every checkpoint as it appears; keeps the best
-    python -m eval --workdir=FILE.safetensors             a model file; the report lies in ./eval_report
+    python -m eval --workdir=runs/demo --watch            each new checkpoint; keeps the best
+    python -m eval --workdir=FILE.safetensors             a model file; report in ./eval_report
     python -m eval --real=DIR --fake=DIR                  any two folders of PNGs
-    python -m eval --compare runs/a runs/b runs/c         one table and one plot over finished reports
+    python -m eval --compare runs/a runs/b runs/c         one table and one plot over reports
 
 docs/eval.md says what the figures mean, docs/report_schema.md what report.json holds.
 """
 
 import argparse
+import dataclasses
 import math
 import pathlib
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from emoji_gan import errors
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import host, paths
+from eval.report import report_file
+
+if TYPE_CHECKING:  # at run time only after the devices are set up
+    from eval import judge
+    from eval.extractors import features
+
+
+@dataclasses.dataclass(frozen=True)
+class _Best:
+    """Names the best checkpoint so far.
+
+    Attributes:
+      distance: its Frechet distance.
+      step: its training step.
+    """
+
+    distance: float
+    step: int
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -77,15 +97,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """The command line."""
+    """Runs the command line."""
     a = _parser().parse_args()
     if a.workdir and a.model:
         raise UserError("--workdir and --model both name what to judge: give one")
     a.workdir = a.workdir or a.model
-    chosen = [n for n in ("workdir", "compare") if getattr(a, n)] + ["real"] * bool(
-        a.real or a.fake
-    )
-    if len(chosen) != 1 or bool(a.real) != bool(a.fake):
+    subjects = (bool(a.workdir), bool(a.compare), bool(a.real or a.fake))
+    if sum(subjects) != 1 or bool(a.real) != bool(a.fake):
         raise UserError(
             "give --workdir=RUN, or --real=DIR and --fake=DIR, or --compare RUN RUN ..."
         )
@@ -110,64 +128,103 @@ def main() -> int:
         download=a.download_weights,
         batch_size=a.batch_size,
     )
+    settings = judge.Settings(
+        n=a.n, truncation=a.truncation, data=a.data, seed=a.seed, html=a.html, paths=a.paths
+    )
     if a.fake:
-        print(
-            judge.folders(
-                a.real, a.fake, a.train, extractor, a.seed, a.out or "eval_report", a.html
-            )
+        judgement = judge.folders(
+            a.real,
+            a.fake,
+            extractor,
+            train_dir=a.train,
+            seed=a.seed,
+            out=a.out or "eval_report",
+            html=a.html,
         )
+        print(judgement)
     elif a.watch:
-        _watch(a, extractor)
+        _watch(a.workdir, extractor, settings, minutes=a.watch_minutes)
     else:
-        print(judge.run(a.workdir, extractor, _settings(a), step=a.step, out=a.out))
+        print(judge.run(a.workdir, extractor, settings, step=a.step, out=a.out))
     return errors.EXIT_OK
 
 
-def _settings(a: argparse.Namespace):
-    from eval import judge
+def _watch(
+    workdir: str, extractor: "features.Extractor", settings: "judge.Settings", *, minutes: float
+) -> None:
+    """Judges each checkpoint as it appears, until interrupted, and keeps the best.
 
-    return judge.Settings(
-        n=a.n, truncation=a.truncation, data=a.data, seed=a.seed, html=a.html, paths=a.paths
-    )
-
-
-def _watch(a: argparse.Namespace, extractor) -> None:
-    """Judges each checkpoint as it appears, until interrupted; keeps the one of the lowest distance."""
+    The best checkpoint is the one of the lowest Frechet distance.
+    """
     from emoji_gan.runtime import checkpoint
     from eval import judge
 
-    if not pathlib.Path(a.workdir).is_dir():
-        raise UserError(f"{a.workdir}: no such workdir")
-    started, settings = time.monotonic(), _settings(a)
-    best, seen = judge.best_so_far(a.workdir, extractor, settings)
+    if not pathlib.Path(workdir).is_dir():
+        raise UserError(f"{workdir}: no such workdir")
+    end = time.monotonic() + minutes * 60
+    best, seen = _best_so_far(workdir, extractor, settings)
     try:
-        while time.monotonic() - started < a.watch_minutes * 60:
-            new = [step for step in checkpoint.sealed_steps(a.workdir) if step not in seen]
+        while time.monotonic() < end:
+            new = [step for step in checkpoint.sealed_steps(workdir) if step not in seen]
             for step in new:
-                checkpoint.pin(a.workdir, step)  # the trainer may want to delete it meanwhile
-                try:
-                    found = judge.run(a.workdir, extractor, settings, step=step)
-                except UserError as e:  # gone before it was pinned, or damaged
-                    print(f"{e}; passed over", file=sys.stderr)
-                    checkpoint.unpin(a.workdir, step)
-                    seen.add(step)
-                    continue
                 seen.add(step)
-                print(found, flush=True)
-                distance = (
-                    found.report.metrics["fd"].value if "fd" in found.report.metrics else math.inf
-                )
-                if best is None or distance < best[0]:
-                    if best is not None:
-                        checkpoint.unpin(a.workdir, best[1])
-                    best = (distance, step)
-                    print(f"step {step} is the best so far: kept", flush=True)
-                else:
-                    checkpoint.unpin(a.workdir, step)
+                checkpoint.pin(workdir, step)  # the trainer may want to delete it meanwhile
+                try:
+                    judgement = judge.run(workdir, extractor, settings, step=step)
+                except UserError as e:  # deleted before it was pinned, or damaged
+                    print(f"{e}; passed over", file=sys.stderr)
+                    checkpoint.unpin(workdir, step)
+                    continue
+                print(judgement, flush=True)
+                best = _keep_better(workdir, best, judgement)
             if not new:
-                time.sleep(min(10.0, max(0.0, a.watch_minutes * 60 - (time.monotonic() - started))))
+                time.sleep(min(10.0, max(0.0, end - time.monotonic())))
     except KeyboardInterrupt:
         print("watch ended", file=sys.stderr)
+
+
+def _best_so_far(
+    workdir: str, extractor: "features.Extractor", settings: "judge.Settings"
+) -> tuple[_Best | None, set[int]]:
+    """Reads what an earlier watch of the workdir judged, by the same extractor and settings.
+
+    Returns:
+      The checkpoint of the lowest distance, and the steps that have a report.
+    """
+    best, seen = None, set()
+    for path in sorted(pathlib.Path(workdir, "eval").glob(f"kimg*/*/{report_file.NAME}")):
+        try:
+            old = report_file.load(path)
+        except UserError as e:
+            print(f"{e}; passed over", file=sys.stderr)
+            continue
+        same = (old.extractor.weights_hash, old.fake.n, old.fake.truncation) == (
+            extractor.weights_hash,
+            settings.n,
+            settings.truncation,
+        )
+        if not same or old.settings.get("data") != settings.data or "fd" not in old.metrics:
+            continue
+        seen.add(old.fake.step)
+        distance = old.metrics["fd"].value
+        if math.isfinite(distance) and (best is None or distance < best.distance):
+            best = _Best(distance, old.fake.step)
+    return best, seen
+
+
+def _keep_better(workdir: str, best: _Best | None, judgement: "judge.Judgement") -> _Best:
+    """Unpins the worse of the best checkpoint and the one just judged, and returns the better."""
+    from emoji_gan.runtime import checkpoint
+
+    metrics, step = judgement.report.metrics, judgement.report.fake.step
+    distance = metrics["fd"].value if "fd" in metrics else math.inf
+    if best is not None and not distance < best.distance:
+        checkpoint.unpin(workdir, step)
+        return best
+    if best is not None:
+        checkpoint.unpin(workdir, best.step)
+    print(f"step {step} is the best so far: kept", flush=True)
+    return _Best(distance, step)
 
 
 if __name__ == "__main__":

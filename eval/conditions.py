@@ -1,4 +1,4 @@
-"""Opens `eval.report.condition_agreement`: does a model draw what it is asked for?"""
+"""Opens `eval.report.condition_agreement`: judges whether a model draws what its conditions say."""
 
 from emoji_gan import errors
 from eval.report import condition_agreement

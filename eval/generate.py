@@ -1,4 +1,4 @@
-"""What a run draws, as one side of a comparison."""
+"""Samples a trained model, as one side of a comparison."""
 
 import numpy as np
 
@@ -8,19 +8,23 @@ from emoji_gan.trained.sampler import Sampler
 from eval.metrics import path_length
 from input_pipeline import dataset
 
-_SALT = 0x5EED  # conditions are drawn apart from latents
+_SEED = 0x5EED  # of the conditions, apart from those of the latents
 
 
 def conditions_like(data: dataset.EmojiData, count: int) -> tuple[np.ndarray, Condition]:
-    """What `count` samples are asked for, as often as in the data: rows i64 of it, and their condition."""
-    return conditions.rows_like(data, count, _SALT)
+    """Draws the conditions of `count` samples, each as often as it occurs in the data.
+
+    Returns:
+      i64 [count] rows of the data, and their condition.
+    """
+    return conditions.rows_like(data, count, _SEED)
 
 
 def pictures(sampler: Sampler, count: int, condition: Condition, truncation: float) -> np.ndarray:
-    """Seeds 0 to count - 1: uint8 `n h w 4`."""
+    """Draws images of seeds 0 to count - 1: uint8 `n h w 4`."""
     return sampler(list(range(count)), condition, truncation)
 
 
 def path_pairs(sampler: Sampler, count: int, condition: Condition) -> tuple[np.ndarray, np.ndarray]:
-    """Ends of small steps in W, float32 `n h w 4` each, from seeds 0 to count - 1."""
+    """Draws the two ends of small steps in W, from seeds 0 to count - 1: f32 `n h w 4` each."""
     return sampler.path_pairs(list(range(count)), condition, path_length.EPSILON)

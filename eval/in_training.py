@@ -1,8 +1,9 @@
-"""A small evaluation inside the training loop, on `config.eval.every_kimg`."""
+"""Evaluates a model inside the training loop, every `config.eval.every_kimg`."""
 
 import math
 import time
 from collections.abc import Callable
+from typing import Any
 
 import ml_collections
 import numpy as np
@@ -17,33 +18,30 @@ from eval.metrics.sets import SampleSet
 from eval.report import metric_names
 from input_pipeline import dataset
 
-_METRICS = ("frechet", "precision_recall", "density_coverage")  # what a thousand images can tell
+_METRICS = ("frechet", "precision_recall", "density_coverage")  # those that need few images
 _BATCH = 50
 
 
 def make(
     config: ml_collections.ConfigDict, data: dataset.EmojiData
-) -> Callable[..., dict[str, float]]:
+) -> Callable[[Any], dict[str, float]]:
     """Returns `judge(state) -> scalars` for the loop, which waits for it.
 
-    Scalars are `eval/NAME` and `eval/seconds`, the time that training stood still. Figures of few
-    images are higher than those of `python -m eval`: they are for one run's curve.
+    Scalars are `eval/NAME`, and `eval/seconds`, for which training waits. Figures of few images are
+    higher than those of `python -m eval`: they are for one run's curve.
 
     Args:
       config: resolved; read are `eval.samples` and what the sampler needs.
       data: the training set.
     """
     extractor = Extractor("emoji-encoder")
-    found = real_cache.features_of(data.images, data.content_hash, extractor)
+    of_reals = real_cache.features_of(data.images, data.content_hash, extractor)
     real = SampleSet(
-        data.images,
-        found.features,
-        found.logits,
-        None,
-        np.asarray(data.columns["cluster"]),
-        None,
-        None,
-        tuple(data.columns["codepoints"].tolist()),
+        images=data.images,
+        features=of_reals.features,
+        logits=of_reals.logits,
+        clusters=np.asarray(data.columns["cluster"]),
+        names=tuple(data.columns["codepoints"].tolist()),
     )
     count = -(-config.eval.samples // _BATCH) * _BATCH
     _, condition = generate.conditions_like(data, count)
@@ -51,31 +49,27 @@ def make(
     generator = method.generator(config, conditions.of_data(data))
     sample = mesh.readable(generator.sample, mesh.make_mesh())
 
-    def judge(state) -> dict[str, float]:
+    def judge(state: Any) -> dict[str, float]:
         start = time.perf_counter()
         drawn, params = [], generator.params_of(state)
         for i in range(0, count, _BATCH):
             seeds = np.arange(i, i + _BATCH, dtype=np.uint32)
-            asked = {name: values[i : i + _BATCH] for name, values in condition.items()}
-            x = sample(params, seeds, asked, np.float32(1))
+            batch = {name: values[i : i + _BATCH] for name, values in condition.items()}
+            x = sample(params, seeds, batch, np.float32(1))
             drawn.append(np.asarray(images.to_uint8(x)))
         pictures = np.concatenate(drawn)
         of_fakes = extractor(pictures)
         fake = SampleSet(
-            pictures,
-            of_fakes.features,
-            of_fakes.logits,
-            None,
-            None,
-            None,
-            None,
-            tuple(f"seed {i}" for i in range(count)),
+            images=pictures,
+            features=of_fakes.features,
+            logits=of_fakes.logits,
+            names=tuple(f"seed {i}" for i in range(count)),
         )
         metrics = {name: evaluate.METRICS[name] for name in _METRICS}
-        estimates, _, _, _ = evaluate.evaluate(real, fake, None, 0, metrics)
+        result = evaluate.evaluate(real, fake, None, 0, metrics)
         scalars = {
             f"eval/{metric_names.display_name(name, extractor.name)}": e.value
-            for name, e in estimates.items()
+            for name, e in result.estimates.items()
             if math.isfinite(e.value)
         }
         return scalars | {"eval/seconds": time.perf_counter() - start}

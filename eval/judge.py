@@ -1,15 +1,15 @@
-"""One evaluation from end to end: real images, generated ones, features, figures, report."""
+"""Runs one evaluation from end to end: real and generated images, features, figures, report."""
 
 import dataclasses
 import datetime
 import hashlib
-import math
 import pathlib
 import platform
 import resource
 import sys
 import time
 from importlib import metadata
+from typing import Any
 
 import jax
 import ml_collections
@@ -21,12 +21,13 @@ from emoji_gan.trained.sampler import Sampler
 from eval import generate
 from eval.extractors import real_cache
 from eval.extractors.features import Extractor
-from eval.metrics import evaluate
+from eval.metrics import evaluate, memorisation
 from eval.metrics.sets import SampleSet
 from eval.report import report_file, write_report
 from input_pipeline import dataset
 from input_pipeline.art import picture_folder
 
+# Fields of config.data that select the real images.
 _FILTERS = (
     "sources",
     "domains",
@@ -38,32 +39,64 @@ _FILTERS = (
     "common_box",
     "resolution",
 )
-_PATHS = 2000  # pairs for the path length
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What is generated, and what it is compared with."""
+    """Says what is generated, and what it is compared with.
 
-    n: int = 10_000  # images
-    truncation: float = 1.0  # psi
-    data: str = "train"  # split of the real images
-    seed: int = 0  # of resampling
+    Attributes:
+      n: images to generate.
+      truncation: psi; 1: the full variety.
+      data: split of the real images.
+      seed: of resampling.
+      html: whether to write the page.
+      paths: pairs for the path length; 0: without it.
+    """
+
+    n: int = 10_000
+    truncation: float = 1.0
+    data: str = "train"
+    seed: int = 0
     html: bool = True
-    paths: int = _PATHS  # 0: no path length
+    paths: int = 2000
 
 
 @dataclasses.dataclass(frozen=True)
 class Judgement:
-    """A report and where it lies; as a string: its table and that."""
+    """Holds a report and its path; as a string, the report's table and the path.
+
+    Attributes:
+      report: the figures.
+      path: of report.json.
+    """
 
     report: report_file.Report
-    path: pathlib.Path  # of report.json
+    path: pathlib.Path
 
     def __str__(self) -> str:
         names = ("report.json", "report.md", "report.html")
         written = ", ".join(n for n in names if (self.path.parent / n).exists())
         return f"{report_file.markdown(self.report)}\nin {self.path.parent}: {written}"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Sides:
+    """Holds the two sides of a comparison, and how the report describes them.
+
+    Attributes:
+      real: the images to compare with.
+      fake: the images that are judged.
+      train: the training images; None: unknown.
+      about_real: describes `real`.
+      about_fake: describes `fake`.
+    """
+
+    real: SampleSet
+    fake: SampleSet
+    train: SampleSet | None
+    about_real: report_file.RealInfo
+    about_fake: report_file.FakeInfo
 
 
 def run(
@@ -90,194 +123,245 @@ def run(
     """
     clock = _Clock()
     sampler = Sampler(workdir, step)
-    config = ml_collections.ConfigDict(sampler.config.to_dict())
-    embed = None
-    if conditions.TEXT in config.data.conditions:
-        from emoji_gan.encoder import encoder
-
-        embed = encoder.PhraseEncoder()
-    data = dataset.load(config.data, settings.data, embed)
-    train = data if settings.data == "train" else dataset.load(config.data, "train", embed)
-    if sampler.data_hash and sampler.data_hash != train.content_hash:
-        raise UserError(
-            f"{workdir}: the art it was trained on has changed since (data {sampler.data_hash[:12]}, "
-            f"now {train.content_hash[:12]}): bring it back, or judge folders with --real and --fake"
-        )
+    data, train = _load_data(sampler, settings.data, workdir)
     clock.lap("load")
-    asked_rows, condition = generate.conditions_like(train, settings.n)
-    pictures = generate.pictures(sampler, settings.n, condition, settings.truncation)
-    clock.lap("generate")
-    drawn = extractor(pictures)
-    clock.lap("features of generated")
-    pairs = None
-    if settings.paths:
-        first, second = generate.path_pairs(
-            sampler, settings.paths, generate.conditions_like(train, settings.paths)[1]
-        )
-        pairs = (extractor(first).features, extractor(second).features)
-        clock.lap("path pairs")
-    # Classes are those of the first condition that has several.
-    several = next((name for name, known in train.class_names.items() if len(known) > 1), None)
-    fake = SampleSet(
-        pictures,
-        drawn.features,
-        drawn.logits,
-        train.classes[several][asked_rows] if several else None,
-        None,
-        pairs,
-        extractor,
-        tuple(f"seed {i}" for i in range(settings.n)),
+    # The labels are those of the first condition that has several classes.
+    class_name = next((k for k, names in train.class_names.items() if len(names) > 1), None)
+    fake = _generate(
+        sampler, train, class_name, extractor=extractor, settings=settings, clock=clock
     )
-    trained_on = _real(train, extractor, several)
-    real = trained_on if data is train else _real(data, extractor, several)
+    trained_on = _real_set(train, extractor, class_name)
+    real = trained_on if data is train else _real_set(data, extractor, class_name)
     clock.lap("features of real")
-    kimg = sampler.step * config.batch_size / 1000
-    about_real = report_file.RealInfo(
-        f"{', '.join(s.partition('=')[0] for s in config.data.sources)} {settings.data}",
-        len(real.images),
-        data.content_hash,
-        {k: config.data[k] for k in _FILTERS},
-    )
-    about_fake = report_file.FakeInfo(
-        pathlib.Path(workdir).resolve().name,
-        settings.n,
-        str(workdir),
-        sampler.step,
-        kimg,
-        sampler.checkpoint_hash,
-        f"0-{settings.n - 1}",
-        settings.truncation,
-        _hash(pictures),
+    sides = _Sides(
+        real,
+        fake,
+        trained_on,
+        _about_real(data, sampler, settings),
+        _about_fake(fake, sampler, settings, workdir),
     )
     more = {"config_sha256": sampler.config_hash} | dataclasses.asdict(settings)
-    made = _judged(
-        real, fake, trained_on, extractor, settings.seed, clock, about_real, about_fake, more
-    )
-    found, memorised = made
+    report, neighbours = _report(sides, extractor, seed=settings.seed, clock=clock, settings=more)
     of_a_run = pathlib.Path(workdir).is_dir()
-    to = pathlib.Path(out or (report_file.folder_of(workdir, found) if of_a_run else "eval_report"))
+    default = report_file.folder_of(workdir, report) if of_a_run else "eval_report"
+    folder = pathlib.Path(out or default)
     if jax.process_index() == 0:
-        write_report.save(found, to, real, fake, memorised, settings.html, trained_on)
+        write_report.save(
+            report, folder, real, fake, neighbours, html=settings.html, train=trained_on
+        )
         if of_a_run:
-            report_file.write_tensorboard(found, workdir)
-    return Judgement(found, to / report_file.NAME)
+            report_file.write_tensorboard(report, workdir)
+    return Judgement(report, folder / report_file.NAME)
 
 
 def folders(
     real_dir: str,
     fake_dir: str,
-    train_dir: str | None,
     extractor: Extractor,
+    *,
+    train_dir: str | None,
     seed: int,
     out: str,
     html: bool,
 ) -> Judgement:
     """Judges a folder of PNGs against another.
 
+    Args:
+      real_dir: of the images to compare with.
+      fake_dir: of the images to judge.
+      extractor: see `eval.extractors.features`.
+      train_dir: of the images that may have been memorised; None: unknown.
+      seed: of resampling.
+      out: folder of the report.
+      html: whether to write the page.
+
     Raises:
       UserError: a folder without PNGs or with several sizes, an unwritable `out`.
     """
     clock = _Clock()
-    sides = {}
-    for what, directory in (("real", real_dir), ("fake", fake_dir), ("train", train_dir)):
+    sets, hashes = {}, {}
+    for side, directory in (("real", real_dir), ("fake", fake_dir), ("train", train_dir)):
         if directory is None:
             continue
         pictures = picture_folder.read(directory)
-        found = real_cache.features_of(pictures.images, pictures.digest, extractor)
-        side = SampleSet(
-            pictures.images,
-            found.features,
-            found.logits,
-            None,
-            None,
-            None,
-            extractor,
-            pictures.names,
+        features = real_cache.features_of(pictures.images, pictures.digest, extractor)
+        sets[side] = SampleSet(
+            images=pictures.images,
+            features=features.features,
+            logits=features.logits,
+            extract=extractor,
+            names=pictures.names,
         )
-        sides[what] = (side, pictures.digest)
-        clock.lap(f"features of {what}")
-    (real, real_hash), (fake, fake_hash) = sides["real"], sides["fake"]
-    train = sides["train"][0] if train_dir else None
-    about_real = report_file.RealInfo(real_dir, len(real.images), real_hash, {})
-    about_fake = report_file.FakeInfo(fake_dir, len(fake.images), hash=fake_hash)
-    found, memorised = _judged(
-        real, fake, train, extractor, seed, clock, about_real, about_fake, {"seed": seed}
+        hashes[side] = pictures.digest
+        clock.lap(f"features of {side}")
+    real, fake, train = sets["real"], sets["fake"], sets.get("train")
+    sides = _Sides(
+        real,
+        fake,
+        train,
+        report_file.RealInfo(real_dir, len(real.images), hashes["real"], {}),
+        report_file.FakeInfo(fake_dir, len(fake.images), hash=hashes["fake"]),
     )
+    report, neighbours = _report(sides, extractor, seed=seed, clock=clock, settings={"seed": seed})
     if jax.process_index() == 0:
-        write_report.save(found, out, real, fake, memorised, html, train)
-    return Judgement(found, pathlib.Path(out, report_file.NAME))
+        write_report.save(report, out, real, fake, neighbours, html=html, train=train)
+    return Judgement(report, pathlib.Path(out, report_file.NAME))
 
 
-def best_so_far(
-    workdir: str, extractor: Extractor, settings: Settings
-) -> tuple[tuple[float, int] | None, set[int]]:
-    """What an earlier watch found: the lowest distance with its step, and the steps that have a report."""
-    best, seen = None, set()
-    for path in sorted(pathlib.Path(workdir, "eval").glob(f"kimg*/*/{report_file.NAME}")):
-        try:
-            old = report_file.load(path)
-        except UserError as e:
-            print(f"{e}; passed over", file=sys.stderr)
-            continue
-        same = (old.extractor.weights_hash, old.fake.n, old.fake.truncation) == (
-            extractor.weights_hash,
-            settings.n,
-            settings.truncation,
+def _load_data(
+    sampler: Sampler, split: str, workdir: str
+) -> tuple[dataset.EmojiData, dataset.EmojiData]:
+    """Loads the given split and the training split of a run's data.
+
+    Raises:
+      UserError: the training data is not what the run was trained on.
+    """
+    config = _config(sampler)
+    embed = None
+    if conditions.TEXT in config.data.conditions:
+        from emoji_gan.encoder import encoder
+
+        embed = encoder.PhraseEncoder()
+    data = dataset.load(config.data, split, embed)
+    train = data if split == "train" else dataset.load(config.data, "train", embed)
+    if sampler.data_hash and sampler.data_hash != train.content_hash:
+        raise UserError(
+            f"{workdir}: the art it was trained on has changed since (data "
+            f"{sampler.data_hash[:12]}, now {train.content_hash[:12]}): bring it back, or judge "
+            "folders with --real and --fake"
         )
-        if not same or old.settings.get("data") != settings.data or "fd" not in old.metrics:
-            continue
-        seen.add(old.fake.step)
-        distance = old.metrics["fd"].value
-        if math.isfinite(distance) and (best is None or distance < best[0]):
-            best = (distance, old.fake.step)
-    return best, seen
+    return data, train
 
 
-def _real(data: dataset.EmojiData, extractor: Extractor, several: str | None) -> SampleSet:
-    found = real_cache.features_of(data.images, data.content_hash, extractor)
+def _generate(
+    sampler: Sampler,
+    train: dataset.EmojiData,
+    class_name: str | None,
+    *,
+    extractor: Extractor,
+    settings: Settings,
+    clock: "_Clock",
+) -> SampleSet:
+    """Generates the images to judge, and computes their features."""
+    rows, condition = generate.conditions_like(train, settings.n)
+    pictures = generate.pictures(sampler, settings.n, condition, settings.truncation)
+    clock.lap("generate")
+    drawn = extractor(pictures)
+    clock.lap("features of generated")
+    pairs = None
+    if settings.paths:
+        _, condition = generate.conditions_like(train, settings.paths)
+        first, second = generate.path_pairs(sampler, settings.paths, condition)
+        pairs = (extractor(first).features, extractor(second).features)
+        clock.lap("path pairs")
     return SampleSet(
-        data.images,
-        found.features,
-        found.logits,
-        data.classes[several] if several else None,
-        np.asarray(data.columns["cluster"]),
-        None,
-        extractor,
-        tuple(data.columns["codepoints"].tolist()),
+        images=pictures,
+        features=drawn.features,
+        logits=drawn.logits,
+        labels=train.classes[class_name][rows] if class_name else None,
+        path_pairs=pairs,
+        extract=extractor,
+        names=tuple(f"seed {i}" for i in range(settings.n)),
     )
 
 
-def _judged(real, fake, train, extractor, seed, clock, about_real, about_fake, more):
-    metrics, missing, seconds, neighbours = evaluate.evaluate(real, fake, train, seed)
-    info = report_file.ExtractorInfo(
-        extractor.name, extractor.weights_hash, extractor.pipeline, extractor.background
+def _real_set(data: dataset.EmojiData, extractor: Extractor, class_name: str | None) -> SampleSet:
+    features = real_cache.features_of(data.images, data.content_hash, extractor)
+    return SampleSet(
+        images=data.images,
+        features=features.features,
+        logits=features.logits,
+        labels=data.classes[class_name] if class_name else None,
+        clusters=np.asarray(data.columns["cluster"]),
+        extract=extractor,
+        names=tuple(data.columns["codepoints"].tolist()),
     )
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
-        2**20 if sys.platform == "darwin" else 2**10
-    )
-    settings = more | {
-        "missing": missing,
-        "peak_host_mib": round(peak),
-        "devices": f"{jax.device_count()} {jax.devices()[0].device_kind}",
-        "python": platform.python_version(),
-        "packages": {name: metadata.version(name) for name in ("jax", "numpy", "scipy")},
-    }
-    timings = clock.laps | {f"metric {name}": s for name, s in seconds.items()}
-    made = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    found = report_file.Report(info, about_real, about_fake, settings, metrics, timings, made)
-    return found, neighbours
 
 
-def _hash(images: np.ndarray) -> str:
-    return hashlib.sha256(images.tobytes()).hexdigest()
+def _config(sampler: Sampler) -> ml_collections.ConfigDict:
+    return ml_collections.ConfigDict(sampler.config.to_dict())
+
+
+def _about_real(
+    data: dataset.EmojiData, sampler: Sampler, settings: Settings
+) -> report_file.RealInfo:
+    config = _config(sampler)
+    return report_file.RealInfo(
+        what=f"{', '.join(s.partition('=')[0] for s in config.data.sources)} {settings.data}",
+        n=len(data.images),
+        hash=data.content_hash,
+        filter={k: config.data[k] for k in _FILTERS},
+    )
+
+
+def _about_fake(
+    fake: SampleSet, sampler: Sampler, settings: Settings, workdir: str
+) -> report_file.FakeInfo:
+    return report_file.FakeInfo(
+        what=pathlib.Path(workdir).resolve().name,
+        n=settings.n,
+        workdir=str(workdir),
+        step=sampler.step,
+        kimg=sampler.step * sampler.config.batch_size / 1000,
+        checkpoint_hash=sampler.checkpoint_hash,
+        seeds=f"0-{settings.n - 1}",
+        truncation=settings.truncation,
+        hash=hashlib.sha256(fake.images.tobytes()).hexdigest(),
+    )
+
+
+def _report(
+    sides: _Sides,
+    extractor: Extractor,
+    *,
+    seed: int,
+    clock: "_Clock",
+    settings: dict[str, Any],
+) -> tuple[report_file.Report, memorisation.Neighbours | None]:
+    """Computes all figures.
+
+    Args:
+      sides: what to compare.
+      extractor: that computed the features.
+      seed: of resampling.
+      clock: with the laps up to now.
+      settings: what the figures depend on, for the report.
+
+    Returns:
+      The report, and for each generated image its nearest training image.
+    """
+    result = evaluate.evaluate(sides.real, sides.fake, sides.train, seed)
+    bytes_of_unit = 1 if sys.platform == "darwin" else 2**10  # of ru_maxrss
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * bytes_of_unit / 2**20
+    report = report_file.Report(
+        extractor=report_file.ExtractorInfo(
+            extractor.name, extractor.weights_hash, extractor.pipeline, extractor.background
+        ),
+        real=sides.about_real,
+        fake=sides.about_fake,
+        settings=settings
+        | {
+            "missing": result.missing,
+            "peak_host_mib": round(peak),
+            "devices": f"{jax.device_count()} {jax.devices()[0].device_kind}",
+            "python": platform.python_version(),
+            "packages": {name: metadata.version(name) for name in ("jax", "numpy", "scipy")},
+        },
+        metrics=result.estimates,
+        timings=clock.laps | {f"metric {name}": s for name, s in result.seconds.items()},
+        created=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    )
+    return report, result.neighbours
 
 
 class _Clock:
-    """Seconds by stage."""
+    """Measures the seconds of each stage."""
 
-    def __init__(self):
-        self.laps, self._last = {}, time.perf_counter()
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
 
     def lap(self, name: str) -> None:
+        """Ends a stage."""
         now = time.perf_counter()
         self.laps[name], self._last = now - self._last, now

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# jax 0.10.2, CPU: `scale * jax.random.normal(key, shape)` gives other bits inside one jitted program
-# than outside of it. XLA folds the factor into the constant sqrt(2) that `normal` ends with, so two
-# roundings become one and about a quarter of the numbers move by their last bits. The same key, shape
-# and scale therefore draw other latents as soon as the multiplication moves into (or out of) a jitted
-# function; an optimization_barrier between the two keeps them. jax 0.12.0.1 no longer does it.
+# jax 0.10.2, CPU: `scale * jax.random.normal(key, shape)` gives other bits inside one jitted
+# program than outside of it. XLA folds the factor into the constant sqrt(2) that `normal` ends
+# with, so two roundings become one and about a quarter of the numbers change in their last bits.
+# The same key, shape and scale therefore draw other latents as soon as the multiplication moves
+# into (or out of) a jitted function; an optimization_barrier between the two prevents it. jax
+# 0.12.0.1 no longer does it.
 # Seen 2026-11-27: "1099 of 4096 differ, 0 behind a barrier".
 set -euo pipefail
 folder=$(mktemp -d)
@@ -19,7 +20,7 @@ from jax import lax
 key, scale = jax.random.key(0), jnp.float32(0.7)
 
 
-def draw(key):
+def draw(key: jax.Array) -> jax.Array:
     return jax.random.normal(key, (4096,))
 
 

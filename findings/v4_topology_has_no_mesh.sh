@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# jax 0.10.2 with libtpu 0.0.42.1: the topology that JAX itself describes for a TPU v4 slice cannot be
-# made into a mesh by jax.make_mesh. `v4:2x2x1` is described with 8 devices, two a chip, as v4 ran
-# before "megacore"; make_mesh then raises an AssertionError. tpu7x, also two devices a chip, is laid
-# out without complaint. jax.sharding.Mesh over the described devices works for both. No TPU is needed.
+# jax 0.10.2 with libtpu 0.0.42.1: jax.make_mesh cannot make a mesh of the topology that JAX itself
+# describes for a TPU v4 slice. `v4:2x2x1` is described with 8 devices, two a chip, as v4 ran before
+# "megacore"; make_mesh then raises an AssertionError. It accepts tpu7x, which has two devices a
+# chip as well. jax.sharding.Mesh over the described devices works for both. No TPU is needed.
 # Seen 2026-11-27: "v4: 8 devices, make_mesh refuses; tpu7x: 8 devices, make_mesh works".
 set -euo pipefail
 folder=$(mktemp -d)

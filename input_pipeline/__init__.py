@@ -1,4 +1,4 @@
-"""From art to batches; knows nothing of networks."""
+"""Turns emoji art into batches of arrays; imports no other package of this project."""
 
 import os
 
@@ -8,4 +8,4 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 
 class DataError(Exception):
-    """What was wrong with the data, where, and what to do, in one line."""
+    """Says in one line what is wrong with the data, where, and what to do."""

@@ -5,7 +5,8 @@ of processes.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -16,7 +17,12 @@ from input_pipeline.dataset import EmojiData
 with contextlib.suppress(RuntimeError):  # too late if TensorFlow already runs
     tf.config.set_visible_devices([], "GPU")  # else it takes all of the GPU's memory
 
-_SALT, _PHRASE_SALT = 498247692, 771204377  # the third number of the seeds of order and of phrases
+# The third number of the seeds: of the order of the emoji, and of the choice of phrases.
+_ORDER_SALT = 498247692
+_PHRASE_SALT = 771204377
+_PHRASE_DRAWS = 2**20  # numbers that an emoji's phrase is chosen by
+
+Batch = dict[str, Any]  # image, condition and sample, as `batches` describes them
 
 
 def batches(
@@ -27,7 +33,7 @@ def batches(
     start_sample: int = 0,
     process_index: int = 0,
     process_count: int = 1,
-) -> Iterator[dict[str, np.ndarray]]:
+) -> Iterator[Batch]:
     """Streams batches without end, from any sample on.
 
     Sample q shows row permutation[q // n](q % n) of the n emoji; each epoch is a permutation of its
@@ -35,7 +41,7 @@ def batches(
     process_count + i.
 
     Args:
-      data: what `load` returned.
+      data: what `load` returns.
       seed: of the order.
       batch_size: of all processes together; divisible by `process_count`.
       start_sample: number of the first sample; step * batch_size to resume at a step.
@@ -59,45 +65,52 @@ def batches(
     if start_sample < 0:
         raise DataError(f"start_sample={start_sample} is negative")
     rows = batch_size // process_count
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    # One thread is more than enough, and the cores belong to the training.
+    options.threading.private_threadpool_size = 1
+    first = start_sample + process_index * rows
+    dataset = tf.data.Dataset.range(first, np.iinfo(np.int64).max, batch_size)
+    dataset = dataset.map(_batch_maker(data, seed=seed, rows=rows)).prefetch(4)
+    return dataset.with_options(options).as_numpy_iterator()
+
+
+def _batch_maker(data: EmojiData, *, seed: int, rows: int) -> Callable[[tf.Tensor], Batch]:
+    """Returns what makes the batch of `rows` samples that starts at a sample number."""
     count = len(data.images)
     images = tf.constant(data.images)
     classes = {name: tf.constant(numbers) for name, numbers in data.classes.items()}
-    if data.phrases:
-        of = data.phrases
-        vectors, phrase_rows, first_phrase = (
-            tf.constant(x) for x in (of.vectors, of.rows, of.first)
-        )
+    phrases = data.phrases
+    if phrases:
+        vectors = tf.constant(phrases.vectors)
+        phrase_rows = tf.constant(phrases.rows)
+        first_phrase = tf.constant(phrases.first)
 
-    def shuffled(index, count, salt, epoch):
-        key = tf.stack(
-            [tf.fill([rows], np.int64(salt)), tf.fill([rows], np.int64(seed)), epoch], axis=1
-        )
-        return tf.raw_ops.RandomIndexShuffle(
-            index=index, seed=key, max_index=tf.constant(count - 1, tf.int64), rounds=4
-        )
-
-    def batch(first):
+    def make(first: tf.Tensor) -> Batch:
         sample = first + tf.range(rows, dtype=tf.int64)
-        row = shuffled(sample % count, count, _SALT, sample // count)
+        row = _shuffled(sample, count, salt=_ORDER_SALT, seed=seed)
         condition = {name: tf.gather(numbers, row) for name, numbers in classes.items()}
-        if data.phrases:
+        if phrases:
             start = tf.gather(first_phrase, row)
-            draw = shuffled(sample % 2**20, 2**20, _PHRASE_SALT, sample // 2**20)
-            place = start + draw % (tf.gather(first_phrase, row + 1) - start)
-            condition["text"] = tf.gather(vectors, tf.gather(phrase_rows, place))
+            draw = _shuffled(sample, _PHRASE_DRAWS, salt=_PHRASE_SALT, seed=seed)
+            phrase = start + draw % (tf.gather(first_phrase, row + 1) - start)
+            condition["text"] = tf.gather(vectors, tf.gather(phrase_rows, phrase))
         return {
             "image": tf.gather(images, row),
             "condition": condition,
             "sample": tf.cast(sample, tf.uint32),
         }
 
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    options.threading.private_threadpool_size = (
-        1  # more than enough, and the cores belong to the training
+    return make
+
+
+def _shuffled(sample: tf.Tensor, count: int, *, salt: int, seed: int) -> tf.Tensor:
+    """Returns the item of each sample, int64 b: every `count` samples are one permutation."""
+    epoch = sample // count
+    key = tf.stack(
+        [tf.fill(sample.shape, np.int64(salt)), tf.fill(sample.shape, np.int64(seed)), epoch],
+        axis=1,
     )
-    first = start_sample + process_index * rows
-    dataset = (
-        tf.data.Dataset.range(first, np.iinfo(np.int64).max, batch_size).map(batch).prefetch(4)
+    return tf.raw_ops.RandomIndexShuffle(
+        index=sample % count, seed=key, max_index=tf.constant(count - 1, tf.int64), rounds=4
     )
-    return dataset.with_options(options).as_numpy_iterator()

@@ -3,12 +3,14 @@
 #
 #     launch/local.sh 2 --config=configs/stylegan.py:cpu --workdir=runs/two
 #
-# For trying out what a cluster does; on one machine a single process with all its devices is as fast. Ctrl-C or
-# SIGTERM to this script, or SIGTERM to any process, saves and ends all. When one fails, the others end within
-# --heartbeat_seconds. Exit code: the first process's that is not 0, so 75 where the job was stopped and saved.
+# For trying out what a cluster does; on one machine a single process with all its devices is as
+# fast. Ctrl-C or SIGTERM to this script, or SIGTERM to any process, saves and ends all. When one
+# fails, the others end within --heartbeat_seconds. The exit code is the first process's that is not
+# 0, so 75 where the job was stopped and saved.
 #
-# PYTHON: the interpreter. PORT: of the coordinator. JAX_NUM_CPU_DEVICES: devices a process; default: the cores
-# shared out. CUDA GPUs are shared out one a process. Process I prints to standard output and error, as [I] LINE.
+# PYTHON: the interpreter. PORT: of the coordinator. JAX_NUM_CPU_DEVICES: devices a process;
+# default: the cores divided by the processes. Each process has one of the CUDA GPUs. Process I
+# prints to standard output and error, as [I] LINE.
 set -euo pipefail
 
 if ! [[ ${1:-} =~ ^[1-9][0-9]*$ ]]; then
@@ -19,7 +21,8 @@ n=$1
 shift
 cd "$(dirname "$0")/.."
 python=${PYTHON:-$(command -v python3)}
-port=${PORT:-$("$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')}
+free_port='import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+port=${PORT:-$("$python" -c "$free_port")}
 cores=$(nproc)
 export JAX_NUM_CPU_DEVICES=${JAX_NUM_CPU_DEVICES:-$((cores > n ? cores / n : 1))}
 export JAX_COORDINATOR_ADDRESS=127.0.0.1:$port JAX_NUM_PROCESSES=$n PYTHONUNBUFFERED=1

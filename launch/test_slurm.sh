@@ -3,10 +3,10 @@
 #
 #     launch/test_slurm.sh [--install]
 #
-# A task is killed: the job is requeued and goes on from its checkpoint. It gets the preemption signal: it saves
-# and is requeued. At last every loss must equal, bit for bit, those of one undisturbed process. --install fetches
-# Debian's packages (slurmctld, slurmd, slurm-client, munge). PYTHON is the interpreter. Takes some minutes.
-# Exit code 0: everything was seen.
+# A task is killed: the job is requeued and goes on from its checkpoint. It gets the preemption
+# signal: it saves and is requeued. In the end every loss must equal, bit for bit, that of one
+# undisturbed process. --install fetches Debian's packages (slurmctld, slurmd, slurm-client, munge).
+# PYTHON is the interpreter. Takes some minutes. Exit code 0: all of this happened.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PYTHON=${PYTHON:-$(command -v python3)}
@@ -19,7 +19,10 @@ elif [[ -n ${1:-} && ${1:-} != --inside ]]; then
   exit 2
 fi
 for program in slurmctld slurmd srun munged; do
-  [[ -n $(command -v $program) ]] || { echo "error: no $program here: run with --install" >&2; exit 2; }
+  if [[ -z $(command -v $program) ]]; then
+    echo "error: no $program here: run with --install" >&2
+    exit 2
+  fi
 done
 if [[ ${1:-} != --inside ]]; then # with an /etc/hosts of its own, in which the two nodes have names
   exec unshare --mount "$0" --inside
@@ -28,22 +31,29 @@ fi
 scratch=$(mktemp -d)
 workdir=$scratch/run
 say() { echo "$(date +%T) $*"; }
-fail() { say "FAILED: $*"; tail -n 40 "$scratch"/job.log "$scratch"/slurmctld.log 2>/dev/null; exit 1; }
-tasks() { { pgrep -af "main.py .*--workdir=$workdir( |$)" | grep -v srun | cut -d' ' -f1; } || true; }
+fail() {
+  say "FAILED: $*"
+  tail -n 40 "$scratch"/job.log "$scratch"/slurmctld.log 2>/dev/null
+  exit 1
+}
+tasks() {
+  { pgrep -af "main.py .*--workdir=$workdir( |$)" | grep -v srun | cut -d' ' -f1; } || true
+}
 cleanup() {
   scancel --quiet --name=emoji_gan 2>/dev/null || true
   for pid in $(tasks); do kill -9 "$pid" 2>/dev/null || true; done
   sleep 5 # for the nodes to tell the controller
   for pid in "${daemons[@]}"; do kill "$pid" 2>/dev/null || true; done
   sleep 2
-  for pid in "${daemons[@]}"; do kill -9 "$pid" 2>/dev/null || true; done # a node waits for tasks that hang
+  # A node waits for tasks that hang.
+  for pid in "${daemons[@]}"; do kill -9 "$pid" 2>/dev/null || true; done
   if [[ -z ${KEEP:-} ]]; then rm -rf "$scratch"; fi
 }
 daemons=()
 trap cleanup EXIT
 trap 'exit 143' INT TERM
 
-# ---- a controller and two nodes ------------------------------------------------------------------------------
+# ---- a controller and two nodes ------------------------------------------------------------------
 cp /etc/hosts "$scratch/hosts"
 echo "127.0.0.1 emoji0 emoji1" >>"$scratch/hosts"
 mount --bind "$scratch/hosts" /etc/hosts
@@ -95,11 +105,19 @@ until [[ $(sinfo --noheader --states=idle --format=%D 2>/dev/null) == 2 ]]; do
 done
 say "up: $(sinfo --version), $(sinfo --noheader --format='%D nodes %N %T')"
 
-# ---- the shipped file ----------------------------------------------------------------------------------------
+# ---- the shipped file ----------------------------------------------------------------------------
 export JAX_NUM_CPU_DEVICES=2 JAX_PLATFORMS=cpu
-export NPROC=4 # XLA's threads, in every layout: how work is cut up decides how sums are rounded
-newest() { basename "$(dirname "$(ls -t "$workdir"/checkpoints/[0-9]*/seal.json 2>/dev/null | head -n 1)")"; }
-steps() { { grep -o '"step": [0-9]*' "$workdir/metrics.jsonl" 2>/dev/null || echo 0; } | tail -n 1 | grep -o '[0-9]*$'; }
+# XLA's threads, in every layout: how it divides the work decides how sums are rounded.
+export NPROC=4
+newest() {
+  local seal
+  seal=$(ls -t "$workdir"/checkpoints/[0-9]*/seal.json 2>/dev/null | head -n 1) || true
+  basename "$(dirname "$seal")"
+}
+steps() {
+  { grep -o '"step": [0-9]*' "$workdir/metrics.jsonl" 2>/dev/null || echo 0; } |
+    tail -n 1 | grep -o '[0-9]*$'
+}
 field() { scontrol show job "$job" | grep -o "$1=[^ ]*" | cut -d= -f2; }
 wait_for() { # WHAT SECONDS COMMAND...
   local what=$1 end=$((SECONDS + $2))
@@ -130,7 +148,8 @@ say "requeued: $(field JobState) ($(field Reason))"
 resumed() { grep -q "starting at .* kimg" <(tail -c "+$((log_size + 1))" "$scratch/job.log"); }
 log_size=$(stat -c %s "$scratch/job.log")
 wait_for "restart" 600 resumed
-say "resumed $((SECONDS - killed)) s after the kill: $(tail -c "+$((log_size + 1))" "$scratch/job.log" | grep -o 'starting at .*')"
+start=$(tail -c "+$((log_size + 1))" "$scratch/job.log" | grep -o 'starting at .*')
+say "resumed $((SECONDS - killed)) s after the kill: $start"
 after() { (($(steps) > before + 25)); }
 wait_for "progress" 900 after
 
@@ -141,20 +160,26 @@ last=$(newest)
 say "saved step $last, requeued: $(grep -o 'main.py ended.*' "$scratch/job.log" | tail -n 1)"
 scancel "$job"
 
-# ---- the same steps in one process, undisturbed ----------------------------------------------------------------
+# ---- the same steps in one process, undisturbed --------------------------------------------------
 say "the same $last steps in one process with as many devices"
 JAX_NUM_CPU_DEVICES=4 launch/local.sh 1 --config=$config --workdir="$scratch/whole" \
-  --config.total_kimg="$("$PYTHON" -c "print(($last - 0.5) * 32 / 1000)")" >"$scratch/whole.log" 2>&1 ||
+  --config.total_kimg="$("$PYTHON" -c "print(($last - 0.5) * 32 / 1000)")" \
+  >"$scratch/whole.log" 2>&1 ||
   fail "the undisturbed run: $(tail -n 3 "$scratch/whole.log")"
 "$PYTHON" - "$workdir" "$scratch/whole" "$last" <<'PY' || fail "losses differ"
-import json, pathlib, sys
+import json
+import pathlib
+import sys
 
-def losses(workdir):
+
+def losses(workdir: str) -> list[tuple[int, float, float]]:
     lines = map(json.loads, pathlib.Path(workdir, "metrics.jsonl").read_text().splitlines())
     return [(x["step"], x["loss/g"], x["loss/d"]) for x in lines if "loss/g" in x]
 
+
 a, b, last = losses(sys.argv[1]), losses(sys.argv[2]), int(sys.argv[3])
-print(f"{len(a)} steps under Slurm, {len(b)} undisturbed, {sum(x == y for x, y in zip(a, b))} bitwise equal")
+equal = sum(x == y for x, y in zip(a, b))
+print(f"{len(a)} steps under Slurm, {len(b)} undisturbed, {equal} bitwise equal")
 sys.exit(a != b or [s for s, *_ in a] != list(range(1, last + 1)))
 PY
 say "passed"

@@ -3,12 +3,13 @@
 #
 #     launch/tpu_vm.sh NAME ZONE --config=configs/stylegan.py --workdir=/mnt/shared/runs/a
 #
-# Copies the committed tree of this checkout to every host, installs it once, and runs main.py on all of them; jax
-# asks the machine's metadata which host is which. A spot slice that is taken back gets SIGTERM: the run is saved
-# with exit code 75, and this script ends with it; make the slice anew and call it again. TPU_PROJECT: the project.
+# Copies the committed tree of this checkout to every host, installs it once, and runs main.py on
+# all of them; jax asks the machine's metadata which host is which. A spot slice that is taken back
+# gets SIGTERM: the run is saved with exit code 75, and this script ends with the same; create the
+# slice again and repeat the command. TPU_PROJECT: the project.
 #
-# The workdir must be a file system that all hosts share (Filestore, or a bucket mounted by gcsfuse).
-# DRY_RUN=1 prints what would run.
+# The workdir must be on a file system that all hosts share (Filestore, or a bucket mounted by
+# gcsfuse). DRY_RUN=1 prints what would run.
 set -euo pipefail
 if (($# < 3)) || [[ $1 == -* || $2 == -* ]]; then
   echo "usage: launch/tpu_vm.sh NAME ZONE FLAGS-OF-MAIN.PY..." >&2
@@ -27,5 +28,8 @@ do_ gcloud compute tpus tpu-vm scp "$archive" "${where[0]}:emoji_gan.tar.gz" "${
 printf -v flags ' %q' "$@"
 do_ gcloud compute tpus tpu-vm ssh "${where[@]}" --command="set -e
   mkdir -p emoji_gan && tar -xzf emoji_gan.tar.gz -C emoji_gan && cd emoji_gan
-  [ -e .venv/.installed ] || { python3 -m venv .venv && .venv/bin/pip install -q -r requirements.txt 'jax[tpu]' && touch .venv/.installed; }
+  [ -e .venv/.installed ] || {
+    python3 -m venv .venv && .venv/bin/pip install -q -r requirements.txt 'jax[tpu]' &&
+      touch .venv/.installed
+  }
   exec .venv/bin/python main.py$flags"

@@ -1,1 +1,1 @@
-"""How robust: random faults, flipped bits, restarts."""
+"""Measures robustness: random faults, flipped bits, restarts."""

@@ -1,11 +1,12 @@
-"""How many flipped bits in a checkpoint are found out: by the seal, and what would happen without it.
+"""Counts the flipped bits of a checkpoint that its seal notices, and what orbax alone would do.
 
     python -m benchmarks.faults.bit_flips --flips=2000 --without_seal=200 --seed=0 \\
       --config=configs/dcgan.py:cpu
 
-Saves the first state of an experiment as a run does, flips one bit at a time (a place drawn from
-all bits of the step, every file once first), asks the seal, and flips it back. For some of the
-flips it also restores by orbax alone and compares the arrays with what was saved.
+Saves the first state of an experiment as a run does. Then it flips one bit at a time, checks the
+seal and flips the bit back. Every file is hit once first; after that the position is drawn from all
+bits of the step. For some of the flips it also restores by orbax alone and compares the arrays with
+those that were saved.
 """
 
 import argparse
@@ -17,6 +18,8 @@ import tempfile
 import time
 
 import jax
+import numpy as np
+import orbax.checkpoint as ocp
 
 from benchmarks.faults import damage
 from emoji_gan import conditions, methods
@@ -34,63 +37,67 @@ def main() -> None:
     parser.add_argument("--config", default="configs/dcgan.py:cpu")
     args = parser.parse_args()
     rng = random.Random(args.seed)
+    flips, noticed, alone = collections.Counter(), collections.Counter(), collections.Counter()
     with tempfile.TemporaryDirectory() as workdir:
-        step, fields = _save(args.config, workdir)
+        step = _save(args.config, workdir)
         files = damage.files_of(step)
         size = sum(f.stat().st_size for f in files)
         print(f"{args.config}: {len(files)} files, {size / 2**20:.1f} MiB, seed {args.seed}")
-        saved = _arrays(step, fields)
-        flips, found, alone = collections.Counter(), collections.Counter(), collections.Counter()
+        saved = _arrays(step)
         began = time.perf_counter()
         for i in range(args.flips):
             if i < len(files):
-                file, place = files[i], rng.randrange(8 * files[i].stat().st_size)
-                damage.flip(file, place)
+                file, position = files[i], rng.randrange(8 * files[i].stat().st_size)
+                damage.flip(file, position)
             else:
-                file, place = damage.flip_bit(step, rng)
+                file, position = damage.flip_bit(step, rng)
             kind = _kind(file.relative_to(step))
             flips[kind] += 1
-            found[kind] += seal.problem_of(step) is not None
+            noticed[kind] += seal.problem_of(step) is not None
             if i < args.without_seal:
-                alone[_by_orbax(step, fields, saved)] += 1
-            damage.flip(file, place)
+                alone[_restored_by_orbax(step, saved)] += 1
+            damage.flip(file, position)
         seconds = time.perf_counter() - began
-        assert (
-            seal.problem_of(step) is None and _arrays(step, fields) == saved
-        )  # all flips are undone
+        # Every flip has been undone.
+        assert seal.problem_of(step) is None and _arrays(step) == saved
     for kind in sorted(flips):
-        print(f"{kind:20s} {flips[kind]:6d} flips {found[kind]:6d} found")
-    rate = found.total() / flips.total()
+        print(f"{kind:20s} {flips[kind]:6d} flips {noticed[kind]:6d} found")
+    rate = noticed.total() / flips.total()
     print(
-        f"{'all':20s} {flips.total():6d} flips {found.total():6d} found: {rate:.2%}, in {seconds:.0f} s"
+        f"{'all':20s} {flips.total():6d} flips {noticed.total():6d} found: "
+        f"{rate:.2%}, in {seconds:.0f} s"
     )
-    shown = ", ".join(f"{n} {what}" for what, n in alone.most_common())
-    print(f"orbax alone, {alone.total()} of these flips: {shown}")
+    outcomes = ", ".join(f"{n} {outcome}" for outcome, n in alone.most_common())
+    print(f"orbax alone, {alone.total()} of these flips: {outcomes}")
 
 
-def _save(path: str, workdir: str) -> tuple[pathlib.Path, tuple[str, ...]]:
+def _save(path: str, workdir: str) -> pathlib.Path:
+    """Saves the first state of an experiment; returns the folder of its step."""
     resolved = methods.resolve(config.load(path), 1)
     method = methods.load(resolved.method)
     checkpoints = checkpoint.Checkpointer(workdir, config=resolved.to_dict(), data_hash="", keep=1)
     checkpoints.save(1, method.init(resolved, conditions.NONE, 0), wait=True)
     checkpoints.close()
-    return pathlib.Path(workdir, "checkpoints", "1"), tuple(method.State.__dataclass_fields__)
+    return pathlib.Path(workdir, "checkpoints", "1")
 
 
 def _kind(file: pathlib.Path) -> str:
-    """The data themselves, or which of the small files."""
+    """Returns 'arrays' for orbax' data files, and the name of any other file."""
     return "arrays" if "d" in file.parts[:-1] else file.name
 
 
-def _arrays(step: pathlib.Path, fields: tuple[str, ...]) -> list[bytes]:
-    return [x.tobytes() for x in jax.tree.leaves(checkpoint._read_fields(step, fields)[1])]
+def _arrays(step: pathlib.Path) -> list[bytes]:
+    """Restores the state of a step by orbax alone; returns the bytes of its arrays."""
+    with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
+        tree = reader.metadata(step / "state").item_metadata.tree
+        as_numpy = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), tree)
+        restore = ocp.args.PyTreeRestore(item=tree, restore_args=as_numpy)
+        return [x.tobytes() for x in jax.tree.leaves(reader.restore(step / "state", args=restore))]
 
 
-def _by_orbax(step: pathlib.Path, fields: tuple[str, ...], saved: list[bytes]) -> str:
-    with contextlib.suppress(Exception):  # it meets damage in many ways
-        return (
-            "restored whole" if _arrays(step, fields) == saved else "restored WRONG without a word"
-        )
+def _restored_by_orbax(step: pathlib.Path, saved: list[bytes]) -> str:
+    with contextlib.suppress(Exception):  # damage raises errors of many kinds
+        return "restored whole" if _arrays(step) == saved else "restored WRONG without a word"
     return "refused"
 
 

@@ -1,4 +1,4 @@
-"""Damages a checkpoint as disks and people do; for the programs that show that it is found out."""
+"""Damages a checkpoint as disks and people do, to test that its seal notices."""
 
 import os
 import pathlib
@@ -8,26 +8,26 @@ from emoji_gan.runtime import seal
 
 
 def files_of(step: pathlib.Path) -> list[pathlib.Path]:
-    """The files of a step with something in them, the seal included, sorted."""
+    """Lists the files of a step that are not empty, the seal included, sorted."""
     return sorted(p for p in step.rglob("*") if p.is_file() and p.stat().st_size)
 
 
 def flip_bit(step: pathlib.Path, rng: random.Random) -> tuple[pathlib.Path, int]:
-    """Flips a bit of the whole step, each as likely; returns its file and place, in bits."""
+    """Flips one bit of a step, each as likely; returns its file and its position in bits."""
     files = files_of(step)
     (file,) = rng.choices(files, weights=[p.stat().st_size for p in files])
-    place = rng.randrange(8 * file.stat().st_size)
-    flip(file, place)
-    return file, place
+    position = rng.randrange(8 * file.stat().st_size)
+    flip(file, position)
+    return file, position
 
 
-def flip(file: pathlib.Path, place: int) -> None:
-    """Flips the bit at this place; twice is not at all."""
+def flip(file: pathlib.Path, position: int) -> None:
+    """Flips the bit at a position; a second call restores the file."""
     with open(file, "r+b") as f:
-        f.seek(place // 8)
+        f.seek(position // 8)
         (byte,) = f.read(1)
-        f.seek(place // 8)
-        f.write(bytes([byte ^ 1 << place % 8]))
+        f.seek(position // 8)
+        f.write(bytes([byte ^ 1 << position % 8]))
 
 
 def truncate(step: pathlib.Path, rng: random.Random) -> None:

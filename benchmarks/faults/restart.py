@@ -1,14 +1,15 @@
-"""How long a job takes to notice a dead process and to train again, on this machine.
+"""Measures how long a job takes to notice a dead process and to train again.
 
     python -m benchmarks.faults.restart --processes=2 --heartbeat_seconds=10
 
 Trains DCGAN at 16 px in several processes on the loopback interface until it has saved, kills the
-last process by SIGKILL, waits for the others to end, and gives the same command again. Printed is
+last process by SIGKILL, waits for the others to end, and gives the same command again. It prints
 JSON:
 
-    notice_s      from the kill to the end of the last of the others; exit_codes are theirs
-    restart_s     from the second start to the first step that is new; compiled programs are in the cache
-    cold_start_s  the same of the first start, with an empty cache
+    notice_s      from the kill to the end of the last of the others
+    exit_codes    of the others
+    restart_s     from the second start to the first new step; compiled programs are in the cache
+    cold_start_s  from the first start to the first step, with an empty cache
     lost_steps    trained before the kill and trained again after it
 """
 
@@ -22,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 _TIMEOUT_S = 600
 _FLAGS = (
@@ -39,7 +40,17 @@ _FLAGS = (
 def job(
     workdir: pathlib.Path, processes: int, heartbeat_s: int
 ) -> Iterator[list[subprocess.Popen]]:
-    """The processes of a job, killed on leaving; they print into files beside the workdir."""
+    """Starts the processes of a job, and kills them when the block ends.
+
+    Args:
+      workdir: of the job; beside it lie the compiled programs, and log.0, log.1, ... for what the
+        processes print.
+      processes: how many.
+      heartbeat_s: after how many seconds of silence a process counts as dead.
+
+    Yields:
+      The processes in their order.
+    """
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
@@ -71,14 +82,29 @@ def job(
 
 
 def newest_step(workdir: pathlib.Path) -> int:
-    """Of the curves; 0 before the first."""
+    """Returns the newest step of metrics.jsonl, or 0 before the first."""
     path = workdir / "metrics.jsonl"
     lines = path.read_text().splitlines(keepends=True) if path.exists() else []
     return max((json.loads(x)["step"] for x in lines if x.endswith("\n")), default=0)
 
 
-def seconds_until(condition, processes: list[subprocess.Popen]) -> float:
-    """Waits; ends the program if a process ends before."""
+def sealed_steps(workdir: pathlib.Path) -> list[int]:
+    """Lists the steps whose checkpoints are sealed."""
+    return [int(x.parent.name) for x in workdir.glob("checkpoints/[0-9]*/seal.json")]
+
+
+def has_trained_on(workdir: pathlib.Path) -> bool:
+    """Tells whether the job has saved and trained more than three steps since."""
+    steps = sealed_steps(workdir)
+    return bool(steps) and newest_step(workdir) > max(steps) + 3
+
+
+def seconds_until(condition: Callable[[], bool], processes: list[subprocess.Popen]) -> float:
+    """Waits for a condition; returns the seconds until then.
+
+    Raises:
+      SystemExit: a process ended before, or the condition did not come in time.
+    """
     start = time.perf_counter()
     while not condition():
         if any(p.poll() is not None for p in processes) or time.perf_counter() - start > _TIMEOUT_S:
@@ -88,6 +114,7 @@ def seconds_until(condition, processes: list[subprocess.Popen]) -> float:
 
 
 def main() -> None:
+    """Runs the command line."""
     p = argparse.ArgumentParser(
         prog="python -m benchmarks.faults.restart", description=__doc__.partition("\n")[0]
     )
@@ -96,37 +123,28 @@ def main() -> None:
     a = p.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         workdir = pathlib.Path(scratch, "run")
-
-        def saved_and_more():
-            saved = [int(x.parent.name) for x in workdir.glob("checkpoints/[0-9]*/seal.json")]
-            return saved and newest_step(workdir) > max(saved) + 3
-
         with job(workdir, a.processes, a.heartbeat_seconds) as processes:
             cold = seconds_until(lambda: newest_step(workdir) > 0, processes)
-            seconds_until(saved_and_more, processes)
+            seconds_until(lambda: has_trained_on(workdir), processes)
             processes[-1].kill()
             killed = time.perf_counter()
             codes = [p.wait(_TIMEOUT_S) for p in processes[:-1]]
             notice = time.perf_counter() - killed
-        reached = newest_step(workdir)
-        saved = max(int(x.parent.name) for x in workdir.glob("checkpoints/[0-9]*/seal.json"))
+        reached, saved = newest_step(workdir), max(sealed_steps(workdir))
         with job(workdir, a.processes, a.heartbeat_seconds) as processes:
-            restart = seconds_until(
-                lambda: newest_step(workdir) == saved, processes
-            )  # cuts the lost steps off
+            # The start cuts the lost steps off.
+            restart = seconds_until(lambda: newest_step(workdir) == saved, processes)
             restart += seconds_until(lambda: newest_step(workdir) > saved, processes)
-    figures = {"notice_s": notice, "restart_s": restart, "cold_start_s": cold}
-    print(
-        json.dumps(
-            {k: round(v, 1) for k, v in figures.items()}
-            | {"exit_codes": codes, "lost_steps": reached - saved}
-            | {
-                "processes": a.processes,
-                "heartbeat_s": a.heartbeat_seconds,
-                "cores": os.cpu_count(),
-            }
-        )
-    )
+    seconds = {"notice_s": notice, "restart_s": restart, "cold_start_s": cold}
+    figures = {k: round(v, 1) for k, v in seconds.items()}
+    figures |= {
+        "exit_codes": codes,
+        "lost_steps": reached - saved,
+        "processes": a.processes,
+        "heartbeat_s": a.heartbeat_seconds,
+        "cores": os.cpu_count(),
+    }
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""How good: the methods beside each other, transfer, the ladder of damages."""
+"""Measures quality: the methods beside each other, transfer, the ladder of damages."""

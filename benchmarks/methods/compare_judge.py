@@ -1,13 +1,13 @@
-"""Judges what one run of `benchmarks.methods.comparison` drew at its fixed times; started by it, not by hand.
+"""Judges what one run of `benchmarks.methods.comparison` drew at its fixed times.
 
     python -m benchmarks.methods.compare_judge --run=FOLDER --resolution=32 --n=2000
     (judged-1.json and .png, ...)
     python -m benchmarks.methods.compare_judge --export=FOLDER --resolution=32
     (the training emoji on white)
 
-Twice: as it is, alpha and all (a run of this project only), and on white: both sides are laid over
-opaque white and shown to the encoder with an alpha of 255, which is all that a run without alpha
-can be asked for.
+The comparison starts this program; it is not for use by hand. Each point is judged in two views.
+With alpha, as drawn: only runs of this project. On white: both sides are laid over opaque white and
+given to the encoder with an alpha of 255, so that runs without alpha can be compared.
 """
 
 import argparse
@@ -20,15 +20,17 @@ import pathlib
 import shutil
 import time
 from importlib import metadata
+from typing import Any
 
 import jax
+import ml_collections
 import numpy as np
 
 from benchmarks.methods.compare_report import ALPHA, WHITE
-from benchmarks.methods.comparison import groups
+from benchmarks.methods.comparison_runs import groups
 from configs import default
 from emoji_gan import errors, images, methods
-from emoji_gan.runtime import host, workdir
+from emoji_gan.runtime import host, paths, workdir
 from emoji_gan.trained.sampler import Sampler
 from emoji_gan.trained.source import open_trained
 from eval import generate
@@ -42,26 +44,29 @@ from input_pipeline.art import picture_folder
 METRICS = {
     name: evaluate.METRICS[name]
     for name in ("frechet", "kid", "precision_recall", "density_coverage", "alpha", "palette")
-} | {"memorisation": memorisation.evaluate}  # the real side is the training set here
+} | {"memorisation": memorisation.evaluate}  # here the real side is the training set
 _GRID = 8  # rows and columns of judged-K.png
-_WARM = 16  # images drawn before the time is taken
+_WARM = 16  # images drawn before the clock starts
 
 
-def data_config(resolution: int):
-    """`config.data` of every run: the toneless emoji of the Unicode list in full colour, no condition."""
+def data_config(resolution: int) -> ml_collections.ConfigDict:
+    """Returns `config.data` of every run.
+
+    The data are the toneless emoji of the Unicode list, in full colour and without a condition.
+    """
     data = default.get_config().data
     data.resolution, data.groups = resolution, groups()
     return data
 
 
 def on_white(pictures: np.ndarray) -> np.ndarray:
-    """uint8 `n h w 4` straight alpha, laid over white: the same shape, opaque."""
+    """Lays uint8 [n h w 4] of straight alpha over white: the same shape, opaque."""
     rgb = features.over(pictures, "white")
     return np.concatenate([rgb, np.full_like(rgb[..., :1], 255)], -1)
 
 
 def export(data: dataset.EmojiData, out: pathlib.Path) -> None:
-    """Writes RGB PNGs on white; the folder is there when all of them are."""
+    """Writes the emoji as RGB PNGs on white; `out` exists only once all of them do."""
     part = out.with_name(f".{out.name}")
     shutil.rmtree(part, ignore_errors=True)
     for picture, codepoints in zip(
@@ -73,29 +78,40 @@ def export(data: dataset.EmojiData, out: pathlib.Path) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Drawn:
-    """What a run drew at a fixed time."""
+    """Holds what a run drew at a fixed time.
 
-    pictures: np.ndarray  # n h w 4 uint8
+    Attributes:
+      pictures: uint8 [n h w 4], straight alpha.
+      has_alpha: whether the run draws alpha.
+      per_second: images drawn, without compilation.
+      parameters: drawn: of the network that draws; trained: of all networks.
+      info: the fake side of a report.
+    """
+
+    pictures: np.ndarray
     has_alpha: bool
-    per_second: float  # images, compilation apart
-    parameters: dict[str, int]  # drawn: of what one draws with; trained: of all networks
-    of: report_file.FakeInfo
+    per_second: float
+    parameters: dict[str, int]
+    info: report_file.FakeInfo
 
 
-def by_checkpoint(run: pathlib.Path, point: dict, n: int, data: dataset.EmojiData) -> Drawn:
-    """From a run of main.py."""
+def by_checkpoint(
+    run: pathlib.Path, point: dict[str, Any], n: int, data: dataset.EmojiData
+) -> Drawn:
+    """Draws `n` images from the checkpoint of a run of main.py."""
     directory, step = run / "workdir", point["step"]
     sampler = Sampler(str(directory), step)
-    _, asked = generate.conditions_like(data, n)
-    generate.pictures(sampler, _WARM, {k: v[:_WARM] for k, v in asked.items()}, 1.0)  # compiles
+    _, condition = generate.conditions_like(data, n)
+    warm_condition = {k: v[:_WARM] for k, v in condition.items()}
+    generate.pictures(sampler, _WARM, warm_condition, 1.0)  # compiles
     start = time.perf_counter()
-    pictures = generate.pictures(sampler, n, asked, 1.0)
+    pictures = generate.pictures(sampler, n, condition, 1.0)
     rate = n / (time.perf_counter() - start)
     method = methods.load(sampler.config.method)
     state = open_trained(str(directory), step).fields(tuple(method.NETWORKS))
     counts = {k: sum(np.size(x) for x in jax.tree.leaves(tree)) for k, tree in state.items()}
-    drawn = next(iter(counts.values()))  # the network that draws stands first
-    of = report_file.FakeInfo(
+    drawn = next(iter(counts.values()))  # the network that draws comes first
+    info = report_file.FakeInfo(
         str(run),
         n,
         str(directory),
@@ -106,41 +122,66 @@ def by_checkpoint(run: pathlib.Path, point: dict, n: int, data: dataset.EmojiDat
         1.0,
         hashlib.sha256(pictures.tobytes()).hexdigest(),
     )
-    return Drawn(pictures, True, rate, {"drawn": drawn, "trained": sum(counts.values())}, of)
+    return Drawn(pictures, True, rate, {"drawn": drawn, "trained": sum(counts.values())}, info)
 
 
-def by_folder(run: pathlib.Path, point: dict, k: int, n: int) -> Drawn:
-    """From the PNGs that compare_reference.py wrote."""
+def by_folder(run: pathlib.Path, point: dict[str, Any], k: int, n: int) -> Drawn:
+    """Reads the PNGs that compare_reference.py wrote at the k-th point.
+
+    Raises:
+      UserError: there are not `n` of them.
+    """
     drawn = picture_folder.read(str(run / f"samples-{k}"))
-    pictures, found, digest = drawn.images, drawn.names, drawn.digest
-    if len(found) != n:
-        raise errors.UserError(f"{run}/samples-{k}: {len(found)} PNGs instead of {n}; delete {run}")
-    of = report_file.FakeInfo(
-        str(run), n, None, point["step"], point["kimg"], None, None, 1.0, digest
+    count = len(drawn.names)
+    if count != n:
+        raise errors.UserError(f"{run}/samples-{k}: {count} PNGs instead of {n}; delete {run}")
+    info = report_file.FakeInfo(
+        str(run), n, None, point["step"], point["kimg"], None, None, 1.0, drawn.digest
     )
-    return Drawn(pictures, False, point["sampled_per_s"], point["parameters"], of)
+    return Drawn(drawn.images, False, point["sampled_per_s"], point["parameters"], info)
 
 
-def side(pictures, digest, extractor, clusters, called) -> SampleSet:
-    """One side with its features, from the cache where they are there."""
-    found = real_cache.features_of(pictures, digest, extractor)
+def real_side(
+    pictures: np.ndarray,
+    digest: str,
+    *,
+    extractor: features.Extractor,
+    clusters: np.ndarray,
+    names: tuple[str, ...],
+) -> SampleSet:
+    """Returns real emoji with their features, which are cached by `digest`.
+
+    Args:
+      pictures: uint8 [n h w 4], straight alpha.
+      digest: hash of the pictures.
+      extractor: of the features.
+      clusters: int64 [n], near-duplicate cluster of each picture.
+      names: n code points.
+    """
+    extracted = real_cache.features_of(pictures, digest, extractor)
     return SampleSet(
-        pictures, found.features, found.logits, None, clusters, None, extractor, called
+        pictures, extracted.features, extracted.logits, None, clusters, None, extractor, names
     )
 
 
 def judged(
     drawn: Drawn, data: dataset.EmojiData, extractor: features.Extractor, view: str
 ) -> report_file.Report:
-    """One view's figures as a report of `eval`."""
+    """Judges one view, ALPHA or WHITE; returns the figures as a report of `eval`."""
     lay, mark = (on_white, " on white") if view == WHITE else (np.asarray, "")
-    clusters = np.asarray(data.columns["cluster"])
-    called = tuple(data.columns["codepoints"].tolist())
-    real = side(lay(data.images), data.content_hash + mark, extractor, clusters, called)
+    real = real_side(
+        lay(data.images),
+        data.content_hash + mark,
+        extractor=extractor,
+        clusters=np.asarray(data.columns["cluster"]),
+        names=tuple(data.columns["codepoints"].tolist()),
+    )
     seeds = tuple(f"seed {i}" for i in range(len(drawn.pictures)))
     pictures = lay(drawn.pictures)
-    found = extractor(pictures)
-    fake = SampleSet(pictures, found.features, found.logits, None, None, None, extractor, seeds)
+    extracted = extractor(pictures)
+    fake = SampleSet(
+        pictures, extracted.features, extracted.logits, None, None, None, extractor, seeds
+    )
     metrics = {k: m for k, m in METRICS.items() if view == ALPHA or k != "alpha"}
     figures, missing, seconds, _ = evaluate.evaluate(real, fake, None, 0, metrics)
     missing.pop("memorisation")  # it is among the metrics
@@ -156,7 +197,7 @@ def judged(
         report_file.RealInfo(
             "openmoji train", len(real.images), data.content_hash, {"groups": groups()}
         ),
-        drawn.of,
+        drawn.info,
         settings,
         figures,
         seconds,
@@ -176,21 +217,23 @@ def judge(run: pathlib.Path, resolution: int, n: int) -> None:
         of_checkpoint = (run / "workdir").is_dir()
         drawn = by_checkpoint(run, point, n, data) if of_checkpoint else by_folder(run, point, k, n)
         views = (ALPHA, WHITE) if drawn.has_alpha else (WHITE,)
-        found = {view: report_file.to_json(judged(drawn, data, extractor, view)) for view in views}
+        figures = {
+            view: report_file.to_json(judged(drawn, data, extractor, view)) for view in views
+        }
         images.save_png(
             run / f"judged-{k}.png", images.grid(drawn.pictures[: _GRID**2], _GRID, _GRID)
         )
-        found |= {"sampled_per_s": drawn.per_second, "parameters": drawn.parameters}
-        workdir.write_atomic(path, json.dumps(point | found, indent=1, allow_nan=False).encode())
+        figures |= {"sampled_per_s": drawn.per_second, "parameters": drawn.parameters}
+        workdir.write_atomic(path, json.dumps(point | figures, indent=1, allow_nan=False).encode())
 
 
 def main() -> int:
-    """The command line."""
+    """Runs the command line."""
     p = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    p.add_argument("--run", help="folder of points.json")
-    p.add_argument("--export", help="folder to write the training emoji to")
+    p.add_argument("--run", type=paths.local, help="folder of points.json")
+    p.add_argument("--export", type=paths.local, help="folder to write the training emoji to")
     p.add_argument("--resolution", type=int, required=True)
     p.add_argument("--n", type=int, default=2000)
     a = p.parse_args()

@@ -1,4 +1,7 @@
-"""What `benchmarks.methods.comparison` found, as tables, JSON and pictures; from files alone, without jax."""
+"""Writes the figures of `benchmarks.methods.comparison` as tables, JSON and pictures.
+
+Reads files only and needs no jax.
+"""
 
 import dataclasses
 import datetime
@@ -8,6 +11,8 @@ import os
 import pathlib
 import platform
 import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import PIL.Image
 import PIL.ImageDraw
@@ -17,42 +22,57 @@ from eval.metrics.sets import Estimate
 from eval.report import metric_names, plots, report_file
 
 ALPHA, WHITE = "alpha", "white"  # the two views of compare_judge.py
-SHOWN = ("fd", "kid", "precision", "recall", "density", "coverage", "memorisation_rate")
-SHOWN_ALPHA = ("alpha_binary", "alpha_edge_px", "alpha_stray", "palette")
-GOAL = 0.5  # our best method's distance over the official code's
+FIGURES = ("fd", "kid", "precision", "recall", "density", "coverage", "memorisation_rate")
+ALPHA_FIGURES = ("alpha_binary", "alpha_edge_px", "alpha_stray", "palette")
+GOAL = 0.5  # ratio of our best method's distance to the official code's
 _OFFICIAL = "official"
-_GRID_ROWS, _SCALE, _LABEL = 4, 2, 16  # of the picture of samples: rows of each grid, px a px, px
+# Of the picture of samples.
+_GRID_ROWS = 4  # of each run
+_SCALE = 2  # magnification
+_LABEL_PX = 16
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One run, as far as it is judged."""
+    """Holds one run, as far as it is judged.
+
+    Attributes:
+      method: its name.
+      seed: of the training.
+      config: of main.py; '' for the official code.
+      diverged: whether training ended by numbers that are not finite.
+      points: contents of judged-1.json, ...
+      path: folder of the run.
+    """
 
     method: str
     seed: int
-    config: str  # '' for the official code
+    config: str
     diverged: bool
-    points: tuple[dict, ...]  # judged-1.json, ...
+    points: tuple[dict[str, Any], ...]
     path: str
 
     @property
     def name(self) -> str:
-        """Method and seed."""
+        """Names the method and the seed."""
         return f"{self.method}, seed {self.seed}"
 
     def figures(self, view: str, point: int = -1) -> dict[str, Estimate]:
-        """The figures of a view at a point; {}: the run has no such view."""
-        found = self.points[point].get(view)
-        return report_file.from_json(found, f"{self.path}, {view}").metrics if found else {}
+        """Returns the figures of a view at a point; {}: the run has no such view."""
+        report = self.points[point].get(view)
+        return report_file.from_json(report, f"{self.path}, {view}").metrics if report else {}
 
     def trained_per_second(self) -> float:
-        """Images/s of training from the first fixed time to the last; of one point from the start."""
+        """Returns the images/s of training from the first fixed time to the last.
+
+        A run with one point counts from its start.
+        """
         first = self.points[0] if len(self.points) > 1 else {"kimg": 0.0, "minutes": 0.0}
         last = self.points[-1]
         return 1000 * (last["kimg"] - first["kimg"]) / (60 * (last["minutes"] - first["minutes"]))
 
 
-def write(out: pathlib.Path, settings: dict, rows: list[Row]) -> str:
+def write(out: pathlib.Path, settings: Mapping[str, Any], rows: Sequence[Row]) -> str:
     """Writes compare.md, .json, .png and compare_samples.png; returns the Markdown.
 
     Args:
@@ -64,41 +84,15 @@ def write(out: pathlib.Path, settings: dict, rows: list[Row]) -> str:
     workdir.write_atomic(out / "compare.md", text.encode())
     data = json.dumps(to_json(settings, rows), allow_nan=False)
     workdir.write_atomic(out / "compare.json", data.encode())
-    if shown := [row for row in rows if row.points]:
-        workdir.write_atomic(out / "compare.png", plot(shown))
-        samples(shown).save(out / "compare_samples.png")
+    if judged := [row for row in rows if row.points]:
+        workdir.write_atomic(out / "compare.png", plot(judged))
+        samples(judged).save(out / "compare_samples.png")
     return text
 
 
-def to_json(settings: dict, rows: list[Row]) -> dict:
-    """Every figure of every run at every fixed time: [value, low, high]."""
+def to_json(settings: Mapping[str, Any], rows: Sequence[Row]) -> dict[str, Any]:
+    """Collects every figure of every run at every fixed time as [value, low, high]."""
     rows = [row for row in rows if row.points]
-    found = []
-    for row in rows:
-        points = []
-        for k, point in enumerate(row.points):
-            figures = {
-                view: {
-                    m: [_number(v) for v in (e.value, e.low, e.high)]
-                    for m, e in row.figures(view, k).items()
-                }
-                for view in (ALPHA, WHITE)
-                if point.get(view)
-            }
-            about = {k: _number(point[k]) for k in ("minutes", "cpu_minutes", "kimg")}
-            points.append(about | figures)
-        found.append(
-            {
-                "method": row.method,
-                "seed": row.seed,
-                "config": row.config,
-                "diverged": row.diverged,
-                "parameters": row.points[-1]["parameters"],
-                "trained_per_s": row.trained_per_second(),
-                "sampled_per_s": row.points[-1]["sampled_per_s"],
-                "points": points,
-            }
-        )
     machine = {
         "cores": os.cpu_count(),
         "machine": platform.machine(),
@@ -113,11 +107,39 @@ def to_json(settings: dict, rows: list[Row]) -> dict:
             "real": {"what": judged.real.what, "n": judged.real.n, "sha256": judged.real.hash},
             "packages": judged.settings["packages"],
         }
-    return about | {"verdict": verdict(settings, rows), "rows": found}
+    return about | {
+        "verdict": verdict(settings, rows),
+        "rows": [_row_to_json(row) for row in rows],
+    }
 
 
-def markdown(settings: dict, rows: list[Row]) -> str:
-    """The tables, ready for docs/results."""
+def _row_to_json(row: Row) -> dict[str, Any]:
+    points = []
+    for k, point in enumerate(row.points):
+        figures = {
+            view: {
+                m: [_number(v) for v in (e.value, e.low, e.high)]
+                for m, e in row.figures(view, k).items()
+            }
+            for view in (ALPHA, WHITE)
+            if point.get(view)
+        }
+        about = {k: _number(point[k]) for k in ("minutes", "cpu_minutes", "kimg")}
+        points.append(about | figures)
+    return {
+        "method": row.method,
+        "seed": row.seed,
+        "config": row.config,
+        "diverged": row.diverged,
+        "parameters": row.points[-1]["parameters"],
+        "trained_per_s": row.trained_per_second(),
+        "sampled_per_s": row.points[-1]["sampled_per_s"],
+        "points": points,
+    }
+
+
+def markdown(settings: Mapping[str, Any], rows: Sequence[Row]) -> str:
+    """Returns the tables as they stand in docs/results."""
     absent = [row.name + " (diverged)" * row.diverged for row in rows if not row.points]
     rows = [row for row in rows if row.points]
     if not rows:
@@ -125,7 +147,8 @@ def markdown(settings: dict, rows: list[Row]) -> str:
     real = report_file.from_json(rows[0].points[-1][WHITE]).real
     minutes, today = f"{settings['minutes']:g}", datetime.date.today().isoformat()
     lines = [
-        f"{minutes} minutes of training a run, one core each, {settings['resolution']} px, {real.n:,} emoji "
+        f"{minutes} minutes of training a run, one core each, {settings['resolution']} px, "
+        f"{real.n:,} emoji "
         "to train on (toneless, of the Unicode list); judged by the emoji encoder on "
         f"{settings['n']:,} samples, truncation 1: value (95 % interval of sampling). {today}, "
         f"`{settings['command']}`.",
@@ -135,22 +158,31 @@ def markdown(settings: dict, rows: list[Row]) -> str:
     if ours:
         alpha_of = ours[0].figures(ALPHA)
         real_alpha = {
-            m: f"{alpha_of[f'{m}_real'].value:.3g}" for m in SHOWN_ALPHA if f"{m}_real" in alpha_of
+            m: f"{alpha_of[f'{m}_real'].value:.3g}"
+            for m in ALPHA_FIGURES
+            if f"{m}_real" in alpha_of
         }
         lines += ["**With alpha**, as each method draws:", ""]
-        lines += _table(settings, ours, ALPHA, (*SHOWN, *SHOWN_ALPHA), real_alpha)
+        lines += _table(settings, ours, ALPHA, (*FIGURES, *ALPHA_FIGURES), real_alpha)
     lines += [
         "",
         "**On white**, both sides opaque, so that code without alpha can be compared:",
         "",
     ]
-    lines += _table(settings, rows, WHITE, (*SHOWN, "palette"), {})
-    lines += ["", "**Cost**, on one core:", ""]
+    lines += _table(settings, rows, WHITE, (*FIGURES, "palette"), {})
+    lines += ["", "**Cost**, on one core:", "", *_cost_table(rows)]
+    if absent:
+        lines += ["", f"Without any figure yet: {', '.join(absent)}."]
+    lines += ["", verdict(settings, rows)["text"]]
+    return "\n".join(lines) + "\n"
+
+
+def _cost_table(rows: Sequence[Row]) -> list[str]:
     head = (
         "parameters to draw | trained | images/s, training | images/s, drawing | minutes | "
         "CPU minutes | kimg"
     )
-    lines += [f"| run | {head} |", f"|---|{'---:|' * 7}"]
+    lines = [f"| run | {head} |", f"|---|{'---:|' * 7}"]
     for row in rows:
         last, size = row.points[-1], row.points[-1]["parameters"]
         cells = (
@@ -164,17 +196,14 @@ def markdown(settings: dict, rows: list[Row]) -> str:
             f"{last['kimg']:.1f}",
         )
         lines.append(f"| {' | '.join(cells)} |")
-    if absent:
-        lines += ["", f"Without any figure yet: {', '.join(absent)}."]
-    lines += ["", verdict(settings, rows)["text"]]
-    return "\n".join(lines) + "\n"
+    return lines
 
 
-def verdict(settings: dict, rows: list[Row]) -> dict:
-    """Whether our best method halves the official code's distance on white, by the mean over seeds.
+def verdict(settings: Mapping[str, Any], rows: Sequence[Row]) -> dict[str, Any]:
+    """Decides whether our best method halves the official code's distance on white.
 
-    Only methods count whose every seed came to the last fixed time, and only if all have the same
-    seeds.
+    Methods are compared by their means over the seeds. A method counts only if it has all seeds and
+    each of them came to the last fixed time.
     """
     by_method: dict[str, dict[int, float]] = {}
     partial = set()
@@ -182,7 +211,7 @@ def verdict(settings: dict, rows: list[Row]) -> dict:
         if len(row.points) < settings["points"]:
             partial.add(row.method)
         by_method.setdefault(row.method, {})[row.seed] = row.figures(WHITE)["fd"].value
-    seeds = {seed for found in by_method.values() for seed in found}
+    seeds = {seed for distances in by_method.values() for seed in distances}
     whole = {m: f for m, f in by_method.items() if m not in partial and set(f) == seeds}
     means = {m: statistics.fmean(f.values()) for m, f in whole.items()}
     theirs = {m: v for m, v in means.items() if m.startswith(_OFFICIAL)}
@@ -195,16 +224,18 @@ def verdict(settings: dict, rows: list[Row]) -> dict:
     )
     if not ours or not theirs:
         return {
-            "text": f"No verdict: it takes a finished run of ours and one of the official code.{note}"
+            "text": "No verdict: it takes a finished run of ours and one of the official code."
+            + note
         }
     a, b = min(ours, key=ours.get), min(theirs, key=theirs.get)
     ratio = means[a] / means[b]
     worst = max(whole[a].values()) / min(whole[b].values())
-    said = "reached" if ratio <= GOAL else "not reached"
+    outcome = "reached" if ratio <= GOAL else "not reached"
     text = (
         f"On white, our best method ({a}) has a mean fd_emoji of {means[a]:.3f} over {len(seeds)} "
-        f"seed{'s' * (len(seeds) > 1)}, the official code ({b}) {means[b]:.3f}: a ratio of {ratio:.2f}, "
-        f"of its worst seed to their best one {worst:.2f}. Half was to be reached: {said}.{note}"
+        f"seed{'s' * (len(seeds) > 1)}, the official code ({b}) {means[b]:.3f}: a ratio of "
+        f"{ratio:.2f}, of its worst seed to their best one {worst:.2f}. "
+        f"Half was to be reached: {outcome}.{note}"
     )
     return {
         "ours": a,
@@ -218,8 +249,11 @@ def verdict(settings: dict, rows: list[Row]) -> dict:
     }
 
 
-def plot(rows: list[Row]) -> bytes:
-    """fd_emoji over minutes, a panel for each view: a colour for each method, a line for each seed."""
+def plot(rows: Sequence[Row]) -> bytes:
+    """Plots fd_emoji over minutes as a PNG.
+
+    Each view has a panel, each method a colour, each seed a line.
+    """
     methods = list(dict.fromkeys(row.method for row in rows))
     titles = {ALPHA: "fd_emoji with alpha", WHITE: "fd_emoji on white"}
     views = [view for view in titles if any(row.figures(view) for row in rows)]
@@ -229,11 +263,11 @@ def plot(rows: list[Row]) -> bytes:
             if not row.figures(view):
                 continue
             i = methods.index(row.method)
-            found = [row.figures(view, k)["fd"] for k in range(len(row.points))]
+            distances = [row.figures(view, k)["fd"] for k in range(len(row.points))]
             minutes = [point["minutes"] for point in row.points]
             axis.plot(
                 minutes,
-                [e.value for e in found],
+                [e.value for e in distances],
                 color=plots.colour(i),
                 marker=plots.marker(i),
                 markersize=5,
@@ -241,8 +275,8 @@ def plot(rows: list[Row]) -> bytes:
             )
             axis.vlines(
                 minutes,
-                [e.low for e in found],
-                [e.high for e in found],
+                [e.low for e in distances],
+                [e.high for e in distances],
                 color=plots.colour(i),
                 alpha=0.5,
             )
@@ -253,8 +287,8 @@ def plot(rows: list[Row]) -> bytes:
     return plots.png(figure)
 
 
-def samples(rows: list[Row]) -> PIL.Image.Image:
-    """The first samples of the first run of each method at its last fixed time, none chosen."""
+def samples(rows: Sequence[Row]) -> PIL.Image.Image:
+    """Lays out the first samples of each method's first run at its last fixed time, none chosen."""
     first = {row.method: row for row in reversed(rows)}
     grids = []
     for method in dict.fromkeys(row.method for row in rows):
@@ -266,29 +300,41 @@ def samples(rows: list[Row]) -> PIL.Image.Image:
         grids.append((f"{row.name}: {last['minutes']:.1f} min, {last['kimg']:.1f} kimg", grid))
     width, height = (_SCALE * n for n in grids[0][1].size)
     columns = min(2, len(grids))
-    size = (columns * (width + 4) - 4, -(-len(grids) // columns) * (height + _LABEL))
+    size = (columns * (width + 4) - 4, -(-len(grids) // columns) * (height + _LABEL_PX))
     board = PIL.Image.new("RGB", size, "white")
     draw = PIL.ImageDraw.Draw(board)
     for i, (label, grid) in enumerate(grids):
-        x, y = i % columns * (width + 4), i // columns * (height + _LABEL)
+        x, y = i % columns * (width + 4), i // columns * (height + _LABEL_PX)
         draw.text((x + 2, y + 2), label, fill="black")
-        board.paste(grid.resize((width, height), PIL.Image.Resampling.NEAREST), (x, y + _LABEL))
+        board.paste(grid.resize((width, height), PIL.Image.Resampling.NEAREST), (x, y + _LABEL_PX))
     return board
 
 
 def _table(
-    settings: dict, rows: list[Row], view: str, shown: tuple[str, ...], real: dict[str, str]
+    settings: Mapping[str, Any],
+    rows: Sequence[Row],
+    view: str,
+    names: Sequence[str],
+    real: Mapping[str, str],
 ) -> list[str]:
-    """A line a run, at its last fixed time so far."""
+    """Returns a table with a line a run, at its last fixed time so far.
+
+    Args:
+      settings: as for `write`.
+      rows: runs that have the view.
+      view: ALPHA or WHITE.
+      names: figures that are its columns.
+      real: what the real emoji have of some of these figures.
+    """
     judge = report_file.from_json(rows[0].points[-1][view]).extractor.name
     head = [
         metric_names.display_name(m, judge) + (f" (real {real[m]})" if m in real else "")
-        for m in shown
+        for m in names
     ]
     lines = [f"| run | kimg | {' | '.join(head)} |", f"|---|---:|{'---|' * len(head)}"]
     for row in rows:
         figures = row.figures(view)
-        cells = [_cell(figures[m]) if m in figures else "" for m in shown]
+        cells = [_cell(figures[m]) if m in figures else "" for m in names]
         note = "" if len(row.points) == settings["points"] else f", point {len(row.points)}"
         note += " (diverged)" * row.diverged
         lines.append(f"| {row.name}{note} | {row.points[-1]['kimg']:.1f} | {' | '.join(cells)} |")

@@ -1,4 +1,4 @@
-"""Hashes what a checkout trains and draws, so that two commits can be held against each other.
+"""Hashes what a checkout trains and draws, so that two commits can be compared.
 
     python -m benchmarks.methods.fingerprint --out=FOLDER [--checkout=DIR] [--runs=OTHER/runs]
 
@@ -14,14 +14,19 @@ import os
 import pathlib
 import subprocess
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from emoji_gan import errors
+from emoji_gan.runtime import paths
+
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 _STEPS = 10
 _SMALL = ("--config.data.resolution=32", "--config.log.grid=2")
-# Name -> config, batch, what else is set. Three methods see conditions, text among them.
+# Name -> config, batch size, other flags. Three methods see conditions, text among them.
 _RUNS = {
     "stylegan2": ("configs/stylegan.py:cpu", 16, ("--config.loss.pl_weight=2.0",)),
     "stylegan2_conditions": (
@@ -49,11 +54,34 @@ _CLOCKS = ("progress/", "memory/")  # values that no two runs share
 
 
 def _run(python: str, checkout: pathlib.Path, *arguments: str) -> None:
-    env = dict(
-        os.environ, JAX_NUM_CPU_DEVICES="1", NPROC="2"
-    )  # how work is cut up decides rounding
+    # How XLA divides the work decides how sums are rounded.
+    env = dict(os.environ, JAX_NUM_CPU_DEVICES="1", NPROC="2")
     subprocess.run(
         [python, *arguments], cwd=checkout, env=env, check=True, stdout=subprocess.DEVNULL
+    )
+
+
+def _train(
+    python: str,
+    checkout: pathlib.Path,
+    config: str,
+    workdir: pathlib.Path,
+    *,
+    batch: int,
+    flags: Sequence[str],
+) -> None:
+    every_kimg = batch / 1000  # a step
+    _run(
+        python,
+        checkout,
+        "main.py",
+        f"--config={config}",
+        f"--workdir={workdir}",
+        f"--config.batch_size={batch}",
+        *_SMALL,
+        f"--config.total_kimg={_STEPS * every_kimg}",
+        f"--config.log.scalars_kimg={every_kimg}",
+        *flags,
     )
 
 
@@ -73,49 +101,53 @@ def _pixels(folder: pathlib.Path) -> str:
     return digest.hexdigest()
 
 
-def main() -> int:
-    """The command line."""
+def _parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    p.add_argument("--out", required=True, help="folder for the runs, the samples and the result")
-    p.add_argument("--checkout", default=str(_ROOT), help="of the commit that is run")
+    p.add_argument(
+        "--out",
+        type=paths.local,
+        required=True,
+        help="folder for the runs, the samples and the result",
+    )
+    p.add_argument(
+        "--checkout", type=paths.local, default=str(_ROOT), help="of the commit that is run"
+    )
     p.add_argument("--python", default=sys.executable, help="of its environment")
-    p.add_argument("--runs", help="draw from these workdirs instead of training")
-    a = p.parse_args()
+    p.add_argument("--runs", type=paths.local, help="draw from these workdirs instead of training")
+    return p
+
+
+def main() -> int:
+    """Runs the command line."""
+    a = _parser().parse_args()
     checkout, out = pathlib.Path(a.checkout).resolve(), pathlib.Path(a.out).resolve()
     runs = pathlib.Path(a.runs).resolve() if a.runs else out / "runs"
-    result: dict[str, dict] = {"losses": {}, "samples": {}}
-    for name, (config, batch, more) in _RUNS.items():
+    result: dict[str, dict[str, Any]] = {"losses": {}, "samples": {}}
+
+    def draw(folder: pathlib.Path, *flags: str) -> str:
+        command = ("-m", "emoji_gan.sample", "--seeds=0-7", f"--out={folder}", *flags)
+        _run(a.python, checkout, *command)
+        return _pixels(folder)
+
+    for name, (config, batch, flags) in _RUNS.items():
         workdir = runs / name
         if not a.runs:
-            every = batch / 1000
-            clock = (f"--config.total_kimg={_STEPS * every}", f"--config.log.scalars_kimg={every}")
-            _run(
-                a.python, checkout, "main.py", f"--config={config}", f"--workdir={workdir}",
-                f"--config.batch_size={batch}", *_SMALL, *clock, *more,
-            )  # fmt: skip
+            _train(a.python, checkout, config, workdir, batch=batch, flags=flags)
             result["losses"][name] = _losses(workdir)
-        source, asked = f"--workdir={workdir}", ()
-        if name.endswith("_conditions"):
-            asked = ("--text=red apple", "--group=food")
+        request = ("--text=red apple", "--group=food") if name.endswith("_conditions") else ()
         for psi in (0.7, 1.0):
-            where = out / "samples" / name / f"{psi}"
-            _run(
-                a.python, checkout, "-m", "emoji_gan.sample", source, "--seeds=0-7", f"--out={where}",
-                f"--truncation={psi}", *asked,
-            )  # fmt: skip
-            result["samples"][f"{name} truncation {psi}"] = _pixels(where)
+            folder = out / "samples" / name / f"{psi}"
+            digest = draw(folder, f"--workdir={workdir}", f"--truncation={psi}", *request)
+            result["samples"][f"{name} truncation {psi}"] = digest
         print(name, flush=True)
     for model in _MODELS:
-        where = out / "samples" / pathlib.Path(model).stem
-        _run(
-            a.python, checkout, "-m", "emoji_gan.sample", f"--model={model}", "--seeds=0-7",
-            "--text=chat souriant", "--style=line", f"--out={where}",
-        )  # fmt: skip
-        result["samples"][model] = _pixels(where)
+        folder = out / "samples" / pathlib.Path(model).stem
+        request = ("--text=chat souriant", "--style=line")
+        result["samples"][model] = draw(folder, f"--model={model}", *request)
         print(model, flush=True)
     (out / "fingerprint.json").write_text(json.dumps(result, indent=1, sort_keys=True))
-    return 0
+    return errors.EXIT_OK
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    errors.run(main)

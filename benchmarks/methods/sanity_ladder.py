@@ -1,12 +1,12 @@
-"""Do the metrics move the right way? Real emoji made worse in known ways, in rising steps.
+"""Checks that the metrics move the right way when real emoji are made worse in rising steps.
 
     python -m benchmarks.methods.sanity_ladder --out=docs/sanity_ladder
 
-The training emoji are cut in two, near-duplicates together: one half is what is compared with and
-what may have been memorised, the same number of emoji from the other half is judged as it is and
-after each damage. A line above shows the held-out emoji against all of the training ones. Writes a
-table, a plot and whether each figure that must move did: in the same direction at every step, and
-beyond the undamaged interval at the last.
+The training emoji are divided in two halves, near-duplicates together. One half is the real side
+and what may have been memorised. From the other half a fixed number of emoji is judged, as they are
+and after each damage. One more row judges the held-out emoji against all training emoji. The
+program writes a table, a plot and whether each figure that must move did so: in the same direction
+at every step, and beyond the interval of the undamaged emoji at the last.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import itertools
 import json
 import math
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import PIL.Image
@@ -24,14 +24,14 @@ import PIL.ImageFilter
 
 from configs import stylegan
 from emoji_gan import errors
-from emoji_gan.runtime import host, workdir
+from emoji_gan.runtime import host, paths, workdir
 from eval.extractors import features, real_cache
 from eval.metrics import evaluate
 from eval.metrics.sets import Estimate, SampleSet
 from eval.report import metric_names, plots
 from input_pipeline import dataset
 
-SHOWN = (
+FIGURES = (
     "fd",
     "kid",
     "inception_score",
@@ -51,13 +51,19 @@ SHOWN = (
 )
 UP, DOWN = 1, -1
 
-# What is done, in which steps, and what must follow from it.
-Damage = Callable[["Ladder", SampleSet, float], SampleSet]
+Damage = Callable[["Ladder", SampleSet, float], SampleSet]  # the number: how strong
 
 
 @dataclasses.dataclass(frozen=True)
 class Rung:
-    """A kind of damage."""
+    """Describes a kind of damage.
+
+    Attributes:
+      steps: rising strengths.
+      unit: of the strengths.
+      damage: applies it.
+      expected: figures that must move, UP or DOWN.
+    """
 
     steps: tuple[float, ...]
     unit: str
@@ -66,17 +72,25 @@ class Rung:
 
 
 class Ladder:
-    """The two halves, and the damages.
+    """Holds the two halves of the emoji, and damages one of them.
 
     Args:
       data: the training split.
       extractor: see `eval.extractors.features`.
       n: emoji to judge.
+
+    Attributes:
+      real: the half to compare with.
+      rest: the other half.
+      start: `n` emoji of the other half, undamaged.
+
+    Raises:
+      UserError: the other half has not three times `n` emoji.
     """
 
-    def __init__(self, data: dataset.EmojiData, extractor: features.Extractor, n: int):
+    def __init__(self, data: dataset.EmojiData, extractor: features.Extractor, n: int) -> None:
         self.extractor, self.n, self.rng = extractor, n, np.random.default_rng(0)
-        whole = side(data, extractor)
+        whole = whole_split(data, extractor)
         clusters = np.unique(whole.clusters)
         first = np.isin(whole.clusters, self.rng.permutation(clusters)[: len(clusters) // 2])
         self.real, self.rest = (
@@ -85,21 +99,22 @@ class Ladder:
         )
         if len(self.rest.images) < 3 * n:
             raise errors.UserError(
-                f"--n={n}: at most {len(self.rest.images) // 3}, so that three quarters of the classes can go"
+                f"--n={n}: at most {len(self.rest.images) // 3}, so that three quarters of the "
+                "classes can go"
             )
         self.start = take(self.rest, self.rng.permutation(len(self.rest.images))[:n])
 
     def redrawn(self, images: np.ndarray, like: SampleSet) -> SampleSet:
-        """Other pictures of the same emoji."""
-        found = self.extractor(images)
+        """Replaces the pictures of a side by others of the same emoji, uint8 [n h w 4]."""
+        extracted = self.extractor(images)
         return dataclasses.replace(
-            like, images=images, features=found.features, logits=found.logits
+            like, images=images, features=extracted.features, logits=extracted.logits
         )
 
     def each(
         self, change: Callable[[PIL.Image.Image], PIL.Image.Image], like: SampleSet
     ) -> SampleSet:
-        """Every picture changed in premultiplied colour."""
+        """Changes every picture in premultiplied colour."""
         out = [
             np.asarray(change(PIL.Image.fromarray(x).convert("RGBa")).convert("RGBA"))
             for x in like.images
@@ -107,11 +122,11 @@ class Ladder:
         return self.redrawn(clean(np.stack(out)), like)
 
     def blur(self, s: SampleSet, sigma_px: float) -> SampleSet:
-        """Normal blur of colour and alpha."""
+        """Blurs colour and alpha by a normal kernel."""
         return self.each(lambda p: p.filter(PIL.ImageFilter.GaussianBlur(sigma_px)), s)
 
     def jpeg(self, s: SampleSet, loss: float) -> SampleSet:
-        """Colours at quality 100 - loss, over white where there is nothing; the alpha stays."""
+        """Compresses the colours, over white, at quality 100 - loss; the alpha stays."""
 
         def compress(image: np.ndarray) -> np.ndarray:
             rgb = np.where(image[..., 3:] == 0, np.uint8(255), image[..., :3])
@@ -122,7 +137,7 @@ class Ladder:
         return self.redrawn(clean(np.stack([compress(x) for x in s.images])), s)
 
     def hue(self, s: SampleSet, degrees: float) -> SampleSet:
-        """Every colour turned around the grey axis."""
+        """Turns every colour around the grey axis."""
         angle, axis = math.radians(degrees), np.full(3, 3**-0.5)
         cross = np.cross(np.eye(3), axis)
         turn = (
@@ -134,29 +149,29 @@ class Ladder:
         return self.redrawn(clean(np.concatenate([rgb, s.images[..., 3:]], -1)), s)
 
     def alpha_noise(self, s: SampleSet, deviation: float) -> SampleSet:
-        """Normal noise on the alpha of every pixel; what it uncovers is grey."""
+        """Adds normal noise to the alpha of every pixel; what it uncovers is grey."""
         noise = 255 * deviation * np.random.default_rng(1).standard_normal(s.images.shape[:3])
         alpha = np.rint(s.images[..., 3] + noise).clip(0, 255).astype(np.uint8)
         rgb = np.where(s.images[..., 3:] == 0, np.uint8(128), s.images[..., :3])
         return self.redrawn(clean(np.concatenate([rgb, alpha[..., None]], -1)), s)
 
     def drop_classes(self, s: SampleSet, percent: float) -> SampleSet:
-        """As many emoji, of the classes that remain when so much of the half is gone."""
+        """Draws as many emoji from fewer classes, which hold so much less of the half."""
         del s
         order = np.random.default_rng(2).permutation(np.unique(self.rest.labels))
-        share = np.cumsum([np.mean(self.rest.labels == c) for c in order])
-        # The first classes that hold the rest, the last of them in part if need be.
-        kept = order[: np.searchsorted(share, 1 - percent / 100) + 1]
+        cumulative = np.cumsum([np.mean(self.rest.labels == c) for c in order])
+        # The first classes that hold what remains; the last of them may hold more than that.
+        kept = order[: np.searchsorted(cumulative, 1 - percent / 100) + 1]
         rows = np.flatnonzero(np.isin(self.rest.labels, kept))
         return take(self.rest, np.random.default_rng(3).permutation(rows)[: self.n])
 
     def repeat(self, s: SampleSet, percent: float) -> SampleSet:
-        """So many are repeats of the others."""
+        """Replaces a percentage of a side by repeats of the others."""
         distinct = self.n - round(self.n * percent / 100)
         return take(s, np.arange(self.n) % distinct)
 
     def copy(self, s: SampleSet, percent: float) -> SampleSet:
-        """So many are replaced by images of the other half."""
+        """Replaces a percentage of a side by images of the real half."""
         count = round(self.n * percent / 100)
         copies = take(
             self.real, np.random.default_rng(4).permutation(len(self.real.images))[:count]
@@ -170,7 +185,7 @@ class Ladder:
         return dataclasses.replace(s, **arrays, names=copies.names + rest.names)
 
     def mislabel(self, s: SampleSet, percent: float) -> SampleSet:
-        """So many carry the class of another."""
+        """Gives a percentage of a side the classes of others."""
         count = round(self.n * percent / 100)
         labels = s.labels.copy()
         labels[:count] = np.roll(labels[:count], 1)
@@ -215,13 +230,13 @@ RUNGS = {
 }
 
 
-def side(data: dataset.EmojiData, extractor: features.Extractor) -> SampleSet:
-    """A split as one side."""
-    found = real_cache.features_of(data.images, data.content_hash, extractor)
+def whole_split(data: dataset.EmojiData, extractor: features.Extractor) -> SampleSet:
+    """Returns a split as one side, with its features."""
+    extracted = real_cache.features_of(data.images, data.content_hash, extractor)
     return SampleSet(
         data.images,
-        found.features,
-        found.logits,
+        extracted.features,
+        extracted.logits,
         data.classes["group"],
         np.asarray(data.columns["cluster"]),
         None,
@@ -231,7 +246,7 @@ def side(data: dataset.EmojiData, extractor: features.Extractor) -> SampleSet:
 
 
 def take(s: SampleSet, rows: np.ndarray) -> SampleSet:
-    """Some rows of a side."""
+    """Selects some rows of a side."""
     arrays = {
         k: v[rows]
         for k in ("images", "features", "logits", "labels", "clusters")
@@ -241,39 +256,45 @@ def take(s: SampleSet, rows: np.ndarray) -> SampleSet:
 
 
 def clean(images: np.ndarray) -> np.ndarray:
-    """No colour where there is no alpha, as the data set has it."""
+    """Clears the colour where alpha is 0, in place, as the data set has it."""
     images[images[..., 3] == 0] = 0
     return images
 
 
 def judged(real: SampleSet, fake: SampleSet) -> dict[str, Estimate]:
-    found, _, _, _ = evaluate.evaluate(real, fake, real, 0)
-    return found
+    """Computes every figure; the real side counts as the training set as well."""
+    estimates, _, _, _ = evaluate.evaluate(real, fake, real, 0)
+    return estimates
 
 
 def verdicts(
-    start: dict[str, Estimate], steps: list[dict[str, Estimate]], rung: Rung
+    start: Mapping[str, Estimate], steps: Sequence[Mapping[str, Estimate]], rung: Rung
 ) -> dict[str, str]:
-    """'yes', or what is wrong, for each figure that must move."""
-    found = {}
+    """Tells for each figure that must move 'yes', or how it failed to."""
+    outcomes = {}
     for name, sign in rung.expected.items():
         values = [e[name].value for e in (start, *steps)]
         e, last = start[name], values[-1]
         beyond = last > e.high if sign > 0 else last < e.low
         rising = all(sign * (b - a) >= 0 for a, b in itertools.pairwise(values))
-        found[name] = "yes" if beyond and rising else "not at every step" if beyond else "NO"
-    return found
+        outcomes[name] = "yes" if beyond and rising else "not at every step" if beyond else "NO"
+    return outcomes
 
 
 def main() -> int:
-    """The command line."""
+    """Runs the command line."""
     p = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     p.add_argument("--n", type=int, default=300, help="emoji that are judged at every step")
     p.add_argument("--resolution", type=int, default=32, help="px, of a data set that is built")
     p.add_argument("--extractor", default="emoji-encoder", help="emoji-encoder or inception-2015")
-    p.add_argument("--out", default="sanity_ladder", help="PREFIX of PREFIX.md, .png and .json")
+    p.add_argument(
+        "--out",
+        type=paths.local,
+        default="sanity_ladder",
+        help="PREFIX of PREFIX.md, .png and .json",
+    )
     a = p.parse_args()
     host.setup_host_memory()
     host.setup_host_devices(None)
@@ -283,7 +304,11 @@ def main() -> int:
     config.data.resolution, config.data.conditions = a.resolution, ("group",)
     data, held_out = (dataset.load(config.data, split) for split in ("train", "validation"))
     ladder = Ladder(data, extractor, a.n)
-    rows = {"validation against train": judged(side(data, extractor), side(held_out, extractor))}
+    rows = {
+        "validation against train": judged(
+            whole_split(data, extractor), whole_split(held_out, extractor)
+        )
+    }
     rows["undamaged"] = start = judged(ladder.real, ladder.start)
     moved = {}
     for kind, rung in RUNGS.items():
@@ -293,47 +318,50 @@ def main() -> int:
             rows[f"{kind} {amount:g} {rung.unit}"] = steps[-1]
         moved[kind] = verdicts(start, steps, rung)
         print(kind, moved[kind], flush=True)
-    shown = [m for m in SHOWN if m in start]
+    names = [m for m in FIGURES if m in start]
     command = f"python -m benchmarks.methods.sanity_ladder --out={a.out}"
     text = f"# Real emoji under rising damage\n\nWritten by `{command}`.\n\n"
-    text += table(rows, shown, a.extractor) + "\n" + verdict_table(moved, a.extractor)
+    text += table(rows, names, a.extractor) + "\n" + verdict_table(moved, a.extractor)
     print(text)
     out = pathlib.Path(a.out)
     workdir.write_atomic(out.with_suffix(".md"), text.encode())
-    workdir.write_atomic(out.with_suffix(".png"), plot(rows, shown, a.extractor))
-    values = {row: {m: e.value for m, e in found.items()} for row, found in rows.items()}
+    workdir.write_atomic(out.with_suffix(".png"), plot(rows, names, a.extractor))
+    values = {row: {m: e.value for m, e in figures.items()} for row, figures in rows.items()}
     workdir.write_atomic(
         out.with_suffix(".json"), json.dumps({"values": values, "moved": moved}, indent=1).encode()
     )
     return errors.EXIT_OK
 
 
-def table(rows: dict[str, dict[str, Estimate]], shown: list[str], extractor: str) -> str:
-    """Every figure at every step."""
-    head = [metric_names.display_name(m, extractor) for m in shown]
-    lines = [f"| | {' | '.join(head)} |", "|---|" + "---:|" * len(shown)]
-    for row, found in rows.items():
-        cells = [metric_names.value_text(found[m]) if m in found else "" for m in shown]
+def table(rows: Mapping[str, Mapping[str, Estimate]], names: Sequence[str], extractor: str) -> str:
+    """Returns a table of figures, a row for every step of damage, a column for each name."""
+    head = [metric_names.display_name(m, extractor) for m in names]
+    lines = [f"| | {' | '.join(head)} |", "|---|" + "---:|" * len(names)]
+    for row, figures in rows.items():
+        cells = [metric_names.value_text(figures[m]) if m in figures else "" for m in names]
         lines.append(f"| {row} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
-def verdict_table(moved: dict[str, dict[str, str]], extractor: str) -> str:
-    """What must have moved, and whether it did."""
+def verdict_table(moved: Mapping[str, Mapping[str, str]], extractor: str) -> str:
+    """Returns a table of the figures that must move, and whether each did."""
     lines = ["| damage | must move | moved |", "|---|---|---|"]
-    for kind, found in moved.items():
-        for name, verdict in found.items():
+    for kind, outcomes in moved.items():
+        for name, outcome in outcomes.items():
             way = "up" if RUNGS[kind].expected[name] > 0 else "down"
             lines.append(
-                f"| {kind} | {metric_names.display_name(name, extractor)} {way} | {verdict} |"
+                f"| {kind} | {metric_names.display_name(name, extractor)} {way} | {outcome} |"
             )
     return "\n".join(lines) + "\n"
 
 
-def plot(rows: dict[str, dict[str, Estimate]], shown: list[str], extractor: str) -> bytes:
-    """A panel for each figure, a line for each damage, from none to the last step; filled: it must move."""
-    figure, axes = plots.panels(len(shown), 4)
-    for axis, metric in zip(axes, shown, strict=True):
+def plot(rows: Mapping[str, Mapping[str, Estimate]], names: Sequence[str], extractor: str) -> bytes:
+    """Plots a panel for each figure, a line for each damage; filled markers: it must move.
+
+    Lines go from no damage to its last step. Returns a PNG.
+    """
+    figure, axes = plots.panels(len(names), 4)
+    for axis, metric in zip(axes, names, strict=True):
         start = rows["undamaged"][metric]
         if start.low is not None:
             axis.axhspan(start.low, start.high, color="#dddddd")

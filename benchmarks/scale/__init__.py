@@ -1,1 +1,1 @@
-"""How large: training steps compiled for TPUs that are not here, and their cost."""
+"""Measures scale: training steps compiled for TPUs that are not here, and their cost."""

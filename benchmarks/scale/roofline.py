@@ -1,25 +1,26 @@
-"""What a compiled program must at least cost on a TPU: its collectives, and a roofline over public figures.
+"""Computes what a compiled program must at least cost on a TPU: its collectives and a roofline.
 
-Pure functions of text and numbers; `benchmarks.scale.tpu_compile` compiles the programs.
+Pure functions of text and of public figures; `benchmarks.scale.tpu_compile` compiles the programs.
 """
 
 import dataclasses
 import math
 import re
+from collections.abc import Sequence
 
 
 @dataclasses.dataclass(frozen=True)
 class Chip:
-    """Public figures of a chip.
+    """Holds public figures of a chip.
 
     Attributes:
-      hbm_gib: capacity.
+      hbm_gib: capacity of its memory, in GiB.
       flops: peak dense bf16 FLOP/s.
-      hbm: bytes/s.
+      hbm: bandwidth of its memory, in bytes/s.
       ici: bytes/s into (and at once out of) the chip over all its links to neighbours.
-      dcn: bytes/s out of the chip's share of its host's network, between slices.
-      dims: of a slice's grid.
-      slice_chips: of the largest slice.
+      dcn: bytes/s from the chip to other slices: its part of its host's network.
+      dims: dimensions of a slice's grid.
+      slice_chips: chips of the largest slice.
     """
 
     hbm_gib: float
@@ -44,16 +45,25 @@ CHIPS = {
     "tpu7x": Chip(192, 2307e12, 7380e9, 600e9, 12.5e9, dims=3, slice_chips=9216),  # Ironwood
 }
 
-ASSUMPTIONS = """\
-compute: FLOPs at the peak of bf16, at which float32 convolutions of default precision run, too; what asks
-  for more precision takes several passes, and few channels or rows leave most of the matrix unit idle.
-memory: the bytes that the compiler counts for its fused operations at the full HBM bandwidth; what stays on
-  the chip from one to the next is counted all the same.
-links: rings over all links of the chip at full speed, an all-reduce passing twice; a slice without
-  wrap-around (v5e and v6e below 16 a side) takes twice as long. What is summed between slices passes twice
-  through the chip's share of its host's network.
-ms: the greater of compute and memory, and then links: the gradients' all-reduce waits for all of them. No
-  latencies, no input, no host: a figure to plan by, not a forecast."""
+ASSUMPTIONS = "\n".join(
+    (
+        "compute: FLOPs at the peak of bf16, at which float32 convolutions of default precision "
+        "run, too; what asks",
+        "  for more precision takes several passes, and few channels or rows leave most of the "
+        "matrix unit idle.",
+        "memory: the bytes that the compiler counts for its fused operations at the full HBM "
+        "bandwidth; what stays on",
+        "  the chip from one to the next is counted all the same.",
+        "links: rings over all links of the chip at full speed, an all-reduce passing twice; a "
+        "slice without",
+        "  wrap-around (v5e and v6e below 16 a side) takes twice as long. What is summed between "
+        "slices passes twice",
+        "  through the chip's share of its host's network.",
+        "ms: the greater of compute and memory, and then links: the gradients' all-reduce waits "
+        "for all of them. No",
+        "  latencies, no input, no host: a figure to plan by, not a forecast.",
+    )
+)
 
 _KINDS = (
     "all-reduce",
@@ -69,9 +79,8 @@ _KINDS = (
 _COLLECTIVE = re.compile(
     rf"^\s*(?:ROOT )?%?[\w.-]+ = (.+?) ({'|'.join(_KINDS)}|send)(-start)?\((.*)$", re.MULTILINE
 )
-_BETWEEN = (
-    "_xla_megascale_transfer_type="  # marks what libtpu sends through the hosts to other slices
-)
+# Marks what libtpu sends through the hosts to other slices.
+_BETWEEN = "_xla_megascale_transfer_type="
 BETWEEN_SLICES = "sum between slices"
 _ARRAY = re.compile(r"\b(pred|[a-z]+\d+\w*)\[([\d,]*)\]")
 # {{0,1},{2,3}} or, counted out, [groups,devices]<=[...]
@@ -80,13 +89,13 @@ _GROUP = re.compile(r"replica_groups=(?:\{\{([\d,]+)\}|\[\d+,(\d+)\]<=)")
 
 @dataclasses.dataclass
 class Collective:
-    """The collectives of a program that are of one kind and among as many devices.
+    """Sums up the collectives of a program of one kind and among as many devices.
 
     Attributes:
       kind: 'all-reduce', ... or BETWEEN_SLICES: what a device sends through its host to be summed
         with the other slices' (within a slice the compiler has reduced it already).
-      group: devices that take part in one; None: all.
-      count: of operations.
+      group: devices that take part in one operation; None: all.
+      count: operations.
       bytes: of a device's results, by dtype.
     """
 
@@ -97,8 +106,12 @@ class Collective:
 
 
 def collectives(hlo: str) -> list[Collective]:
-    """The collectives of a compiled program, given its text; one inside a loop's body counts once."""
-    found: dict[tuple, Collective] = {}
+    """Lists the collectives of a compiled program; one inside a loop's body counts once.
+
+    Args:
+      hlo: text of the program.
+    """
+    by_kind: dict[tuple[str, int | None], Collective] = {}
     for type_, kind, start, rest in _COLLECTIVE.findall(hlo):
         if kind == "send":
             if _BETWEEN not in rest:
@@ -109,21 +122,21 @@ def collectives(hlo: str) -> list[Collective]:
             type_ = _parts(type_)[1]
         m = _GROUP.search(rest)
         group = (m[1].count(",") + 1 if m[1] else int(m[2])) if m else None
-        entry = found.setdefault((kind, group), Collective(kind, group))
+        entry = by_kind.setdefault((kind, group), Collective(kind, group))
         entry.count += 1
         for dtype, shape in _ARRAY.findall(type_):
             size = math.prod(int(n) for n in shape.split(",") if n) * _bits(dtype) // 8
             entry.bytes[dtype] = entry.bytes.get(dtype, 0) + size
-    return list(found.values())
+    return list(by_kind.values())
 
 
 def _bits(dtype: str) -> int:
-    """Of an element: pred is a byte; otherwise the first number of the name: f32, bf16, s8, u4, f8e4m3fn."""
+    """Returns the size of an element: a byte for pred, or else the first number in its name."""
     return 8 if dtype == "pred" else int(re.search(r"\d+", dtype).group())
 
 
 def _parts(type_: str) -> list[str]:
-    """The elements of a tuple type."""
+    """Splits a tuple type into its elements."""
     depth, parts = 0, [""]
     for c in type_:
         depth += (c in "([{") - (c in ")]}")
@@ -136,7 +149,13 @@ def _parts(type_: str) -> list[str]:
 
 @dataclasses.dataclass(frozen=True)
 class Roofline:
-    """Least times of a program, in seconds."""
+    """Holds the least times of a program, in seconds.
+
+    Attributes:
+      compute: of its FLOPs.
+      memory: of the bytes that it moves on the chip.
+      links: of its collectives.
+    """
 
     compute: float
     memory: float
@@ -144,7 +163,7 @@ class Roofline:
 
     @property
     def total(self) -> float:
-        """See ASSUMPTIONS."""
+        """Adds the times as ASSUMPTIONS says."""
         return max(self.compute, self.memory) + self.links
 
 
@@ -152,29 +171,31 @@ def roofline(
     chip: Chip,
     flops: float,
     bytes_accessed: float,
-    found: list[Collective],
+    communication: Sequence[Collective],
+    *,
     slice_devices: int,
     num_slices: int = 1,
     devices_per_chip: int = 1,
 ) -> Roofline:
-    """Least times of a program under ASSUMPTIONS.
+    """Computes the least times of a program under ASSUMPTIONS.
 
     Args:
       chip: what it runs on.
-      flops, bytes_accessed: of a device.
-      found: its collectives.
+      flops: of a device.
+      bytes_accessed: of a device.
+      communication: its collectives.
       slice_devices: devices of a slice.
       num_slices: of the job.
       devices_per_chip: 2 where JAX shows each core of a chip (v4 and tpu7x, described by libtpu).
     """
-    share, links = 1 / devices_per_chip, 0.0  # share: of the chip
-    for c in found:
+    fraction, links = 1 / devices_per_chip, 0.0  # of the chip
+    for c in communication:
         between = c.kind == BETWEEN_SLICES
         group = num_slices if between else c.group or slice_devices
-        data = sum(c.bytes.values()) * (
-            group if c.kind == "reduce-scatter" else 1
-        )  # whole, not a part
+        # All that a reduce-scatter sums, not a device's part of it.
+        data = sum(c.bytes.values()) * (group if c.kind == "reduce-scatter" else 1)
         passes = 2 if between or c.kind == "all-reduce" else 1
-        speed = (chip.dcn if between else chip.ici) * share
+        speed = (chip.dcn if between else chip.ici) * fraction
         links += passes * data * (group - 1) / group / speed
-    return Roofline(flops / (chip.flops * share), bytes_accessed / (chip.hbm * share), links)
+    compute = flops / (chip.flops * fraction)
+    return Roofline(compute, bytes_accessed / (chip.hbm * fraction), links)

@@ -1,4 +1,4 @@
-"""What a run costs on accelerators that are not here: its own training step, compiled for described TPUs.
+"""Computes what a training step costs on TPUs that are not here, by compiling it for them.
 
     python -m emoji_gan.aot --config=configs/stylegan.py --topology=v5e:4x4,v5e:16x16
     python -m emoji_gan.aot --topology=v5e:16x16 --num_slices=4 --batch_per_device=4
@@ -19,7 +19,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import jax
 import ml_collections
@@ -48,14 +48,22 @@ _COLUMNS = (
     "links ms",
     "ms",
 )
+# What a TPU VM sets. No device is opened, so several compilers may run on one machine.
+_LIBTPU_VARIABLES = {
+    "TPU_ACCELERATOR_TYPE": "v5litepod-16",
+    "TPU_WORKER_HOSTNAMES": "localhost",
+    "TPU_SKIP_MDS_QUERY": "1",
+    "ALLOW_MULTIPLE_LIBTPU_LOAD": "true",
+}
 
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """Of one compiled program, on each device.
+    """Holds what one compiled program costs each device.
 
     Attributes:
-      flops, bytes_accessed: as the compiler counts them.
+      flops: as the compiler counts them.
+      bytes_accessed: as the compiler counts them.
       peak_bytes: of HBM while it runs: state, batch, temporaries, results and its own code.
       collectives: see `roofline.collectives`.
       seconds: that compiling took.
@@ -69,7 +77,7 @@ class Cost:
 
 
 def parse_topology(text: str) -> tuple[str, int]:
-    """'v5e:4x4' -> ('v5e', 16): the chip and how many of them.
+    """Reads a chip and how many of them: 'v5e:4x4' -> ('v5e', 16).
 
     Raises:
       UserError: no such chip or slice.
@@ -77,7 +85,8 @@ def parse_topology(text: str) -> tuple[str, int]:
     m = re.fullmatch(r"(\w+):(\d+(?:x\d+)*)", text)
     if not m or m[1] not in roofline.CHIPS:
         raise UserError(
-            f"--topology={text}: expected CHIP:AxB, e.g. v5e:4x4; chips: {', '.join(roofline.CHIPS)}"
+            f"--topology={text}: expected CHIP:AxB, e.g. v5e:4x4; "
+            f"chips: {', '.join(roofline.CHIPS)}"
         )
     chip, sides = roofline.CHIPS[m[1]], [int(n) for n in m[2].split("x")]
     if len(sides) != chip.dims:
@@ -87,7 +96,8 @@ def parse_topology(text: str) -> tuple[str, int]:
     count = math.prod(sides)
     if not 1 <= count <= chip.slice_chips:
         raise UserError(
-            f"--topology={text}: a slice of {m[1]} has 1 to {chip.slice_chips} chips; for more: --num_slices"
+            f"--topology={text}: a slice of {m[1]} has 1 to {chip.slice_chips} chips; "
+            "for more: --num_slices"
         )
     return m[1], count
 
@@ -97,7 +107,7 @@ def _example(name: str) -> str:
 
 
 def tpu_mesh(topology: str, num_slices: int = 1) -> Mesh:
-    """The mesh of all devices of a described topology.
+    """Makes the mesh of all devices of a described topology.
 
     Raises:
       UserError: libtpu is missing, or knows no such topology.
@@ -106,29 +116,30 @@ def tpu_mesh(topology: str, num_slices: int = 1) -> Mesh:
         raise UserError(
             "the TPU compiler is missing: pip install --no-deps -r requirements-tpu-check.txt"
         )
-    # What a TPU VM would tell. No device is opened, so several compilers may run on one machine.
-    told = {"TPU_ACCELERATOR_TYPE": "v5litepod-16", "TPU_WORKER_HOSTNAMES": "localhost"}
-    for name, value in (
-        told | {"TPU_SKIP_MDS_QUERY": "1", "ALLOW_MULTIPLE_LIBTPU_LOAD": "true"}
-    ).items():
+    for name, value in _LIBTPU_VARIABLES.items():
         os.environ.setdefault(name, value)
     try:
         described = topologies.get_topology_desc(
             topology_name=topology, platform="tpu", num_slices=num_slices
         )
-    except Exception as e:  # whatever the plugin raises: it says what it does not like
+    except Exception as e:  # of whatever kind: its text names the problem
         raise UserError(f"--topology={topology}: libtpu says: {_first_line(e)}") from e
     devices = list(described.devices)
     if any(device.core_on_chip for device in devices):
-        # Two devices a chip (v4, tpu7x): jax's own layout refuses that for v4. Along one axis the
-        # order decides no cost.
+        # Two devices a chip (v4, tpu7x), which jax's own layout refuses for v4. On one axis the
+        # order of devices changes no cost.
         devices.sort(key=lambda device: (getattr(device, "slice_index", 0), device.id))
         return Mesh(np.array(devices), (mesh_lib.AXIS,), axis_types=(AxisType.Auto,))
     return mesh_lib.make_mesh(devices)
 
 
 def abstract_mesh(platform: str, count: int) -> AbstractMesh:
-    """A mesh of so many devices ('gpu' or 'tpu') that are not there, to lower for; no compiler is asked."""
+    """Makes a mesh of `count` described devices, to lower for without a compiler.
+
+    Args:
+      platform: 'gpu' or 'tpu'.
+      count: devices.
+    """
     device = AbstractDevice(device_kind=platform, num_cores=None, platform=platform)
     return AbstractMesh(
         (count,), (mesh_lib.AXIS,), axis_types=(AxisType.Auto,), abstract_device=device
@@ -137,8 +148,8 @@ def abstract_mesh(platform: str, count: int) -> AbstractMesh:
 
 def step_programs(
     config: ml_collections.FrozenConfigDict, spec: conditions.Spec, mesh: Mesh | AbstractMesh
-):
-    """The programs of a resolved config's training step.
+) -> dict[str, tuple[Callable[[], jax.stages.Traced], float]]:
+    """Lists the programs of a resolved config's training step.
 
     Returns:
       Name -> (a function that traces it for `mesh`, how often it runs in a step).
@@ -157,15 +168,15 @@ def step_programs(
 
 
 def compile_cost(traced: jax.stages.Traced, name: str = "program", effort: float = 0.0) -> Cost:
-    """Compiles for the devices of the program's mesh.
+    """Compiles a program for the devices of its mesh.
 
     Args:
       traced: the program.
-      name: of it, for the error.
-      effort: of the compiler to make it fast, from -1 to 1; 0 is that of a run.
+      name: of the program, for the error.
+      effort: of the compiler to make it fast, from -1 to 1; 0: as for a run.
 
     Raises:
-      UserError: it does not fit into their memory.
+      UserError: the program does not fit into the devices' memory.
     """
     start = time.monotonic()
     try:
@@ -194,17 +205,18 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def _resolve(args: argparse.Namespace, overrides: list[str], num_devices: int):
-    """The resolved config for so many devices, and its conditions."""
+def _resolve(
+    args: argparse.Namespace, overrides: list[str], num_devices: int
+) -> tuple[ml_collections.FrozenConfigDict, conditions.Spec]:
+    """Returns the resolved config for so many devices, and its conditions."""
     config = config_lib.load(args.config, overrides)
     if args.batch_per_device:
         config.batch_size = args.batch_per_device * num_devices
     config = methods.resolve(config, num_devices)
     if not config.data.conditions:
         return config, conditions.NONE
-    from emoji_gan.encoder import (
-        encoder,
-    )  # as in main.py, and the only thing that needs the data set
+    # As in main.py; nothing else here needs the data set.
+    from emoji_gan.encoder import encoder
     from input_pipeline import dataset
 
     embed = encoder.PhraseEncoder() if conditions.TEXT in config.data.conditions else None
@@ -212,26 +224,29 @@ def _resolve(args: argparse.Namespace, overrides: list[str], num_devices: int):
 
 
 def tpu_rows(args: argparse.Namespace, overrides: list[str], topology: str) -> Iterator[str]:
-    """Rows of the table, each as soon as its program is compiled; the last is the mean step."""
+    """Yields the rows of the table, each once its program is compiled; last the mean step."""
     name, chips = parse_topology(topology)
     chip, mesh = roofline.CHIPS[name], tpu_mesh(topology, args.num_slices)
     config, spec = _resolve(args, overrides, mesh.size)
     per_chip = mesh.size // (chips * args.num_slices)
     label = topology if args.num_slices == 1 else f"{args.num_slices} x {topology}"
-    peak, mean = 0, [0.0] * 6
     if args.effort:
         label += f", effort {args.effort:g}"
 
-    def row(program, runs, figures, peak_bytes, found):
+    def row(
+        program: str, runs: str, figures: Sequence[float], peak_bytes: int, communication: str
+    ) -> str:
         gflop, moved, *ms = (f"{x:.4g}" for x in figures)
         memory = f"{peak_bytes / 2**30:.2f} of {chip.hbm_gib / per_chip:g}"
-        return _row(label, config.batch_size, program, runs, gflop, moved, memory, found, *ms)
+        first = (label, config.batch_size, program, runs)
+        return _row(*first, gflop, moved, memory, communication, *ms)
 
+    peak, mean = 0, [0.0] * 6
     programs = step_programs(config, spec, mesh)
-    wanted = args.programs.split(",") if args.programs else list(programs)
-    if unknown := [name for name in wanted if name not in programs]:
+    names = args.programs.split(",") if args.programs else list(programs)
+    if unknown := [name for name in names if name not in programs]:
         raise UserError(f"--programs={unknown[0]}: this step has {', '.join(programs)}")
-    for program in wanted:
+    for program in names:
         trace, runs = programs[program]
         cost = compile_cost(trace(), program, args.effort)
         print(f"{label} {program}: compiled in {cost.seconds:.0f} s", file=sys.stderr, flush=True)
@@ -240,31 +255,30 @@ def tpu_rows(args: argparse.Namespace, overrides: list[str], topology: str) -> I
             cost.flops,
             cost.bytes_accessed,
             cost.collectives,
-            mesh.size // args.num_slices,
-            args.num_slices,
-            per_chip,
+            slice_devices=mesh.size // args.num_slices,
+            num_slices=args.num_slices,
+            devices_per_chip=per_chip,
         )
         figures = [cost.flops / 1e9, cost.bytes_accessed / 1e9]
         figures += [1e3 * t for t in (r.compute, r.memory, r.links, r.total)]
         mean = [m + runs * f for m, f in zip(mean, figures, strict=True)]
         peak = max(peak, cost.peak_bytes)
-        yield row(
-            program, f"{runs:.4g}", figures, cost.peak_bytes, _describe(cost.collectives, mesh.size)
-        )
-    if set(wanted) == set(programs):
+        communication = _describe(cost.collectives, mesh.size)
+        yield row(program, f"{runs:.4g}", figures, cost.peak_bytes, communication)
+    if set(names) == set(programs):
         yield row("mean step", "", mean, peak, f"{config.batch_size / mean[-1]:.4g} kimg/s")
 
 
-def _row(*cells) -> str:
+def _row(*cells: object) -> str:
     return f"| {' | '.join(map(str, cells))} |"
 
 
-def _describe(found: list[roofline.Collective], devices: int) -> str:
-    """'3 all-reduce (f32 97.2 MB)', with the devices that take part where not all do."""
+def _describe(collectives: Sequence[roofline.Collective], devices: int) -> str:
+    """Describes them as '3 all-reduce (f32 97.2 MB)'; names the devices where not all take part."""
     parts = (
         f"{c.count} {c.kind}{'' if c.group in (None, devices) else f' of {c.group}'} "
         f"({', '.join(f'{dtype} {n / 1e6:.4g} MB' for dtype, n in sorted(c.bytes.items()))})"
-        for c in found
+        for c in collectives
     )
     return ", ".join(parts) or "none"
 
@@ -273,7 +287,8 @@ def lower_for_cuda(args: argparse.Namespace, overrides: list[str]) -> None:
     """Prints what is in each program's StableHLO for CUDA."""
     config, spec = _resolve(args, overrides, args.devices)
     print(
-        f"{args.devices} GPUs, batch {config.batch_size}. Lowered to StableHLO only: nothing is compiled."
+        f"{args.devices} GPUs, batch {config.batch_size}. "
+        "Lowered to StableHLO only: nothing is compiled."
     )
     mesh = abstract_mesh("gpu", args.devices)
     for name, (trace, runs) in step_programs(config, spec, mesh).items():
@@ -283,8 +298,7 @@ def lower_for_cuda(args: argparse.Namespace, overrides: list[str]) -> None:
         print(f"{name:12s} {runs:.4g} a step: {counts}", flush=True)
 
 
-def main() -> int:
-    """The command line."""
+def _parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         prog="python -m emoji_gan.aot",
         allow_abbrev=False,
@@ -307,12 +321,18 @@ def main() -> int:
         "--effort",
         type=float,
         default=0.0,
-        help="of the TPU compiler, -1 to 1: at -1 it is done much sooner, but memory is not that of the run",
+        help="of the TPU compiler, -1 to 1: at -1 it is done much sooner, but memory is not "
+        "that of the run",
     )
     p.add_argument(
         "--batch_per_device", type=int, help="images; default: the config's global batch"
     )
-    args, overrides = p.parse_known_args()
+    return p
+
+
+def main() -> int:
+    """Runs the command line."""
+    args, overrides = _parser().parse_known_args()
     for other in overrides:
         if not other.startswith("--config."):
             raise UserError(f"unexpected argument {other!r}: see --help")
@@ -321,16 +341,15 @@ def main() -> int:
             raise UserError(f"--{name}={getattr(args, name)}: must be at least 1")
     if not -1 <= args.effort <= 1:
         raise UserError(f"--effort={args.effort:g}: must be from -1 to 1")
-    jax.config.update(
-        "jax_platforms", "cpu"
-    )  # described devices only: real ones are left to others
+    # Only described devices are used: real accelerators stay free.
+    jax.config.update("jax_platforms", "cpu")
     if args.platform == "cuda":
         lower_for_cuda(args, overrides)
         return errors.EXIT_OK
-    wanted = args.topology.split(",")
-    for topology in wanted:
+    names = args.topology.split(",")
+    for topology in names:
         parse_topology(topology)  # all mistakes before the first compilation
-    for i, topology in enumerate(wanted):
+    for i, topology in enumerate(names):
         for j, row in enumerate(tpu_rows(args, overrides, topology)):
             if i == j == 0:
                 print(_row(*_COLUMNS), "|---" * len(_COLUMNS) + "|", sep="\n")

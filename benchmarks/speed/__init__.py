@@ -1,1 +1,1 @@
-"""How fast: steps, convolutions, the input pipeline, extractors, compilation."""
+"""Measures speed: steps, convolutions, the input pipeline, extractors, compilation."""

@@ -1,11 +1,11 @@
-"""Seconds of the first step of each `:cpu` config, with an empty compilation cache and with a full one.
+"""Times the first step of each `:cpu` config, with an empty and a full compilation cache.
 
     python -m benchmarks.speed.compile_time                  # all configs
     python -m benchmarks.speed.compile_time --config=r3gan
 
-Each time a program of its own: every program that a step may run is traced, compiled (or read from
-the cache) and run once, on one device a core. Imports and initial weights are not counted. To
-reach: 60 s with an empty cache on two idle cores.
+Each measurement is a process of its own. Every program that a step may run is traced, compiled (or
+read from the cache) and run once, on one device a core. Imports and initial weights are not
+counted. The goal is 60 s with an empty cache on two idle cores.
 """
 
 import argparse
@@ -20,7 +20,7 @@ CONFIGS = ("stylegan", "dcgan", "wgan_gp", "r3gan", "flow")
 
 
 def first_step(name: str) -> dict[str, float]:
-    """Seconds of the first run of each program of a config's step."""
+    """Returns the seconds of the first run of each program of a config's step."""
     import jax
     import numpy as np
 
@@ -54,7 +54,27 @@ def first_step(name: str) -> dict[str, float]:
     return seconds
 
 
+def run_first_step(name: str, cache: str) -> dict[str, float]:
+    """Runs `first_step` in a process of its own.
+
+    Args:
+      name: of the config.
+      cache: folder of compiled programs.
+
+    Raises:
+      SystemExit: the process failed.
+    """
+    module = "benchmarks.speed.compile_time"
+    command = [sys.executable, "-m", module, f"--config={name}", "--child"]
+    env = os.environ | {"JAX_COMPILATION_CACHE_DIR": cache}
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=env)
+    if done.returncode:
+        sys.exit(f"error: {name} ended with code {done.returncode}; its message is above")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
 def main() -> None:
+    """Runs the command line."""
     p = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -67,23 +87,9 @@ def main() -> None:
     for name in (args.config,) if args.config else CONFIGS:
         with tempfile.TemporaryDirectory() as cache:
             for state in ("cold", "warm"):
-                command = [
-                    sys.executable,
-                    "-m",
-                    "benchmarks.speed.compile_time",
-                    f"--config={name}",
-                    "--child",
-                ]
-                env = os.environ | {"JAX_COMPILATION_CACHE_DIR": cache}
-                done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=env)
-                if done.returncode:
-                    sys.exit(
-                        f"error: {name} ended with code {done.returncode}; its message is above"
-                    )
-                seconds = json.loads(done.stdout.splitlines()[-1])
-                print(
-                    f"{name}:cpu {state:4s} {sum(seconds.values()):6.1f} s  {seconds}", flush=True
-                )
+                seconds = run_first_step(name, cache)
+                total = sum(seconds.values())
+                print(f"{name}:cpu {state:4s} {total:6.1f} s  {seconds}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Time and peak memory of every metric's statistics, on features that are already there.
+"""Measures time and peak memory of every metric, on features that exist already.
 
     python -m benchmarks.speed.eval_statistics
     python -m benchmarks.speed.eval_statistics --dimensions=256
 
 Each metric runs in a process of its own; its memory is the peak above what the features and images
-take. Features, logits and images are random. Left out is `legibility`, whose time is the
-extractor's.
+take. Features, logits and images are random. `legibility` is left out: its time is that of the
+extractor.
 """
 
 import argparse
@@ -37,7 +37,72 @@ METRICS = (
 CLASSES, CODEPOINTS = 9, 1914
 
 
+def measure(args: argparse.Namespace) -> dict[str, float | str]:
+    """Measures the first metric of the command line in this process.
+
+    Returns:
+      wall_s, cpu_s, peak_mib, and the estimates as text.
+    """
+    rng = np.random.default_rng(0)
+    mixing = rng.normal(size=(args.dimensions, args.dimensions)).astype(np.float32)
+    mixing *= (np.arange(1, args.dimensions + 1) ** -0.5 / np.sqrt(args.dimensions)).astype(
+        np.float32
+    )[:, None]
+    real, fake = (
+        random_side(rng, mixing, n=n, resolution=args.resolution) for n in (args.real, args.fake)
+    )
+    del mixing
+    metric = importlib.import_module(f"eval.metrics.{args.metrics[0]}")
+    before, wall, cpu = peak_mib(), time.perf_counter(), time.process_time()
+    estimates = metric.evaluate(real, fake, np.random.default_rng(1))
+    return {
+        "wall_s": time.perf_counter() - wall,
+        "cpu_s": time.process_time() - cpu,
+        "peak_mib": peak_mib() - before,
+        "estimates": " ".join(f"{name}={e.value:.4g}" for name, e in estimates.items()),
+    }
+
+
+def random_side(
+    rng: np.random.Generator, mixing: np.ndarray, *, n: int, resolution: int
+) -> SampleSet:
+    """Draws features whose variances fall as those of images do, logits, classes and images.
+
+    Args:
+      rng: of all of them.
+      mixing: f32 [d d], which makes features of unit normal numbers.
+      n: images.
+      resolution: px.
+    """
+    features = np.empty((n, len(mixing)), np.float32)
+    steps = rng.standard_normal(features.shape, np.float32)
+    np.matmul(steps, mixing, out=features)
+    steps *= 1e-4  # in place: the memory of copies would hide what a metric takes
+    steps += features
+    labels = rng.integers(0, CLASSES, n).astype(np.int32)
+    logits = rng.standard_normal((n, CODEPOINTS), np.float32)
+    logits[np.arange(n), labels * (CODEPOINTS // CLASSES) + rng.integers(0, 200, n)] += 6
+    shape = (n, resolution, resolution, 4)
+    return SampleSet(
+        images=rng.integers(0, 256, shape, np.uint8),
+        features=features,
+        logits=logits,
+        labels=labels,
+        clusters=np.arange(n),
+        path_pairs=(features, steps),
+        extract=None,
+        names=("",) * n,
+    )
+
+
+def peak_mib() -> float:
+    """Returns the peak resident memory of this process so far, in MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
 def main() -> None:
+    """Runs the command line: a process for each metric."""
     p = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -56,76 +121,20 @@ def main() -> None:
         print(json.dumps(measure(args)))
         return
     print(
-        f"{args.real} real, {args.fake} generated, {args.dimensions} dimensions; {os.cpu_count()} cores"
+        f"{args.real} real, {args.fake} generated, {args.dimensions} dimensions; "
+        f"{os.cpu_count()} cores"
     )
+    sizes = [f"--{k}={getattr(args, k)}" for k in ("real", "fake", "dimensions", "resolution")]
+    module = [sys.executable, "-m", "benchmarks.speed.eval_statistics", "--here"]
     for name in args.metrics:
-        command = [
-            sys.executable,
-            "-m",
-            "benchmarks.speed.eval_statistics",
-            "--here",
-            f"--metrics={name}",
-        ]
-        command += [
-            f"--{k}={getattr(args, k)}" for k in ("real", "fake", "dimensions", "resolution")
-        ]
-        found = json.loads(
-            subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-        )
+        command = [*module, f"--metrics={name}", *sizes]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        figures = json.loads(done.stdout)
         print(
-            f"{name:17s} {found['wall_s']:7.2f} s  {found['cpu_s']:7.2f} cpu-s  "
-            f"{found['peak_mib']:6.0f} MiB  {found['estimates']}",
+            f"{name:17s} {figures['wall_s']:7.2f} s  {figures['cpu_s']:7.2f} cpu-s  "
+            f"{figures['peak_mib']:6.0f} MiB  {figures['estimates']}",
             flush=True,
         )
-
-
-def measure(args: argparse.Namespace) -> dict:
-    rng = np.random.default_rng(0)
-    mixing = rng.normal(size=(args.dimensions, args.dimensions)).astype(np.float32)
-    mixing *= (np.arange(1, args.dimensions + 1) ** -0.5 / np.sqrt(args.dimensions)).astype(
-        np.float32
-    )[:, None]
-    real, fake = side(rng, args.real, args, mixing), side(rng, args.fake, args, mixing)
-    del mixing
-    metric = importlib.import_module(f"eval.{args.metrics[0]}")
-    before, wall, cpu = peak_mib(), time.perf_counter(), time.process_time()
-    found = metric.evaluate(real, fake, np.random.default_rng(1))
-    return {
-        "wall_s": time.perf_counter() - wall,
-        "cpu_s": time.process_time() - cpu,
-        "peak_mib": peak_mib() - before,
-        "estimates": " ".join(f"{name}={e.value:.4g}" for name, e in found.items()),
-    }
-
-
-def side(
-    rng: np.random.Generator, n: int, args: argparse.Namespace, mixing: np.ndarray
-) -> SampleSet:
-    """Features whose variances fall as those of images do, with logits, classes and soft-edged images."""
-    features = np.empty((n, args.dimensions), np.float32)
-    steps = rng.standard_normal(features.shape, np.float32)
-    np.matmul(steps, mixing, out=features)
-    steps *= 1e-4  # no copies: what making them takes would hide what a metric takes
-    steps += features
-    labels = rng.integers(0, CLASSES, n).astype(np.int32)
-    logits = rng.standard_normal((n, CODEPOINTS), np.float32)
-    logits[np.arange(n), labels * (CODEPOINTS // CLASSES) + rng.integers(0, 200, n)] += 6
-    shape = (n, args.resolution, args.resolution, 4)
-    return SampleSet(
-        images=rng.integers(0, 256, shape, np.uint8),
-        features=features,
-        logits=logits,
-        labels=labels,
-        clusters=np.arange(n),
-        path_pairs=(features, steps),
-        extract=None,
-        names=("",) * n,
-    )
-
-
-def peak_mib() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
 if __name__ == "__main__":

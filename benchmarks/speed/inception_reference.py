@@ -1,15 +1,20 @@
-"""The pytorch-fid side of `benchmarks.speed.inception_speed`: features of a batch for every line on stdin.
+"""Computes features by pytorch-fid, a peer of `benchmarks.speed.inception_speed`.
 
 Needs torch, torchvision and a checkout of pytorch-fid; started by
-`benchmarks.speed.inception_speed`, not by hand. The network is the checkout's own, with its
-download replaced by the weights of a file.
+`benchmarks.speed.inception_speed`, not by hand. For every line on stdin it prints the time of a
+batch. The network is the checkout's own, with its download replaced by the weights of a file.
 """
 
 import sys
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def main() -> None:
+    """Reads the settings from the command line and serves until stdin ends."""
     checkout, weights, layout, pixels, batch, batches = sys.argv[1:7]
     pixels, batch, batches = (int(v) for v in (pixels, batch, batches))
     sys.path[:0] = [checkout, f"{checkout}/src"]
@@ -29,7 +34,7 @@ def main() -> None:
     network = network.to(memory_format=memory_format)
     images = np.random.default_rng(0).integers(0, 256, (batch, 3, pixels, pixels), np.uint8)
 
-    def cycle():
+    def cycle() -> "np.ndarray":
         for _ in range(batches):
             with torch.inference_mode():
                 x = torch.from_numpy(images).to(memory_format=memory_format).float() / 255

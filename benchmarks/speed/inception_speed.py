@@ -1,13 +1,14 @@
-"""Speed of the 2015 Inception network against pytorch-fid and Keras, interleaved on this machine.
+"""Times the 2015 Inception network against pytorch-fid and Keras, interleaved on this machine.
 
-    python -m benchmarks.speed.inception_speed --reference=CHECKOUT --reference_python=PYTHON --batch=32
+    python -m benchmarks.speed.inception_speed --batch=32 \
+        --reference=CHECKOUT --reference_python=PYTHON
 
 CHECKOUT is a copy of pytorch-fid and PYTHON an interpreter with torch, torchvision and numpy.
-Without --reference only ours and Keras are timed; without tensorflow's Keras, not that either. From
-uint8 images of --resolution px in memory to their features in memory; the weights are the stand-in
-of the tests. The programs live side by side and take turns; images/s is the median over turns, the
-ratio the median of each turn's better of theirs (NCHW, channels_last; `ratio_kept` counts those
-that keep freed memory too, as ours does).
+Without --reference only ours and Keras are timed; Keras only where tensorflow's is installed. A
+batch is uint8 images of --resolution px in memory, and ends as features in memory; the weights are
+the stand-in of the tests. The programs live side by side and take turns; images/s is the median
+over turns, the ratio the median of each turn's better of theirs (NCHW, channels_last). `ratio_kept`
+counts those that keep freed memory too, as ours does.
 """
 
 import argparse
@@ -17,10 +18,13 @@ import pathlib
 import statistics
 import sys
 import tempfile
+from typing import Any
 
-from benchmarks.speed.step_times import KEEP_FREED, Peer
+from benchmarks.speed.turns import KEEP_FREED, Peer, serve
+from emoji_gan import errors
+from emoji_gan.runtime import paths
 
-HERE = pathlib.Path(__file__).parent
+_HERE = pathlib.Path(__file__).parent
 
 
 def ours(args: argparse.Namespace) -> None:
@@ -41,7 +45,7 @@ def ours(args: argparse.Namespace) -> None:
     params = inception.prepare(inception_stand_in.make_weights(0))
     params = jax.device_put(params, mesh_lib.replicated(mesh))
 
-    def features(params, images):
+    def features(params: Any, images: jax.Array) -> jax.Array:
         return inception.apply(params, inception.preprocess(images, "pytorch-fid"))["pool3"]
 
     spec = jax.P(mesh_lib.AXIS)
@@ -52,17 +56,20 @@ def ours(args: argparse.Namespace) -> None:
     shape = (args.batch, args.resolution, args.resolution, 3)
     images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
 
-    def cycle():
+    def cycle() -> np.ndarray:
         out = None
         for _ in range(args.batches):
             out = local(params, mesh_lib.global_batch(mesh, {"x": images})["x"])
         return jax.device_get(out)
 
-    _serve(cycle, args.batches)
+    serve(cycle, args.batches)
 
 
 def keras(args: argparse.Namespace) -> None:
-    """Runs Keras' untrained Inception v3 in graph mode as a peer: the same work, not the same numbers."""
+    """Runs Keras' Inception v3 in graph mode as a peer.
+
+    It is untrained: the work is the same, the numbers are not.
+    """
     import numpy as np
     import tensorflow as tf
 
@@ -71,36 +78,29 @@ def keras(args: argparse.Namespace) -> None:
     images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
 
     @tf.function
-    def features(images):
+    def features(images: np.ndarray) -> tf.Tensor:
         x = tf.image.resize(tf.cast(images, tf.float32), (299, 299))
         return network(x / 127.5 - 1.0, training=False)
 
-    def cycle():
+    def cycle() -> np.ndarray:
         out = None
         for _ in range(args.batches):
             out = features(images)
         return out.numpy()
 
-    _serve(cycle, args.batches)
-
-
-def _serve(cycle, batches):
-    """The other end of `Peer`."""
-    import time
-
-    cycle()
-    print("ms 0", flush=True)
-    for _ in sys.stdin:
-        start = time.perf_counter()
-        cycle()
-        print(f"ms {(time.perf_counter() - start) / batches * 1e3:.1f}", flush=True)
+    serve(cycle, args.batches)
 
 
 def main() -> None:
+    """Runs the command line: lets the programs take turns, prints their speeds."""
     p = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    p.add_argument("--reference", help="checkout of pytorch-fid; without it torch is not timed")
+    p.add_argument(
+        "--reference",
+        type=paths.local,
+        help="checkout of pytorch-fid; without it torch is not timed",
+    )
     p.add_argument(
         "--reference_python", default=sys.executable, help="interpreter with torch, torchvision"
     )
@@ -151,14 +151,15 @@ def main() -> None:
     print(json.dumps(summary))
 
 
-def _torch_peers(args, folder):
+def _torch_peers(args: argparse.Namespace, folder: str) -> tuple[list[Peer], list[Peer]]:
+    """Starts pytorch-fid in both layouts; returns it as it is, and set to keep freed memory."""
     import numpy as np
 
     from tests.support import inception_stand_in
 
     weights = f"{folder}/weights.npz"
     np.savez(weights, **inception_stand_in.make_weights(0))
-    script = [args.reference_python, str(HERE / "inception_reference.py"), args.reference, weights]
+    script = [args.reference_python, str(_HERE / "inception_reference.py"), args.reference, weights]
     sizes = [str(v) for v in (args.resolution, args.batch, args.batches)]
     layouts = ("nchw", "channels_last")
     theirs = [Peer(f"pytorch-fid {x}", [*script, x, *sizes]) for x in layouts]
@@ -169,4 +170,4 @@ def _torch_peers(args, folder):
 
 
 if __name__ == "__main__":
-    main()
+    errors.run(main)

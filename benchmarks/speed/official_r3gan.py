@@ -1,4 +1,4 @@
-"""The official R3GAN in PyTorch, from a checkout, on a CPU."""
+"""Loads the official R3GAN in PyTorch from a checkout, for a CPU."""
 
 import sys
 import types
@@ -6,11 +6,14 @@ import types
 from torch.torch_version import TorchVersion
 
 
-def load(checkout: str):
-    """Its networks and its trainer, two modules; their CUDA kernels have plain forms for tensors on a CPU."""
+def load(checkout: str) -> tuple[types.ModuleType, types.ModuleType]:
+    """Imports the checkout's modules of networks and of training.
+
+    Their CUDA kernels have plain forms for tensors on a CPU.
+    """
     sys.path.insert(0, checkout)
-    # A module of setuptools that newer releases are without; only this of it is used, to compare
-    # versions.
+    # A module that newer releases of setuptools lack. The checkout uses one function of it, to
+    # compare versions.
     sys.modules.setdefault(
         "pkg_resources", types.ModuleType("pkg_resources")
     ).parse_version = TorchVersion

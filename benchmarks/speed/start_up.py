@@ -1,12 +1,12 @@
-"""CPU seconds and peak memory of a sample and of a short training, against another checkout.
+"""Measures CPU seconds and peak memory of a sample and of a short training.
 
     python -m benchmarks.speed.start_up
     python -m benchmarks.speed.start_up --reference=CHECKOUT --turns=5 --json=start_up.json
 
-Runs the commands a user types, checkouts in turn, and takes the least of the turns. The first turn
-fills a compilation cache of each checkout's own and is not counted. Twice as many images take as
-long again to draw; what is left once the drawing is subtracted is the start-up. Training needs the
-data set of 32 px: `python -m input_pipeline.openmoji --resolution=32`.
+Runs the commands that a user types, in this checkout and in another one by turns, and takes the
+least of the turns. The first turn fills a compilation cache for each checkout and is not counted.
+Drawing twice as many images takes twice as long; the rest of the time is the start-up. Training
+needs the data set of 32 px: `python -m input_pipeline.openmoji --resolution=32`.
 """
 
 import argparse
@@ -18,6 +18,10 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
+
+from emoji_gan import errors
+from emoji_gan.runtime import paths
 
 ROOT = pathlib.Path(__file__).parents[2]
 _DRAW = ("-m", "emoji_gan.sample", "--text=coeur")
@@ -29,8 +33,8 @@ COMMANDS = {
     "train": (*_TRAIN, "--workdir={out}"),
 }
 
-# Starts a program and says what it took. The peak that the kernel reports of a program is never
-# below the memory of the process that started it: this one is small.
+# Starts a program and prints what it took. The peak that the kernel reports of a program is never
+# below the memory of the process that started it; this launcher is small.
 _LAUNCHER = """
 import json, os, sys
 pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
@@ -42,10 +46,15 @@ print("\\n" + json.dumps([code, usage.ru_utime + usage.ru_stime, usage.ru_maxrss
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """What one run of a program took."""
+    """Holds what one run of a program took.
 
-    cpu_s: float  # user and system
-    peak_mib: float  # resident
+    Attributes:
+      cpu_s: CPU seconds, user and system.
+      peak_mib: peak resident memory.
+    """
+
+    cpu_s: float
+    peak_mib: float
 
 
 def run_once(checkout: pathlib.Path, command: str, cache: pathlib.Path) -> Cost:
@@ -57,7 +66,7 @@ def run_once(checkout: pathlib.Path, command: str, cache: pathlib.Path) -> Cost:
       cache: of compiled programs.
 
     Raises:
-      SystemExit: the program failed; the end of what it wrote is named.
+      SystemExit: the program failed; with the last line that it wrote.
     """
     environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": str(cache)}
     with tempfile.TemporaryDirectory() as out:
@@ -77,7 +86,7 @@ def run_once(checkout: pathlib.Path, command: str, cache: pathlib.Path) -> Cost:
     return Cost(cpu_s, peak / 2**20 if sys.platform == "darwin" else peak / 2**10)
 
 
-def summary(costs: dict[str, list[Cost]]) -> dict[str, float]:
+def summary(costs: Mapping[str, Sequence[Cost]]) -> dict[str, float]:
     """Returns the least CPU seconds and MiB of each command's turns, and those of the start-up."""
     figures = {}
     for command, turns in costs.items():
@@ -91,7 +100,7 @@ def summary(costs: dict[str, list[Cost]]) -> dict[str, float]:
 
 
 def measure(
-    checkouts: dict[str, pathlib.Path], commands: list[str], turns: int
+    checkouts: Mapping[str, pathlib.Path], commands: Sequence[str], turns: int
 ) -> dict[str, dict[str, float]]:
     """Returns the figures of each checkout, by its label, after interleaved turns."""
     costs = {label: collections.defaultdict(list) for label in checkouts}
@@ -105,7 +114,7 @@ def measure(
     return {label: summary(by_command) for label, by_command in costs.items()}
 
 
-def table(figures: dict[str, dict[str, float]]) -> str:
+def table(figures: Mapping[str, Mapping[str, float]]) -> str:
     """Returns the figures as text, a line each, a column a checkout."""
     rows = ["".join([f"{'':20}", *(f"{label:>12}" for label in figures)])]
     for name in next(iter(figures.values())):
@@ -114,27 +123,29 @@ def table(figures: dict[str, dict[str, float]]) -> str:
 
 
 def main() -> None:
+    """Runs the command line."""
     p = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    p.add_argument("--reference", type=pathlib.Path, help="another checkout, run by this Python")
+    p.add_argument("--reference", type=paths.local, help="another checkout, run by this Python")
     p.add_argument("--turns", type=int, default=3)
     p.add_argument("--command", choices=COMMANDS, action="append", help="only these; repeatable")
-    p.add_argument("--json", type=pathlib.Path, help="write the figures here as well")
+    p.add_argument("--json", type=paths.local, help="write the figures here as well")
     args = p.parse_args()
     if args.turns < 1:
         sys.exit(f"error: --turns={args.turns}: expected 1 or more")
     checkouts = {"this": ROOT}
     if args.reference:
-        if not (args.reference / "main.py").is_file():
-            sys.exit(f"error: --reference={args.reference}: no checkout of this project there")
-        checkouts["reference"] = args.reference.resolve()
+        reference = pathlib.Path(args.reference)
+        if not (reference / "main.py").is_file():
+            sys.exit(f"error: --reference={reference}: no checkout of this project there")
+        checkouts["reference"] = reference.resolve()
     figures = measure(checkouts, args.command or list(COMMANDS), args.turns)
     print(table(figures))
     if args.json:
-        args.json.write_text(json.dumps(figures, indent=1) + "\n")
+        pathlib.Path(args.json).write_text(json.dumps(figures, indent=1) + "\n")
     print(json.dumps(figures))
 
 
 if __name__ == "__main__":
-    main()
+    errors.run(main)

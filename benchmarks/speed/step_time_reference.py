@@ -1,37 +1,41 @@
-"""The PyTorch side of `benchmarks.speed.step_times`: runs a cycle of iterations for every line on stdin.
+"""Runs iterations of PyTorch training, as a peer of `benchmarks.speed.step_times`.
 
 Needs torch; started by `benchmarks.speed.step_times`, not by hand, with its settings as one JSON
-argument. StyleGAN2 and R3GAN are the official code, imported from a checkout: the phases, their
-order and their optimisers follow its training loop. DCGAN and WGAN-GP are in torch_dcgan.py.
+argument. It runs a cycle of iterations for every line on stdin. StyleGAN2 and R3GAN are the
+official code, imported from a checkout: the phases, their order and their optimisers follow its
+training loop. DCGAN and WGAN-GP are in torch_dcgan.py.
 """
 
 import json
 import sys
-import time
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 
 from benchmarks.speed import official_r3gan, torch_dcgan
+from benchmarks.speed.turns import serve
 
 
-def stylegan2(s: dict):
-    """An iteration of stylegan2-ada-pytorch, as a function of its number."""
-    sys.path.insert(0, s["checkout"])
+def stylegan2(settings: Mapping[str, Any]) -> Callable[[int], None]:
+    """Returns an iteration of stylegan2-ada-pytorch as a function of its number."""
+    sys.path.insert(0, settings["checkout"])
     from training.augment import AugmentPipe
     from training.loss import StyleGAN2Loss
     from training.networks import Discriminator, Generator
 
-    resolution, batch, model = s["resolution"], s["batch"], s["model"]
-    channels = 3 if s["ada"] else 4  # its colour transforms know 1 or 3 channels only
+    resolution, batch, model = settings["resolution"], settings["batch"], settings["model"]
+    memory_format = settings["memory_format"]
+    channels = 3 if settings["ada"] else 4  # its colour transforms take 1 or 3 channels only
     g = Generator(
         512, 0, 512, resolution, channels, mapping_kwargs=dict(num_layers=2), synthesis_kwargs=model
     ).train()
     d = Discriminator(
         0, resolution, channels, epilogue_kwargs=dict(mbstd_group_size=4), **model
     ).train()
-    g, d = (m.requires_grad_(False).to(memory_format=s["memory_format"]) for m in (g, d))
+    g, d = (m.requires_grad_(False).to(memory_format=memory_format) for m in (g, d))
     pipe = None
-    if s["ada"]:
+    if settings["ada"]:
         # What this project's configs switch on: no flips, quarter turns, luma flips or hue.
         names = "xint scale rotate aniso xfrac brightness contrast saturation"
         pipe = AugmentPipe(**{k: 1 for k in names.split()}).train().requires_grad_(False)
@@ -52,10 +56,10 @@ def stylegan2(s: dict):
         phases += [(name + "main", module, opt, 1), (name + "reg", module, opt, every)]
     ema = {k: v.detach().clone() for k, v in g.named_parameters()}
     real = torch.rand(batch, channels, resolution, resolution) * 2 - 1
-    real = real.to(memory_format=s["memory_format"])
+    real = real.to(memory_format=memory_format)
     c = torch.zeros(batch, 0)
 
-    def iteration(i):
+    def iteration(i: int) -> None:
         for name, module, opt, every in phases:
             if i % every:
                 continue
@@ -75,27 +79,27 @@ def stylegan2(s: dict):
     return iteration
 
 
-def r3gan(s: dict):
-    """An iteration of the official R3GAN."""
-    networks, trainer = official_r3gan.load(s["checkout"])
-    resolution, batch, model = s["resolution"], s["batch"], s["model"]
+def r3gan(settings: Mapping[str, Any]) -> Callable[[int], None]:
+    """Returns an iteration of the official R3GAN as a function of its number."""
+    networks, trainer = official_r3gan.load(settings["checkout"])
+    resolution, batch, model = settings["resolution"], settings["batch"], settings["model"]
+    memory_format = settings["memory_format"]
     stages = resolution.bit_length() - 2
     common = ([model["width"]] * stages, [model["groups"]] * stages, [model["blocks"]] * stages, 2)
     g, d = networks.Generator(model["z_dim"], *common), networks.Discriminator(*common)
-    # RGBA, where its first and last layer know RGB only.
+    # For RGBA: its own first and last layers take RGB only.
     g.AggregationLayer = networks.Convolution(model["width"], 4, KernelSize=1)
     d.ExtractionLayer = networks.Convolution(4, model["width"], KernelSize=1)
-    g, d = (m.train().requires_grad_(False).to(memory_format=s["memory_format"]) for m in (g, d))
+    g, d = (m.train().requires_grad_(False).to(memory_format=memory_format) for m in (g, d))
     trainer = trainer.AdversarialTraining(g, d)
-    real = (torch.rand(batch, 4, resolution, resolution) * 2 - 1).to(
-        memory_format=s["memory_format"]
-    )
+    real = torch.rand(batch, 4, resolution, resolution) * 2 - 1
+    real = real.to(memory_format=memory_format)
     opts = {
         m: torch.optim.Adam(m.parameters(), lr=2e-4, betas=(0.0, 0.9), eps=1e-8) for m in (d, g)
     }
     ema = {k: v.detach().clone() for k, v in g.named_parameters()}
 
-    def iteration(i):
+    def iteration(i: int) -> None:
         for module, opt in opts.items():
             z = torch.randn(batch, model["z_dim"])
             opt.zero_grad(set_to_none=True)
@@ -114,10 +118,11 @@ def r3gan(s: dict):
 
 
 def main() -> None:
-    s = json.loads(sys.argv[1])
+    """Reads the settings from the command line and serves until stdin ends."""
+    settings = json.loads(sys.argv[1])
     torch.manual_seed(0)
-    s["memory_format"] = (
-        torch.channels_last if s["layout"] == "channels_last" else torch.contiguous_format
+    settings["memory_format"] = (
+        torch.channels_last if settings["layout"] == "channels_last" else torch.contiguous_format
     )
     methods = {
         "stylegan2": stylegan2,
@@ -125,18 +130,13 @@ def main() -> None:
         "dcgan": torch_dcgan.dcgan,
         "wgan_gp": torch_dcgan.wgan_gp,
     }
-    iteration = methods[s["method"]](s)
+    iteration = methods[settings["method"]](settings)
 
-    def cycle():
-        for i in range(s["cycle"]):
+    def cycle() -> None:
+        for i in range(settings["cycle"]):
             iteration(i)
 
-    cycle()
-    print("ms 0", flush=True)
-    for _ in sys.stdin:
-        start = time.perf_counter()
-        cycle()
-        print(f"ms {(time.perf_counter() - start) / s['cycle'] * 1e3:.1f}", flush=True)
+    serve(cycle, settings["cycle"])
 
 
 if __name__ == "__main__":

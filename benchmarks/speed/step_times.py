@@ -1,15 +1,18 @@
-"""Time of a training iteration of each method against PyTorch, interleaved on this machine.
+"""Times a training iteration of each method against PyTorch, interleaved on this machine.
 
-    python -m benchmarks.step_time --method=r3gan --reference=CHECKOUT --reference_python=PYTHON --width=tiny
+    python -m benchmarks.step_time --method=r3gan --width=tiny \
+        --reference=CHECKOUT --reference_python=PYTHON
 
 PYTHON is an interpreter with torch (numpy, scipy and requests for the official code); without it
 only ours is timed. CHECKOUT is a copy of stylegan2-ada-pytorch (`stylegan2`) or R3GAN (`r3gan`);
 DCGAN and WGAN-GP are measured against plain PyTorch (torch_dcgan.py), flow matching against
-nothing. `--host` times ours against itself on one CPU device and with freed memory given back to
-the system (`sharding.setup_host_memory`).
+nothing. `--before` times ours against another checkout of this project, run by this interpreter;
+`ratio_before` is the median of each turn's ours / before. `--host` times ours against itself on
+one CPU device and with freed memory given back to the system
+(`emoji_gan.runtime.host.setup_host_memory`).
 
-An iteration is all that a step of the run is, with its share of lazy regularisers (StyleGAN2: path
-length every 4, R1 every 16) or of G's steps (WGAN-GP), on the same network, batch and float32
+An iteration is all that a step of the run is, with its fraction of lazy regularisers (StyleGAN2:
+path length every 4, R1 every 16) or of G's steps (WGAN-GP), on the same network, batch and float32
 images; augmentation and composite off on both sides unless `--ada` (StyleGAN2; then p = 0.3 on
 both). The programs take turns, a cycle each, all others stopped meanwhile; the figure is the median
 over turns, the ratio the median of each turn's ours / better of theirs (NCHW, channels_last).
@@ -19,17 +22,23 @@ best product of two matrices in numpy.
 """
 
 import argparse
+import importlib
 import json
-import os
 import signal
 import statistics
-import subprocess
 import sys
 import time
+from typing import Any
 
+import ml_collections
 import numpy as np
 
-WIDTHS = {  # fields of config.model; tiny is the size of the `:cpu` variants
+from benchmarks.speed.turns import KEEP_FREED, Peer, serve
+from emoji_gan import errors
+from emoji_gan.runtime import paths
+
+# Fields of config.model; tiny is the size of the `:cpu` variants.
+WIDTHS = {
     "stylegan2": {
         "tiny": {"channel_base": 2048, "channel_max": 64},
         "small": {"channel_base": 4096, "channel_max": 128},
@@ -46,78 +55,19 @@ WIDTHS = {  # fields of config.model; tiny is the size of the `:cpu` variants
     },
 }
 OFFICIAL = ("stylegan2", "r3gan")  # measured against a checkout
+# Iterations of a turn: regularisers run as often in each as their intervals say.
 CYCLE = {
     "stylegan2": 16,
     "dcgan": 40,
     "wgan_gp": 20,
     "r3gan": 8,
     "flow": 10,
-}  # iterations; regularisers have their share
-CRITIC_STEPS = 5
-# The same three settings as sharding.setup_host_memory, as glibc reads them at the start of a
-# program.
-KEEP_FREED = {
-    "MALLOC_TRIM_THRESHOLD_": str(2**62),
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_ARENA_MAX": "1",
 }
+CRITIC_STEPS = 5
 
 
-class Peer:
-    """A program that runs one cycle for every line it reads and answers its milliseconds an iteration.
-
-    Between its turns it is stopped: threads of PyTorch that wait for work keep a core busy.
-    """
-
-    def __init__(self, name: str, command: list[str], env: dict[str, str] | None = None):
-        self.name, self.ms, self.said = name, [], {}
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ | (env or {}),
-        )
-        self._answer()  # compiled and warm
-
-    def _answer(self) -> float:
-        for line in self._process.stdout:
-            word, _, value = line.partition(" ")
-            if word == "ms":
-                self._process.send_signal(signal.SIGSTOP)
-                return float(value)
-            self.said[word] = value.strip()
-        sys.exit(f"error: {self.name} ended with code {self._process.wait()}; its message is above")
-
-    def turn(self) -> float:
-        """Runs a cycle; returns its ms an iteration."""
-        self._process.send_signal(signal.SIGCONT)
-        self._process.stdin.write("go\n")
-        self._process.stdin.flush()
-        self.ms.append(self._answer())
-        return self.ms[-1]
-
-    def close(self) -> None:
-        """Ends the program."""
-        self._process.send_signal(signal.SIGCONT)
-        self._process.stdin.close()
-        self._process.wait()
-
-
-def serve(cycle, iterations: int) -> None:
-    """The other end of `Peer`, for a function that runs a cycle of so many iterations."""
-    cycle()
-    print("ms 0", flush=True)
-    for _ in sys.stdin:
-        start = time.perf_counter()
-        cycle()
-        print(f"ms {(time.perf_counter() - start) / iterations * 1e3:.1f}", flush=True)
-
-
-def make_config(args: argparse.Namespace):
-    """The config of a method at these sizes, unresolved."""
-    import importlib
-
+def make_config(args: argparse.Namespace) -> ml_collections.ConfigDict:
+    """Returns the unresolved config of a method at the sizes of the command line."""
     name = "stylegan" if args.method == "stylegan2" else args.method
     config = importlib.import_module(f"configs.{name}").get_config()
     config.batch_size, config.data.resolution = args.batch, args.resolution
@@ -140,7 +90,6 @@ def ours(args: argparse.Namespace) -> None:
     import jax
 
     from emoji_gan import conditions, methods
-    from emoji_gan.ops import convolution
     from emoji_gan.runtime import host
     from emoji_gan.runtime import mesh as mesh_lib
 
@@ -155,31 +104,20 @@ def ours(args: argparse.Namespace) -> None:
         0, 256, (args.batch, args.resolution, args.resolution, 4), np.uint8
     )
 
-    def batch_of(step):
+    def batch_of(step: int) -> dict[str, Any]:
         return {
             "image": pixels,
             "condition": {},
             "sample": np.arange(step * args.batch, (step + 1) * args.batch, dtype=np.uint32),
         }
 
-    with convolution.forms("plain"):
-        shapes = jax.eval_shape(lambda: method.init(config, conditions.NONE, 0))
-        one = mesh_lib.make_mesh(jax.devices()[:1])
-        programs = method.train_step(config, conditions.NONE, one).programs
-        flops = {
-            k: p.run.lower(shapes, batch_of(0)).cost_analysis()["flops"]
-            for k, p in programs.items()
-        }
-    shares = {"generator": 1 / CRITIC_STEPS}
-    if args.method == "stylegan2":
-        shares = {"path_length": 1 / config.loss.pl_every, "r1": 1 / config.loss.r1_every}
-    print(f"gflop {sum(v * shares.get(k, 1.0) for k, v in flops.items()) / 1e9}", flush=True)
+    print(f"gflop {gflop_of_a_step(config, batch_of(0))}", flush=True)
 
     state = jax.device_put(method.init(config, conditions.NONE, 0), mesh_lib.replicated(mesh))
     step_fn = method.train_step(config, conditions.NONE, mesh)
     step = 0
 
-    def cycle():
+    def cycle() -> None:
         nonlocal state, step
         for _ in range(CYCLE[args.method]):
             state, _ = step_fn(state, mesh_lib.global_batch(mesh, batch_of(step)), step)
@@ -189,8 +127,35 @@ def ours(args: argparse.Namespace) -> None:
     serve(cycle, CYCLE[args.method])
 
 
+def gflop_of_a_step(config: ml_collections.FrozenConfigDict, batch: dict[str, Any]) -> float:
+    """Counts the GFLOP of a mean step in plain forms, before compilation, on one device.
+
+    Args:
+      config: resolved.
+      batch: of the config's size.
+    """
+    import jax
+
+    from emoji_gan import conditions, methods
+    from emoji_gan.ops import convolution
+    from emoji_gan.runtime import mesh as mesh_lib
+
+    method = methods.load(config.method)
+    with convolution.forms("plain"):
+        shapes = jax.eval_shape(lambda: method.init(config, conditions.NONE, 0))
+        one = mesh_lib.make_mesh(jax.devices()[:1])
+        programs = method.train_step(config, conditions.NONE, one).programs
+        flops = {
+            k: p.run.lower(shapes, batch).cost_analysis()["flops"] for k, p in programs.items()
+        }
+    runs_per_step = {"generator": 1 / CRITIC_STEPS}
+    if config.method == "stylegan2":
+        runs_per_step = {"path_length": 1 / config.loss.pl_every, "r1": 1 / config.loss.r1_every}
+    return sum(v * runs_per_step.get(k, 1.0) for k, v in flops.items()) / 1e9
+
+
 def references(args: argparse.Namespace) -> tuple[dict[str, Peer], dict[str, Peer]]:
-    """PyTorch in both layouts, as it is and told to keep freed memory."""
+    """Starts PyTorch in both layouts; returns it as it is, and set to keep freed memory."""
     settings = {k: getattr(args, k) for k in ("method", "resolution", "batch", "ada")}
     settings |= {
         "checkout": args.reference,
@@ -202,15 +167,15 @@ def references(args: argparse.Namespace) -> tuple[dict[str, Peer], dict[str, Pee
         settings["model"] = settings["model"] | {"z_dim": make_config(args).model.z_dim}
     theirs, kept = {}, {}
     for layout in ("nchw", "channels_last"):
-        said = json.dumps(settings | {"layout": layout})
-        command = [args.reference_python, "-m", "benchmarks.speed.step_time_reference", said]
+        argument = json.dumps(settings | {"layout": layout})
+        command = [args.reference_python, "-m", "benchmarks.speed.step_time_reference", argument]
         theirs[layout] = Peer(f"pytorch {layout}", command)
         kept[layout] = Peer(f"pytorch {layout}, kept memory", command, KEEP_FREED)
     return theirs, kept
 
 
 def peak_gflops() -> float:
-    """Of this machine in float32: the fastest of some products of two matrices."""
+    """Measures this machine in float32: the fastest of some products of two matrices."""
     a = np.random.default_rng(0).standard_normal((2048, 2048), np.float32)
     seconds = []
     for _ in range(8):
@@ -220,15 +185,18 @@ def peak_gflops() -> float:
     return 2 * 2048**3 / min(seconds) / 1e9
 
 
-def main() -> None:
+def _parse() -> argparse.Namespace:
     p = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     p.add_argument("--method", choices=WIDTHS, default="stylegan2")
-    p.add_argument("--reference", help="checkout of stylegan2-ada-pytorch or R3GAN")
+    p.add_argument(
+        "--reference", type=paths.local, help="checkout of stylegan2-ada-pytorch or R3GAN"
+    )
     p.add_argument(
         "--reference_python", help="interpreter with torch; without it only ours is timed"
     )
+    p.add_argument("--before", type=paths.local, help="another checkout of this project")
     p.add_argument("--resolution", type=int, default=32)
     p.add_argument("--width", choices=("tiny", "small"), default="tiny")
     p.add_argument("--batch", type=int, default=32)
@@ -248,6 +216,12 @@ def main() -> None:
         p.error("there is no reference for --method=flow")
     if args.reference_python and bool(args.reference) != (args.method in OFFICIAL):
         p.error(f"--reference=CHECKOUT is needed for {' and '.join(OFFICIAL)}, and only there")
+    return args
+
+
+def main() -> None:
+    """Runs the command line: lets the programs take turns, prints their times."""
+    args = _parse()
     if args.peer:
         ours(args)
         return
@@ -257,6 +231,8 @@ def main() -> None:
     same += ["--ada"] if args.ada else []
     command = [sys.executable, "-m", "benchmarks.step_time", "--peer", *same]
     mine, others = Peer("ours", command), []
+    if args.before:
+        others.append(Peer("before", command, folder=args.before))
     if args.host:
         others.append(Peer("ours, one CPU device", command, {"JAX_NUM_CPU_DEVICES": "1"}))
         others.append(Peer("ours, memory given back", [*command, "--give_back"]))
@@ -276,7 +252,7 @@ def main() -> None:
     finally:
         for peer in peers:
             peer.close()
-    gflop = float(mine.said["gflop"])
+    gflop = float(mine.facts["gflop"])
     print(f"{gflop:.2f} GFLOP/iteration; peak of a matmul {peak:.0f} GFLOP/s")
     for peer in peers:
         ms = statistics.median(peer.ms)
@@ -287,6 +263,9 @@ def main() -> None:
     summary = {k: getattr(args, k) for k in ("method", "resolution", "width", "batch", "ada")}
     summary |= {peer.name: statistics.median(peer.ms) for peer in peers}
     summary |= {"gflop": round(gflop, 3), "peak_gflops": round(peak, 1)}
+    if args.before:
+        pairs = zip(mine.ms, others[0].ms, strict=True)
+        summary["ratio_before"] = round(statistics.median(a / b for a, b in pairs), 3)
     if ratios:
         summary["ratio"] = round(statistics.median(ratios), 3)
         summary["ratio_kept"] = round(statistics.median(ratios_kept), 3)
@@ -294,4 +273,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    errors.run(main)

@@ -1,9 +1,9 @@
-"""Images per second that the input pipeline delivers to the host.
+"""Counts the images per second that the input pipeline delivers to the host.
 
     python -m benchmarks.input_pipeline
 
-prints a line for a person and a JSON line, and exits. Nothing is read: the images are random bytes,
-as many as OpenMoji has at this size.
+prints a line for a person and a JSON line. Nothing is read: the images are random bytes, as many as
+OpenMoji has.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from input_pipeline import dataset, pipeline
 
 
 def main() -> None:
+    """Runs the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--resolution", type=int, default=64, help="px")
     parser.add_argument("--batch_size", type=int, default=64)
@@ -33,7 +34,7 @@ def main() -> None:
         content_hash="",
     )
     began = time.perf_counter()
-    # Late in a long run: resuming there must cost nothing.
+    # It starts late in a long run: resuming there must cost nothing.
     stream = pipeline.batches(
         data, seed=0, batch_size=args.batch_size, start_sample=args.batch_size * 10_000_000
     )
@@ -59,7 +60,8 @@ def main() -> None:
     }
     print(
         f"{figures['images_per_s']:,} images/s at {args.resolution} px, batch {args.batch_size}; "
-        f"{figures['cpu_us_per_image']} us of CPU an image; first batch after {figures['first_batch_s']} s"
+        f"{figures['cpu_us_per_image']} us of CPU an image; "
+        f"first batch after {figures['first_batch_s']} s"
     )
     print(json.dumps(figures))
 

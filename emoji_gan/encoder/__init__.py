@@ -1,1 +1,1 @@
-"""The emoji encoder: pictures and phrases as vectors of one space; its training and weights."""
+"""Encodes emoji pictures and phrases as vectors of one space; with its training and weights."""

@@ -1,22 +1,20 @@
-"""The emoji encoder: one space for emoji of any style and for English and French phrases.
+"""Encodes emoji of any style, and English and French phrases, as vectors of one space.
 
-A residual network without normalisation layers (2101.08692) reads the picture, its alpha included;
-a bag of hashed words and letters reads the phrase. `classes` has a point in the same space for each
-of the Unicode list's emoji without skin tone, so the nearest one is what a picture shows. `python
--m eval.train_encoder` makes the weights; weights/README.md is their model card. Parameters are a
-flat dict of arrays.
+A residual network without normalisation layers (2101.08692) reads the picture with its alpha; a bag
+of hashed words and letters reads the phrase. The parameter `classes` has a vector in the same space
+for each emoji of the Unicode list without skin tone, so a picture shows the emoji of the nearest
+one. `python -m eval.train_encoder` trains the weights; weights/README.md is their model card.
+Parameters are a flat dict of arrays.
 """
 
 import dataclasses
 import functools
 import hashlib
-import itertools
 import json
 import os
 import pathlib
-import re
-import unicodedata
-import zlib
+from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +23,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from emoji_gan import images as image_lib
+from emoji_gan.encoder import text_features
 from emoji_gan.errors import UserError
 from emoji_gan.ops import convolution
 from emoji_gan.runtime import workdir
@@ -34,35 +33,43 @@ INPUT_PX = 48
 
 _RELU_GAIN = 1.7139588594436646  # keeps the variance of a standard normal (2101.08692, table 1)
 _BRANCH_GAIN = 0.3  # of a residual branch, before training
-_TABLE_GAIN = 16.0  # so that rows which are seen now and then learn as fast as the rest
-_FEATURE = re.compile(r"\w+")
+_TABLE_GAIN = 16.0  # raises the learning rate of the table, whose rows occur rarely
 
 Params = dict[str, jax.Array]
 
 
 @dataclasses.dataclass(frozen=True)
 class Size:
-    """How large a new network is; a trained one's arrays tell by themselves."""
+    """Sizes a new network; the size of a trained one follows from its arrays.
 
-    widths: tuple[int, ...] = (32, 96, 192)  # channels at 1/2, 1/4 and 1/8 of the input
-    blocks: tuple[int, ...] = (1, 2, 3)  # residual blocks there
-    dim: int = 192  # of the common space
-    text_buckets: int = 16384  # rows of the table that words and letters are hashed into
+    Attributes:
+      widths: channels at 1/2, 1/4 and 1/8 of the input.
+      blocks: residual blocks at each of these resolutions.
+      dim: dimensions of the common space.
+      text_buckets: rows of the table that words and runs of letters are hashed into.
+      text_width: columns of this table.
+      text_hidden: units of the hidden layer behind it.
+    """
+
+    widths: tuple[int, ...] = (32, 96, 192)
+    blocks: tuple[int, ...] = (1, 2, 3)
+    dim: int = 192
+    text_buckets: int = 16384
     text_width: int = 48
     text_hidden: int = 256
 
     def scaled(self, width: float) -> "Size":
-        """With so many times the channels."""
+        """Returns the size with `width` times the channels, dimensions and buckets.
+
+        Raises:
+          UserError: `width` is not in [0.05, 8].
+        """
         if not 0.05 <= width <= 8:
             raise UserError(f"width {width:g}: expected 0.05 to 8")
-        numbers = {
-            f.name: tuple(4 * max(1, round(n * width / 4)) for n in value)
-            if f.name == "widths"
-            else max(1, round(value * width))
-            for f in dataclasses.fields(self)
-            if (value := getattr(self, f.name)) and f.name != "blocks"
-        }
-        return dataclasses.replace(self, **numbers)
+        widths = tuple(4 * max(1, round(n * width / 4)) for n in self.widths)
+        names = ("dim", "text_buckets", "text_width", "text_hidden")
+        others = {name: max(1, round(width * getattr(self, name))) for name in names}
+        return dataclasses.replace(self, widths=widths, **others)
 
 
 SIZE = Size()
@@ -72,19 +79,29 @@ SIZE = Size()
 
 
 def init(rng: np.random.Generator, codepoints: int, subgroups: int, size: Size = SIZE) -> Params:
-    """New parameters, float32, for so many emoji and subgroups of the Unicode list."""
-    params = {}
+    """Returns new parameters.
 
-    def normal(name, *shape, scale):
+    Args:
+      rng: draws the initial values.
+      codepoints: number of emoji, the classes.
+      subgroups: number of subgroups of the Unicode list.
+      size: of the network.
+
+    Returns:
+      float32 arrays by name.
+    """
+    params: dict[str, np.ndarray | np.float32] = {}
+
+    def normal(name: str, *shape: int, scale: float) -> None:
         params[name] = rng.standard_normal(shape, np.float32) * np.float32(scale)
 
-    def conv(name, k, n_in, n_out, gain=True):
+    def conv(name: str, k: int, n_in: int, n_out: int, *, gain: bool = True) -> None:
         normal(f"{name}/w", k, k, n_in, n_out, scale=(k * k * n_in) ** -0.5)
         params[f"{name}/b"] = np.zeros(n_out, np.float32)
         if gain:
             params[f"{name}/gain"] = np.ones(n_out, np.float32)
 
-    def linear(name, n_in, n_out):
+    def linear(name: str, n_in: int, n_out: int) -> None:
         normal(f"{name}/w", n_in, n_out, scale=n_in**-0.5)
         params[f"{name}/b"] = np.zeros(n_out, np.float32)
 
@@ -103,22 +120,24 @@ def init(rng: np.random.Generator, codepoints: int, subgroups: int, size: Size =
     normal("text/table", size.text_buckets, size.text_width, scale=1 / _TABLE_GAIN)
     linear("text/hidden", size.text_width, size.text_hidden)
     linear("text/out", size.text_hidden, size.dim)
-    normal(
-        "classes", codepoints, size.dim, scale=0.1
-    )  # only their direction counts; short ones turn faster
+    # Only the direction of these vectors counts, and short ones turn faster.
+    normal("classes", codepoints, size.dim, scale=0.1)
     linear("subgroup", size.dim, subgroups)
     params["log_scale"] = np.log(np.float32(16.0))
     return {name: jnp.asarray(array) for name, array in params.items()}
 
 
-def save_weights(path: str | os.PathLike, params: Params, meta: dict) -> None:
-    """Writes the parameters as float16 with what is known of them.
+def save_weights(path: str | os.PathLike, params: Params, meta: dict[str, Any]) -> None:
+    """Writes the parameters as float16, with their metadata.
 
     Args:
       path: a .safetensors file.
-      params: as of `init`; `classes` of unit length. The subgroups' layer, a help in training, is
-        left out.
-      meta: JSON: codepoints, groups (of each code point), art, licence, ...
+      params: as `init` returns them, but `classes` of unit length. The layer of the subgroups,
+        which serves training only, is left out.
+      meta: values that JSON can hold: codepoints, groups (one per code point), art, licence, ...
+
+    Raises:
+      UserError: the path is not writable.
     """
     arrays = {
         name: np.asarray(array, np.float32).astype(np.float16, order="C")
@@ -129,19 +148,20 @@ def save_weights(path: str | os.PathLike, params: Params, meta: dict) -> None:
     workdir.write_atomic(path, save(arrays, {"meta": json.dumps(meta, ensure_ascii=False)}))
 
 
-def load(path: str | os.PathLike = WEIGHTS, prefix: str = "") -> tuple[Params, dict]:
-    """Reads what `save_weights` wrote, by default the weights of the repository.
+def load(path: str | os.PathLike = WEIGHTS, prefix: str = "") -> tuple[Params, dict[str, Any]]:
+    """Reads weights that `save_weights` wrote, by default those of the repository.
 
     Args:
-      path: a .safetensors file; the whole of it is checked.
-      prefix: of the names of the parameters that are returned, e.g. 'text/' to read phrases only.
+      path: a .safetensors file; all of it is checked.
+      prefix: only parameters whose names begin with it are returned, e.g. 'text/' for those that
+        phrases need.
 
     Returns:
-      The parameters in float32, and meta: `codepoints` (k), `groups` (k, the group of each), `art`,
-      `licence`, `figures`, `weights_sha256` (of the file), ...
+      The parameters in float32, and the metadata: `codepoints` (k), `groups` (k, the group of
+      each), `art`, `licence`, `figures`, `weights_sha256` (of the file), ...
 
     Raises:
-      UserError: a missing or damaged file.
+      UserError: the file is missing or damaged.
     """
     path = pathlib.Path(path)
     try:
@@ -170,6 +190,7 @@ def load(path: str | os.PathLike = WEIGHTS, prefix: str = "") -> tuple[Params, d
 
 
 def _digest(arrays: dict[str, np.ndarray]) -> str:
+    """Returns the SHA-256 of the arrays with their names, dtypes and shapes."""
     digest = hashlib.sha256()
     for name, array in arrays.items():
         digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
@@ -182,28 +203,28 @@ def _digest(arrays: dict[str, np.ndarray]) -> str:
 
 @functools.partial(jax.jit, static_argnames="size_px")
 def preprocess(images: jax.Array, size_px: int = INPUT_PX) -> jax.Array:
-    """Stored images of any one size to what the network sees.
+    """Converts stored images, all of one size, to the input of the network.
 
     Args:
       images: `b h w 4` straight-alpha RGBA, uint8, or float32 in [0, 255].
       size_px: side of the result.
 
     Returns:
-      f32 `b size_px size_px 4`, premultiplied, in [-1, 1]; reduced with antialiasing.
+      f32 `b size_px size_px 4`, premultiplied, in [-1, 1], resized with antialiasing.
     """
     x = image_lib.to_model(images)
     return jax.image.resize(x, (x.shape[0], size_px, size_px, 4), "linear", antialias=True)
 
 
 def apply(params: Params, images: jax.Array) -> dict[str, jax.Array]:
-    """What the encoder says of pictures; each depends on its own picture only.
+    """Returns the features and logits of pictures; each row depends on its own picture only.
 
     Args:
-      params: as of `load`.
+      params: as `load` returns them.
       images: uint8 `b h w 4` straight-alpha RGBA of any size, or f32 as `preprocess` returns.
 
     Returns:
-      features: f32 `b d` of unit length; logits: f32 `b k`, scores of `meta['codepoints']`.
+      features: f32 `b d` of unit length; logits: f32 `b k`, one per `meta['codepoints']`.
     """
     x = preprocess(images) if images.dtype == jnp.uint8 else images
     features = embed_images(params, x)
@@ -214,8 +235,16 @@ def apply(params: Params, images: jax.Array) -> dict[str, jax.Array]:
 
 
 def embed_images(params: Params, x: jax.Array) -> jax.Array:
-    """Model images f32 `b s s 4` (s a multiple of 16) to points of unit length, f32 `b d`."""
-    # Not standardised: a mean of 0 would hide flat colours.
+    """Encodes model images.
+
+    Args:
+      params: as `init` or `load` returns them.
+      x: f32 `b s s 4`, premultiplied, in [-1, 1]; s is a multiple of 16.
+
+    Returns:
+      f32 `b d` of unit length.
+    """
+    # The stem's weights are not standardised: with a mean of 0 it could not see flat colours.
     x = _add(convolution.conv2d(_space_to_depth(x), params["stem/w"]), params["stem/b"])
     s = 0
     while f"stage{s}/block0/branch" in params:
@@ -227,13 +256,14 @@ def embed_images(params: Params, x: jax.Array) -> jax.Array:
             i += 1
         s += 1
     b, h, _, c = x.shape
-    # Four quarters rather than one mean: emoji are upright and centred, so where a thing is tells
-    # what it is.
+    # One mean per quarter of the picture, not one of all: emoji are upright and centred, so the
+    # position of a part helps to recognise it.
     quarters = _relu(x).reshape(b, 2, h // 2, 2, h // 2, c).mean((2, 4)).reshape(b, 4 * c)
     return unit(dense(params, "image", quarters))
 
 
-def _block(params, name, x):
+def _block(params: Params, name: str, x: jax.Array) -> jax.Array:
+    """Applies a residual block with squeeze-and-excitation (1709.01507)."""
     y = _conv(params, f"{name}/conv0", _relu(x))
     y = _conv(params, f"{name}/conv1", _relu(y))
     gate = dense(params, f"{name}/squeeze", y.mean((1, 2)))
@@ -241,8 +271,8 @@ def _block(params, name, x):
     return x + params[f"{name}/branch"] * y * gate[:, None, None]
 
 
-def _conv(params, name, x):
-    """A convolution of standardised weights, which keeps mean 0 and variance 1 (2101.08692, equation 1)."""
+def _conv(params: Params, name: str, x: jax.Array) -> jax.Array:
+    """Convolves with standardised weights, which keep mean 0 and variance 1 (2101.08692, eq. 1)."""
     w = params[f"{name}/w"]
     fan_in = w.shape[0] * w.shape[1] * w.shape[2]
     mean, variance = w.mean((0, 1, 2), keepdims=True), w.var((0, 1, 2), keepdims=True)
@@ -252,15 +282,16 @@ def _conv(params, name, x):
 
 
 def dense(params: Params, name: str, x: jax.Array) -> jax.Array:
-    """A fully connected layer."""
+    """Applies the fully connected layer whose parameters begin with `name` to f32 `... n_in`."""
     return _add(x @ params[f"{name}/w"], params[f"{name}/b"])
 
 
-def _add(x, bias):
+def _add(x: jax.Array, bias: jax.Array) -> jax.Array:
     return x + jnp.expand_dims(bias, range(x.ndim - 1))
 
 
-def _relu(x):
+def _relu(x: jax.Array) -> jax.Array:
+    """Applies ReLU and keeps the variance of a standard normal."""
     return _RELU_GAIN * jax.nn.relu(x)
 
 
@@ -269,8 +300,8 @@ def unit(x: jax.Array) -> jax.Array:
     return x * jax.lax.rsqrt(jnp.sum(jnp.square(x), -1, keepdims=True) + 1e-12)
 
 
-def _space_to_depth(x):
-    """`b h w c` to `b h/2 w/2 4c`: halves as a strided convolution does, but leaves only dense ones."""
+def _space_to_depth(x: jax.Array) -> jax.Array:
+    """Turns `b h w c` into `b h/2 w/2 4c`, so that dense convolutions replace strided ones."""
     b, h, w, c = x.shape
     x = x.reshape(b, h // 2, 2, w // 2, 2, c).transpose(0, 1, 3, 2, 4, 5)
     return x.reshape(b, h // 2, w // 2, 4 * c)
@@ -279,75 +310,57 @@ def _space_to_depth(x):
 # ---- phrases -------------------------------------------------------------------------------------
 
 
-def fold(phrase: str) -> str:
-    """Lower case without accents: 'Émoticône' -> 'emoticone'."""
-    decomposed = unicodedata.normalize("NFKD", phrase.casefold())
-    return (
-        "".join(c for c in decomposed if not unicodedata.combining(c))
-        .replace("œ", "oe")
-        .replace("æ", "ae")
-    )
-
-
-@functools.lru_cache(maxsize=100_000)
-def phrase_features(phrase: str, buckets: int) -> tuple[int, ...]:
-    """Rows of the table for a phrase: its words, neighbouring words, runs of three and four letters."""
-    words = _FEATURE.findall(fold(phrase)) or [fold(phrase)]
-    features = {f"w {w}" for w in words} | {f"p {a} {b}" for a, b in itertools.pairwise(words)}
-    for word in words:
-        edged = f"<{word}>"
-        features |= {edged[i : i + n] for n in (3, 4) for i in range(len(edged) - n + 1)}
-    return tuple(sorted({zlib.crc32(f.encode()) % buckets for f in features}))
-
-
-def bags(phrases: list[str], buckets: int) -> np.ndarray:
-    """Phrases as f32 `n buckets`, rows of unit length."""
-    out = np.zeros((len(phrases), buckets), np.float32)
-    for row, phrase in zip(out, phrases, strict=True):
-        features = phrase_features(phrase, buckets)
-        row[list(features)] = len(features) ** -0.5
-    return out
-
-
 def embed_bags(params: Params, x: jax.Array) -> jax.Array:
-    """Bags f32 `n buckets` to points of unit length, f32 `n d`."""
+    """Encodes bags of features.
+
+    Args:
+      params: as `init` or `load` returns them; only those of text are read.
+      x: f32 `n buckets`, as `text_features.bags` returns them.
+
+    Returns:
+      f32 `n d` of unit length.
+    """
     x = _TABLE_GAIN * (x @ params["text/table"])
     x = jax.nn.relu(dense(params, "text/hidden", x))
     return unit(dense(params, "text/out", x))
 
 
-def embed_text(params: Params, phrases: list[str]) -> np.ndarray:
-    """English or French phrases to points of unit length in the space of the pictures, f32 `n d`.
+def embed_text(params: Params, phrases: Sequence[str]) -> np.ndarray:
+    """Encodes English or French phrases as vectors in the space of the pictures.
 
-    The agreement of a picture with a phrase is the scalar product of their points, in [-1, 1].
+    The similarity of a picture and a phrase is the scalar product of their vectors, in [-1, 1].
+
+    Returns:
+      f32 `n d` of unit length.
     """
-    x = bags(phrases, params["text/table"].shape[0])
+    x = text_features.bags(phrases, params["text/table"].shape[0])
     return np.asarray(_embed_bags(params, jnp.asarray(x)))
 
 
 _embed_bags = jax.jit(embed_bags)
-_AT_A_TIME = 512  # phrases; their bags are wide
+_PHRASES_PER_BATCH = 512  # a bag has as many columns as the table has rows
 
 
 class PhraseEncoder:
-    """Makes points of phrases, for generators that are asked by text.
+    """Encodes phrases, for generators that are conditioned on text.
 
     Attributes:
-      sha256: of the weights; a generator understands the points of the weights it was trained with.
+      sha256: of the weights; a generator needs vectors of the weights that it was trained with.
 
     Raises:
-      UserError: missing or damaged weights.
+      UserError: the weights are missing or damaged.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._params, meta = load(prefix="text/")
         self.sha256 = meta["weights_sha256"]
 
-    def __call__(self, phrases: list[str]) -> np.ndarray:
-        """Points f32 `n d` of phrases in English or French."""
-        chunks = [phrases[i : i + _AT_A_TIME] for i in range(0, len(phrases), _AT_A_TIME)]
-        filled = [
-            chunk + [""] * (_AT_A_TIME - len(chunk)) for chunk in chunks
-        ]  # one compiled program
-        points = [embed_text(self._params, c)[: len(chunks[i])] for i, c in enumerate(filled)]
-        return np.concatenate(points)
+    def __call__(self, phrases: Sequence[str]) -> np.ndarray:
+        """Encodes English or French phrases, f32 `n d` of unit length."""
+        vectors = []
+        for start in range(0, len(phrases), _PHRASES_PER_BATCH):
+            batch = list(phrases[start : start + _PHRASES_PER_BATCH])
+            # The last batch is padded, so that one compiled program serves all.
+            padded = batch + [""] * (_PHRASES_PER_BATCH - len(batch))
+            vectors.append(embed_text(self._params, padded)[: len(batch)])
+        return np.concatenate(vectors)

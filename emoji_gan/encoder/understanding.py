@@ -1,8 +1,8 @@
-"""Says what somebody's typed phrase means in the words that the encoder learned.
+"""Translates a phrase that a user typed into the words that the encoder learned.
 
-The encoder learned CLDR's names and keywords. A typed phrase comes with typos, plurals, without
-accents, in words that CLDR lacks, or as an emoji. Each word is understood as a known one, replaced
-by the name of an emoji, ignored, or unknown; what is embedded is the phrase in understood words.
+The encoder learned CLDR's names and keywords. A typed phrase can have typos and plurals, lack
+accents, use words that CLDR lacks, or contain emoji. Each word is matched to a learned word,
+replaced by the name of an emoji, ignored, or unknown. The encoder then embeds the matched words.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ import pathlib
 import re
 from collections.abc import Iterator
 
-from emoji_gan.encoder.encoder import fold
+from emoji_gan.encoder.text_features import fold
 from emoji_gan.errors import UserError
 from input_pipeline.unicode import emoji_names
 
@@ -20,12 +20,13 @@ LANGUAGES = ("fr", "en")
 _EVERYDAY = pathlib.Path(__file__).parent / "words" / "everyday.tsv"
 _LONGEST_PHRASE = 4  # words of an entry of everyday.tsv
 _LONGEST_EMOJI = 12  # characters
-_SIMILAR = 0.8  # difflib's ratio from which a word is taken for a typo of a known one
-_LEAST_TYPO = 4  # letters; a shorter word is like too many others
-_REFUSED = 0.34  # of the words that say something; below it nothing is drawn
-_ELIDED = "dljmnst"  # first letters that run into a vowel: l'été, typed lété
+_INFLECTIONS = ("e", "s", "es", "ed", "er", "d", "r", "y", "ly", "ne", "le", "te")
+_TYPO_RATIO = 0.8  # difflib's ratio from which a word counts as a typo of a learned word
+_LEAST_TYPO = 4  # letters; shorter words are too similar to many others
+_LEAST_CONFIDENCE = 0.34  # a phrase below it is refused
+_ELIDED = "dljmnst"  # first letters that elide before a vowel: l'été, typed lété
 _TOKEN = re.compile(r"[^\W_]+")
-_SILENT = frozenset(
+_STOP_WORDS = frozenset(
     [
         "a",
         "au",
@@ -74,21 +75,31 @@ _SILENT = frozenset(
 
 @dataclasses.dataclass(frozen=True)
 class Word:
-    """One piece of a phrase, and what it was understood as."""
+    """Holds one piece of a phrase and what it was understood as.
+
+    Attributes:
+      typed: the piece as the user typed it.
+      meant: the words it was understood as; '' where it is left out.
+      how: exact, plural, inflected, typo, meaning (an emoji or everyday phrase), silent (a stop
+        word), ignored (a number) or unknown.
+      corrected: of a typo, the learned word as it sounds.
+    """
 
     typed: str
-    meant: str  # '' where it is not understood
-    how: str  # exact, plural, inflected, typo, meaning, silent, ignored or unknown
+    meant: str
+    how: str
+    corrected: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class Understood:
-    """A phrase in words that the encoder knows.
+    """Holds a phrase in words that the encoder learned.
 
     Attributes:
-      phrase: what is embedded.
+      phrase: the words to embed.
       words: each piece as typed and as understood.
-      confidence: the part of the words that say something which was understood, in [0, 1].
+      confidence: the fraction of words that were understood, in [0, 1]; words without meaning, such
+        as articles and numbers, do not count.
     """
 
     phrase: str
@@ -96,7 +107,7 @@ class Understood:
     confidence: float
 
     def __str__(self) -> str:
-        changed = [f"{w.typed}: {w.meant} ({w.how})" for w in self.words if _is_news(w)]
+        changed = [f"{w.typed}: {w.meant} ({w.how})" for w in self.words if _is_changed(w)]
         lost = [w.typed for w in self.words if w.how == "unknown"]
         text = f'understood as "{self.phrase}"'
         if changed:
@@ -106,47 +117,58 @@ class Understood:
         return text
 
 
-def _is_news(word: Word) -> bool:
+def _is_changed(word: Word) -> bool:
     return word.how in ("plural", "typo", "meaning")
 
 
 def understand(text: str, language: str | None = None) -> Understood:
-    """Understands a phrase that somebody typed.
+    """Understands a phrase that a user typed.
 
     Args:
-      text: English or French, with emoji, typos, plurals, digits.
-      language: 'fr' or 'en'; None: of the two the one that knows more of its words, French first.
+      text: English or French, possibly with emoji, typos, plurals and digits.
+      language: 'fr' or 'en'; None: the one in which more words are understood, French where both
+        are equal.
 
     Raises:
-      UserError: too little of it is understood, or no such language; names the nearest words.
+      UserError: too little of the phrase is understood, and the message names the nearest words; or
+        there is no such language.
     """
     if language not in (None, *LANGUAGES):
         raise UserError(f"--lang={language}: choose from {', '.join(LANGUAGES)}")
     languages = LANGUAGES if language is None else (language,)
     readings = [_read(text, each) for each in languages]
-    best = max(readings, key=lambda r: (r.confidence, _exactness(r)))
-    if best.confidence < _REFUSED:
+    best = max(readings, key=lambda reading: (reading.confidence, _exactness(reading)))
+    if best.confidence < _LEAST_CONFIDENCE:
         raise UserError(f"text {text!r}: {_why_not(best, languages)}")
     return best
 
 
 def _exactness(reading: Understood) -> float:
-    """Ranks readings of one confidence: exact words before plurals, these before typos."""
-    weights = {"exact": 1.0, "meaning": 1.0, "plural": 0.9, "inflected": 0.8, "typo": 0.5}
-    return sum(weights.get(word.how, 0.0) for word in reading.words)
+    """Ranks readings of one confidence: exact words before plurals, near typos before far ones."""
+    return sum(_word_exactness(word) for word in reading.words)
+
+
+def _word_exactness(word: Word) -> float:
+    if word.how == "typo":
+        typed = _as_sounded(fold(word.typed))
+        return 0.5 + 0.2 * difflib.SequenceMatcher(None, typed, word.corrected).ratio()
+    return {"exact": 1.0, "meaning": 1.0, "plural": 0.9, "inflected": 0.8}.get(word.how, 0.0)
 
 
 def _read(text: str, language: str) -> Understood:
+    """Understands a phrase in one language, however little of it."""
     words: list[Word] = []
     for piece, name in _pieces(text, language):
         words += [Word(piece, name, "meaning")] if name else _words(_TOKEN.findall(piece), language)
-    telling = [w for w in words if w.how not in ("silent", "ignored")]
-    known = sum(w.how != "unknown" for w in telling)
+    meaningful = [w for w in words if w.how not in ("silent", "ignored")]
+    understood_count = sum(w.how != "unknown" for w in meaningful)
     phrase = " ".join(w.meant for w in words if w.meant)
-    return Understood(phrase, tuple(words), known / len(telling) if telling else 0.0)
+    confidence = understood_count / len(meaningful) if meaningful else 0.0
+    return Understood(phrase, tuple(words), confidence)
 
 
 def _words(tokens: list[str], language: str) -> list[Word]:
+    """Understands a run of words; longer everyday phrases are tried before shorter ones."""
     words: list[Word] = []
     i = 0
     while i < len(tokens):
@@ -163,8 +185,9 @@ def _words(tokens: list[str], language: str) -> list[Word]:
 
 
 def _word(token: str, language: str) -> Word:
+    """Understands one word; smaller changes to it are tried first."""
     word, vocabulary = fold(token), _vocabulary(language)
-    if word in _SILENT:
+    if word in _STOP_WORDS:
         return Word(token, token if len(word) > 1 else "", "silent")
     if word.isdecimal():
         return Word(token, "", "ignored")
@@ -173,20 +196,43 @@ def _word(token: str, language: str) -> Word:
     for single in _singulars(word):
         if single in vocabulary:
             return Word(token, vocabulary[single], "plural")
-    stems = (word[:-n] for n in (1, 2) if len(word) - n >= _LEAST_TYPO)
-    if any(stem in vocabulary for stem in stems):  # souriante: the encoder knows word beginnings
+    stems = (word.removesuffix(end) for end in _INFLECTIONS if word.endswith(end))
+    if any(stem in vocabulary for stem in stems if len(stem) >= _LEAST_TYPO):
+        # souriante: the encoder reads runs of letters
         return Word(token, token, "inflected")
     if word[0] in _ELIDED and (rest := word[1:]) in (everyday := _everyday(language)) | vocabulary:
         return Word(token, everyday.get(rest) or vocabulary[rest], "typo")
     if len(word) >= _LEAST_TYPO:
-        near = difflib.get_close_matches(word, vocabulary, 1, _SIMILAR)
-        if near and near[0][0] == word[0]:
-            return Word(token, vocabulary[near[0]], "typo")
+        spellings, sounded = _spellings(language), _as_sounded(word)
+        near = difflib.get_close_matches(sounded, spellings, 1, _TYPO_RATIO)
+        if near and near[0][0] == sounded[0]:
+            return Word(token, spellings[near[0]], "typo", near[0])
     return Word(token, "", "unknown")
 
 
+def _as_sounded(word: str) -> str:
+    """Spells a folded word with ph as f and no letter twice in a row, as typos leave these out."""
+    return re.sub(r"(.)\1+", r"\1", word.replace("ph", "f"))
+
+
+@functools.cache
+def _spellings(language: str) -> dict[str, str]:
+    """Maps words as they sound to what they mean: everyday words, then those of CLDR."""
+    everyday = {word: name for word, name in _everyday(language).items() if " " not in word}
+    return {_as_sounded(word): name for word, name in (_vocabulary(language) | everyday).items()}
+
+
 def _singulars(word: str) -> list[str]:
-    endings = (("aux", "al"), ("es", ""), ("s", ""), ("x", ""))
+    """Returns possible singulars of an English or French word."""
+    endings = (
+        ("aux", "al"),
+        ("ves", "f"),
+        ("ves", "fe"),
+        ("ies", "y"),
+        ("es", ""),
+        ("s", ""),
+        ("x", ""),
+    )
     return [
         word.removesuffix(plural) + single
         for plural, single in endings
@@ -195,14 +241,14 @@ def _singulars(word: str) -> list[str]:
 
 
 def _pieces(text: str, language: str) -> Iterator[tuple[str, str]]:
-    """Yields runs of text and emoji of a phrase, in order: (characters, name of the emoji or '')."""
+    """Yields the runs of text and the emoji of a phrase: (characters, name of the emoji or '')."""
     run, i = "", 0
     while i < len(text):
         for end in range(min(len(text), i + _LONGEST_EMOJI), i, -1):
             piece = text[i:end]
             key = None
             if not piece[0].isascii():
-                key = emoji_names.normalise("-".join(f"{ord(c):04X}" for c in piece))
+                key = _codepoints(piece)
             if key:
                 yield from [(run, "")] if run else []
                 yield piece, _name(key, language)
@@ -215,31 +261,36 @@ def _pieces(text: str, language: str) -> Iterator[tuple[str, str]]:
     yield from [(run, "")] if run else []
 
 
+def _codepoints(characters: str) -> str | None:
+    """Returns the key of the emoji that the characters are, or None."""
+    return emoji_names.normalise("-".join(f"{ord(c):04X}" for c in characters))
+
+
 def _name(codepoints: str, language: str) -> str:
     meta = emoji_names.lookup(codepoints)
     return (meta.name_fr if language == "fr" else meta.name_en) or meta.name
 
 
 def _key(phrase: str) -> str:
+    """Returns the folded words of a phrase, by which everyday phrases are looked up."""
     return " ".join(_TOKEN.findall(fold(phrase)))
 
 
 @functools.cache
 def _everyday(language: str) -> dict[str, str]:
     """Maps everyday phrases, folded, to the names of the emoji that they mean."""
-    meanings = {}
+    meanings: dict[str, str] = {}
     for line in _EVERYDAY.read_text(encoding="utf-8").splitlines():
-        of, phrase, emoji = line.split("\t")
-        if of == language:
-            codepoints = emoji_names.normalise("-".join(f"{ord(c):04X}" for c in emoji))
-            meanings[_key(phrase)] = _name(codepoints, language)
+        phrase_language, phrase, emoji = line.split("\t")
+        if phrase_language == language:
+            meanings[_key(phrase)] = _name(_codepoints(emoji), language)
     return meanings
 
 
 @functools.cache
 def _vocabulary(language: str) -> dict[str, str]:
     """Maps the folded words of CLDR's names and keywords of a language to their spelling."""
-    spellings: dict[str, None] = {}  # each once, in order: folding is what takes the time
+    spellings: dict[str, None] = {}  # each once, in order, because folding takes most of the time
     for codepoints in emoji_names.every():
         meta = emoji_names.lookup(codepoints)
         phrases = (
@@ -256,6 +307,7 @@ def _vocabulary(language: str) -> dict[str, str]:
 
 
 def _why_not(reading: Understood, languages: tuple[str, ...]) -> str:
+    """Says why a phrase is refused and what to type instead."""
     unknown = [fold(w.typed) for w in reading.words if w.how == "unknown"]
     near = [
         _vocabulary(language)[match]
@@ -263,10 +315,10 @@ def _why_not(reading: Understood, languages: tuple[str, ...]) -> str:
         for language in languages
         for match in difflib.get_close_matches(word, _vocabulary(language), 2, 0.6)
     ]
-    what = f"{', '.join(unknown)} unknown" if unknown else "it names nothing"
+    reason = f"{', '.join(unknown)} unknown" if unknown else "it names nothing"
     hint = (
         f"try {', '.join(dict.fromkeys(near[:4]))}"
         if near
-        else ("use names of emoji, e.g. 'smiling face' or 'chat souriant'")
+        else "use names of emoji, e.g. 'smiling face' or 'chat souriant'"
     )
-    return f"{what} in {' or '.join(languages)}; {hint}"
+    return f"{reason} in {' or '.join(languages)}; {hint}"

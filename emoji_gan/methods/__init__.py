@@ -1,4 +1,4 @@
-"""The methods, a module each, named by `config.method`; `base` has the contract they all keep."""
+"""Holds the methods, a module each, named by `config.method`; `base` has their contract."""
 
 import importlib
 from typing import cast

@@ -48,22 +48,22 @@ class Counters:
 
     @classmethod
     def zeros(cls) -> "Counters":
-        """Returns the counters before the first step, each a buffer of its own: they are donated."""
+        """Returns the counters before the first step; each has a buffer of its own to donate."""
         return cls(*(jnp.zeros((), jnp.int32) for _ in dataclasses.fields(cls)))
 
 
 class State(Protocol):
-    """Anything that training carries from one step to the next."""
+    """Types whatever training carries from one step to the next."""
 
     counters: Counters
 
 
-# ---- training --------------------------------------------------------------------------------------
+# ---- training ------------------------------------------------------------------------------------
 
 
 @dataclasses.dataclass(frozen=True)
 class Program:
-    """One compiled part of a step.
+    """Describes one compiled part of a step.
 
     Attributes:
       run: the jitted (state, batch) -> (state, metrics); it donates the state.
@@ -85,7 +85,7 @@ def every(
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """One training step over the global batch: its programs by name, in the order they run.
+    """Runs one training step over the global batch: its programs by name, in their order.
 
     Called with (state, batch, step), where `step` is the host's count, equal to
     `state.counters.step`, it returns the new state and the metrics of the programs that ran.
@@ -103,7 +103,7 @@ class Step:
         return state, metrics
 
 
-# ---- drawing ---------------------------------------------------------------------------------------
+# ---- drawing -------------------------------------------------------------------------------------
 
 
 @jax.tree_util.register_dataclass
@@ -181,14 +181,14 @@ def interpolate(first: Latents, second: Latents, t: jax.Array) -> Latents:
     return dataclasses.replace(first, values=values)
 
 
-# ---- showing ---------------------------------------------------------------------------------------
+# ---- showing -------------------------------------------------------------------------------------
 
 
 class Summaries(Protocol):
     """Shows what a state says of a batch."""
 
     def __call__(self, state: Any, batch: Batch) -> dict[str, dict[str, jax.Array]]:
-        """Returns {'scalars': of held-out emoji, 'images': of training ones, [b h w 4]}, by name."""
+        """Returns {'scalars': of held-out emoji, 'images': of training ones [b h w 4]}, by name."""
 
 
 class Method(Protocol):

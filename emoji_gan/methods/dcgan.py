@@ -1,4 +1,4 @@
-"""DCGAN (1511.06434): 4x4 convolutions, batch normalisation, the first GAN's non-saturating loss.
+"""Trains DCGAN (1511.06434): 4x4 convolutions, batch normalisation, the non-saturating loss.
 
 WGAN-GP shares its networks and state; `norm` says how the discriminator is normalised.
 """
@@ -29,11 +29,11 @@ from emoji_gan.methods.base import (
     Summaries,
 )
 from emoji_gan.methods.step import Config
-from emoji_gan.networks import dcgan_networks
+from emoji_gan.networks import dcgan_networks as networks
+from emoji_gan.networks import layers
 from emoji_gan.runtime import rules
 
 NETWORKS = gan.NETWORKS
-networks = dcgan_networks
 
 
 class Draw(enum.IntEnum):
@@ -48,7 +48,7 @@ class Draw(enum.IntEnum):
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class State(gan.GanState):
-    """All that training carries from one step to the next."""
+    """Holds all that training carries from one step to the next."""
 
     batch_stats: Any  # moving averages of the batch's statistics, which samples are normalised by
 
@@ -68,14 +68,12 @@ def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
 
 def make_networks(
     config: Config, spec: Spec, seed: int, *, norm: str = "batch"
-) -> tuple[dcgan_networks.Generator, dcgan_networks.Discriminator]:
+) -> tuple[networks.Generator, networks.Discriminator]:
     """Builds the networks of a resolved config with initial weights from `seed`."""
     m, rng = config.model, np.random.default_rng(seed)
     common = {"c_dim": spec.dim, "resolution": config.data.resolution, "width": m.width}
-    g = dcgan_networks.Generator(rng, z_dim=m.z_dim, image_channels=4, **common)
-    d = dcgan_networks.Discriminator(
-        rng, image_channels=7 if m.composite else 4, norm=norm, **common
-    )
+    g = networks.Generator(rng, z_dim=m.z_dim, image_channels=4, **common)
+    d = networks.Discriminator(rng, image_channels=7 if m.composite else 4, norm=norm, **common)
     return g, d
 
 
@@ -97,7 +95,7 @@ def optimizers(
 def init(config: Config, spec: Spec, seed: int, *, norm: str = "batch") -> State:
     """Returns the state before the first step, on the default device."""
     g, d = make_networks(config, spec, seed, norm=norm)
-    _, g_params, batch_stats = nnx.split(g, nnx.Param, dcgan_networks.Buffer)
+    _, g_params, batch_stats = nnx.split(g, nnx.Param, layers.Buffer)
     g_params, batch_stats, d_params = (
         nnx.to_pure_dict(s) for s in (g_params, batch_stats, nnx.state(d))
     )
@@ -128,10 +126,10 @@ def generate(
     """
     g = nnx.merge(g_def, params, batch_stats)
     x = g(z, c, norm_by)
-    return x, nnx.to_pure_dict(nnx.state(g, dcgan_networks.Buffer))
+    return x, nnx.to_pure_dict(nnx.state(g, layers.Buffer))
 
 
-# ---- training --------------------------------------------------------------------------------------
+# ---- training ------------------------------------------------------------------------------------
 
 
 def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
@@ -168,7 +166,7 @@ def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
             state.d,
             d_opt,
             state.d_opt,
-            gan.mask_gradients(d_grads, config, dcgan_networks.discriminator_depth),
+            gan.mask_gradients(d_grads, config, networks.discriminator_depth),
         )
         new = dataclasses.replace(
             state,
@@ -188,7 +186,7 @@ def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
     return Step({"main": Program(step.compiled(main, mesh))})
 
 
-# ---- drawing ---------------------------------------------------------------------------------------
+# ---- drawing -------------------------------------------------------------------------------------
 
 
 def generator(config: Config, spec: Spec, *, norm: str = "batch") -> Generator:

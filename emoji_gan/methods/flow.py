@@ -1,8 +1,8 @@
-"""Flow matching (2210.02747, 2209.03003): a network learns the straight path from noise to emoji.
+"""Trains flow matching (2210.02747, 2209.03003): the straight path from noise to emoji.
 
-At x_t = (1 - t) noise + t image it predicts the velocity image - noise, or the image, from which
-the velocity follows. Drawing solves dx/dt = velocity from t = 0 to 1 in `sample.steps` steps. There
-is no discriminator and no augmentation.
+At x_t = (1 - t) noise + t image a network predicts the velocity image - noise, or the image, from
+which the velocity follows. Drawing solves dx/dt = velocity from t = 0 to 1 in `sample.steps` steps.
+There is no discriminator and no augmentation.
 """
 
 import dataclasses
@@ -33,11 +33,10 @@ from emoji_gan.methods.base import (
     Summaries,
 )
 from emoji_gan.methods.step import Config
-from emoji_gan.networks import unet
+from emoji_gan.networks import unet as networks
 from emoji_gan.runtime import rules
 
 NETWORKS = {"v": "velocity"}
-networks = unet
 _MIN_TIME_LEFT = 0.05  # a predicted image's velocity is a quotient (2511.13720, appendix A)
 _MAX_GRADIENT_NORM = 1.0
 
@@ -54,7 +53,7 @@ class Draw(enum.IntEnum):
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class State:
-    """All that training carries from one step to the next."""
+    """Holds all that training carries from one step to the next."""
 
     counters: Counters
     v: Any  # parameters of the velocity
@@ -102,10 +101,10 @@ def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
         config.ema.half_life_kimg = config.batch_size * 10 / 32
 
 
-def make_network(config: Config, spec: Spec, seed: int) -> unet.UNet:
+def make_network(config: Config, spec: Spec, seed: int) -> networks.UNet:
     """Builds the network of a resolved config with initial weights from `seed`."""
     m = config.model
-    return unet.UNet(
+    return networks.UNet(
         np.random.default_rng(seed),
         c_dim=spec.dim,
         widths=[m.width * k for k in m.multipliers],
@@ -127,7 +126,7 @@ def _optimizer(config: Config, lr: float | jax.Array) -> optax.GradientTransform
     return step.adam(lr, beta1=o.beta1, beta2=o.beta2, eps=o.eps)
 
 
-# ---- training --------------------------------------------------------------------------------------
+# ---- training ------------------------------------------------------------------------------------
 
 
 def velocity_function(config: Config, spec: Spec) -> Velocity:
@@ -220,7 +219,7 @@ def _warmed_up(config: Config, images_seen: jax.Array) -> jax.Array:
     return config.optim.lr * jnp.minimum(1.0, (images_seen + 1.0) / images)
 
 
-# ---- drawing ---------------------------------------------------------------------------------------
+# ---- drawing -------------------------------------------------------------------------------------
 
 
 def generator(config: Config, spec: Spec) -> Generator:

@@ -1,4 +1,4 @@
-"""What adversarial methods share: their state, D's input, the tail of a step, the control of p."""
+"""Holds what adversarial methods share: the state, D's input, the tail of a step, control of p."""
 
 import dataclasses
 from collections.abc import Callable
@@ -18,7 +18,7 @@ NETWORKS = {"g": "generator", "d": "discriminator"}
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class GanState:
-    """What every adversarial method carries from one step to the next."""
+    """Holds what every adversarial method carries from one step to the next."""
 
     counters: Counters
     g: Any  # parameters of the generator
@@ -42,7 +42,7 @@ def initial_scalars(config: Config) -> dict[str, Any]:
     }
 
 
-# ---- the discriminator's input -----------------------------------------------------------------------
+# ---- the discriminator's input -------------------------------------------------------------------
 
 
 def augmentation_probability(state: GanState, config: Config) -> jax.Array | None:
@@ -98,7 +98,7 @@ def mask_gradients(grads: Any, config: Config, depth: Callable[[tuple, int], int
     return jax.tree.map(lambda g, trained: g if trained else jnp.zeros_like(g), grads, mask)
 
 
-# ---- the tail of a step ------------------------------------------------------------------------------
+# ---- the tail of a step --------------------------------------------------------------------------
 
 
 def finish(
@@ -143,7 +143,7 @@ def logit_metrics(real: jax.Array, fake: jax.Array) -> Metrics:
     }
 
 
-# ---- showing -----------------------------------------------------------------------------------------
+# ---- showing -------------------------------------------------------------------------------------
 
 
 def summaries(
@@ -167,11 +167,11 @@ def summaries(
         keys = jax.vmap(lambda i: jax.random.fold_in(jax.random.key(config.seed), i))(
             batch["sample"]
         )
-        x, shown = images.to_model(batch["image"]), {}
+        x, pictures = images.to_model(batch["image"]), {}
         if (p := p_of(state, config)) is not None:
-            shown["augmented"] = x = augment.augment(x, keys, p, config.augment)
+            pictures["augmented"] = x = augment.augment(x, keys, p, config.augment)
         value = logits(state, d_input(x, keys, keys, None, config), c)
         scalars = {"signs/validation": jnp.sign(value).mean(), "logits/validation": value.mean()}
-        return {"scalars": scalars, "images": shown}
+        return {"scalars": scalars, "images": pictures}
 
     return of_batch

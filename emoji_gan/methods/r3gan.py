@@ -1,4 +1,4 @@
-"""R3GAN (2501.05441): the relativistic loss with R1 and R2 penalties, on plain residual networks."""
+"""Trains R3GAN (2501.05441): the relativistic loss with R1 and R2 on plain residual networks."""
 
 import dataclasses
 import enum
@@ -26,11 +26,10 @@ from emoji_gan.methods.base import (
     every,
 )
 from emoji_gan.methods.step import Config
-from emoji_gan.networks import r3gan_networks
+from emoji_gan.networks import r3gan_networks as networks
 from emoji_gan.runtime import rules
 
 NETWORKS = gan.NETWORKS
-networks = r3gan_networks
 State = gan.GanState
 _SCHEDULED = ("lr", "beta2", "gamma", "ema_kimg", "p")
 
@@ -79,7 +78,7 @@ def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
 
 def make_networks(
     config: Config, spec: Spec, seed: int
-) -> tuple[r3gan_networks.Generator, r3gan_networks.Discriminator]:
+) -> tuple[networks.Generator, networks.Discriminator]:
     """Builds the networks of a resolved config with initial weights from `seed`."""
     m, rng = config.model, np.random.default_rng(seed)
     stages = config.data.resolution.bit_length() - 2  # 4 px to the resolution
@@ -90,8 +89,8 @@ def make_networks(
         "count": m.blocks,
         "expansion": m.expansion,
     }
-    g = r3gan_networks.Generator(rng, z_dim=m.z_dim, image_channels=4, **common)
-    d = r3gan_networks.Discriminator(rng, image_channels=7 if m.composite else 4, **common)
+    g = networks.Generator(rng, z_dim=m.z_dim, image_channels=4, **common)
+    d = networks.Discriminator(rng, image_channels=7 if m.composite else 4, **common)
     return g, d
 
 
@@ -113,7 +112,7 @@ def init(config: Config, spec: Spec, seed: int) -> State:
     )
 
 
-# ---- training --------------------------------------------------------------------------------------
+# ---- training ------------------------------------------------------------------------------------
 
 
 def schedules(config: Config, images_seen: jax.Array) -> dict[str, jax.Array]:
@@ -165,7 +164,7 @@ class _Pass:
         *,
         penalty: bool = False,
     ) -> list[jax.Array]:
-        """Computes D's logits [b] of each batch of (images, keys), then their squared slopes [b]."""
+        """Computes D's logits [b] of each batch of (images, keys), then squared slopes [b]."""
         x, keys = (jnp.concatenate(v) for v in zip(*batches, strict=True))
         n = len(batches)
         colours, c = (
@@ -223,7 +222,7 @@ def _train(
     metrics = {"loss/g": loss_g, "loss/d": loss_d} | gan.logit_metrics(reals, fakes)
     metrics |= {"r1/penalty": r1, "r2/penalty": r2} if penalised else {}
     metrics = step.mean_over_devices(metrics)
-    d_grads = gan.mask_gradients(d_grads, config, r3gan_networks.discriminator_depth)
+    d_grads = gan.mask_gradients(d_grads, config, networks.discriminator_depth)
     g = _adam_without_momentum(state.g, state.g_opt, g_grads, now, state)
     d = _adam_without_momentum(state.d, state.d_opt, d_grads, now, state)
     new = dataclasses.replace(
@@ -261,7 +260,7 @@ def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
     return Step(programs)
 
 
-# ---- drawing ---------------------------------------------------------------------------------------
+# ---- drawing -------------------------------------------------------------------------------------
 
 
 def generator(config: Config, spec: Spec) -> Generator:

@@ -1,4 +1,4 @@
-"""What the training steps of all methods share: random keys, updates, the finite guard, averages.
+"""Holds what all training steps share: random keys, updates, the finite guard, averages.
 
 Pure functions of arrays and the resolved config. What is random in a step derives from (seed,
 rollbacks, sample number, draw), never from a device or a position in a batch.
@@ -25,7 +25,7 @@ Config = ml_collections.ConfigDict | ml_collections.FrozenConfigDict
 State = TypeVar("State")  # with a field `counters`
 
 
-# ---- compiling -------------------------------------------------------------------------------------
+# ---- compiling -----------------------------------------------------------------------------------
 
 
 def compiled(f: Callable[..., tuple[State, Metrics]], mesh: Mesh) -> Callable:
@@ -52,7 +52,7 @@ def batch_shapes(config: Config, spec: Spec, mesh: Mesh) -> Batch:
     )
 
 
-# ---- random numbers --------------------------------------------------------------------------------
+# ---- random numbers ------------------------------------------------------------------------------
 
 
 def sample_keys(config: Config, state: State, batch: Batch, draw: enum.IntEnum) -> jax.Array:
@@ -90,12 +90,12 @@ def normal_latents(
     return Latents(truncation * values, jnp.float32(1), kind)
 
 
-# ---- updates ---------------------------------------------------------------------------------------
+# ---- updates -------------------------------------------------------------------------------------
 
 
 @dataclasses.dataclass(frozen=True)
 class Update:
-    """What one optimiser step made of a network, and the norms (f32) of what went in and came out."""
+    """Holds what one optimiser step made of a network, and the norms (f32) of its gradients."""
 
     params: Any
     opt_state: Any
@@ -138,7 +138,7 @@ def tree_norm(tree: Any) -> jax.Array:
     return jnp.sqrt(sum(squares, start=jnp.float32(0.0)))
 
 
-# ---- the finite guard ------------------------------------------------------------------------------
+# ---- the finite guard ----------------------------------------------------------------------------
 
 
 def guarded(old: State, new: State, *watched: jax.Array) -> State:
@@ -186,7 +186,7 @@ def bad_step_metrics(counters: Counters) -> Metrics:
     }
 
 
-# ---- averages --------------------------------------------------------------------------------------
+# ---- averages ------------------------------------------------------------------------------------
 
 
 def lerp(new: Any, old: Any, decay: Any) -> Any:

@@ -1,4 +1,4 @@
-"""StyleGAN2-ADA (1912.04958, 2006.06676) for premultiplied RGBA.
+"""Trains StyleGAN2-ADA (1912.04958, 2006.06676) on premultiplied RGBA.
 
 Each program of a step runs under `jax.shard_map` on its device's rows with one mean over the mesh,
 so that the fast convolutions of `ops` see local arrays; it is the same on one CPU and on a pod.
@@ -32,11 +32,11 @@ from emoji_gan.methods.base import (
     every,
 )
 from emoji_gan.methods.step import Config, lerp
-from emoji_gan.networks import stylegan2_networks
+from emoji_gan.networks import layers
+from emoji_gan.networks import stylegan2_networks as networks
 from emoji_gan.runtime import rules
 
 NETWORKS = gan.NETWORKS
-networks = stylegan2_networks
 
 
 class Draw(enum.IntEnum):
@@ -78,7 +78,7 @@ class LatentDraw(enum.IntEnum):
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class State(gan.GanState):
-    """All that training carries from one step to the next."""
+    """Holds all that training carries from one step to the next."""
 
     buffers: Any  # of the generator: w_avg and constant noise
     pl_mean: jax.Array  # f32, running mean of path lengths
@@ -87,17 +87,14 @@ class State(gan.GanState):
 _RULES = {
     **{
         f"model.{name}": rules.at_least(1)
-        for name in ("z_dim", "w_dim", "channel_base", "channel_max")
+        for name in ("z_dim", "w_dim", "channel_base", "channel_max", "mapping_layers")
     },
-    "model.mapping_layers": rules.at_least(1),
     "model.d_architecture": rules.one_of("orig", "skip", "resnet"),
     "model.mbstd_group": rules.at_least(0),
     "loss.r1_gamma": rules.at_least(0),
-    "loss.r1_every": rules.at_least(1),
     "loss.pl_weight": rules.at_least(0),
-    "loss.pl_every": rules.at_least(1),
     "loss.pl_decay": ((lambda v: 0 < v <= 1), "in (0, 1]"),
-    "loss.pl_batch_shrink": rules.at_least(1),
+    **{f"loss.{name}": rules.at_least(1) for name in ("r1_every", "pl_every", "pl_batch_shrink")},
     "loss.style_mixing": rules.SHARE,
     **rules.ADAM,
     "ema.w_decay": rules.BELOW_ONE,
@@ -114,8 +111,7 @@ def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
     resolution = config.data.resolution
     shrink = config.loss.pl_batch_shrink if config.loss.pl_weight else 0
     if config.batch_size is None:
-        # Each device computes its own minibatch statistics and its own part of the path-length
-        # batch.
+        # Each device computes its own minibatch statistics and part of the path-length batch.
         unit = num_devices * math.lcm(max(config.model.mbstd_group, 1), shrink or 1)
         config.batch_size = math.ceil(max(min(4096 // resolution, 64), 32) / unit) * unit
     rules.check_batch(
@@ -134,7 +130,7 @@ def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
 
 def make_networks(
     config: Config, spec: Spec, seed: int
-) -> tuple[stylegan2_networks.Generator, stylegan2_networks.Discriminator]:
+) -> tuple[networks.Generator, networks.Discriminator]:
     """Builds the networks of a resolved config with initial weights from `seed`."""
     m = config.model
     common = {
@@ -144,7 +140,7 @@ def make_networks(
         "channel_max": m.channel_max,
     }
     rng = np.random.default_rng(seed)
-    g = stylegan2_networks.Generator(
+    g = networks.Generator(
         rng,
         z_dim=m.z_dim,
         w_dim=m.w_dim,
@@ -153,7 +149,7 @@ def make_networks(
         noise=m.noise,
         **common,
     )
-    d = stylegan2_networks.Discriminator(
+    d = networks.Discriminator(
         rng,
         image_channels=7 if m.composite else 4,
         architecture=m.d_architecture,
@@ -187,7 +183,7 @@ def _optimizers(
 def init(config: Config, spec: Spec, seed: int) -> State:
     """Returns the state before the first step, on the default device."""
     g, d = make_networks(config, spec, seed)
-    _, g_params, buffers = nnx.split(g, nnx.Param, stylegan2_networks.Buffer)
+    _, g_params, buffers = nnx.split(g, nnx.Param, layers.Buffer)
     g_params, d_params, buffers = (nnx.to_pure_dict(s) for s in (g_params, nnx.state(d), buffers))
     g_opt, d_opt = _optimizers(config)
     return State(
@@ -202,7 +198,7 @@ def init(config: Config, spec: Spec, seed: int) -> State:
     )
 
 
-# ---- training --------------------------------------------------------------------------------------
+# ---- training ------------------------------------------------------------------------------------
 
 
 @dataclasses.dataclass(frozen=True)
@@ -216,23 +212,10 @@ class _Training:
     g_opt: optax.GradientTransformation
     d_opt: optax.GradientTransformation
 
-    @property
-    def dtype(self) -> jnp.dtype:
-        """Returns the dtype of activations."""
-        return jnp.dtype(self.config.dtype)
-
-    def keys(self, state: State, batch: Batch, draws: type[enum.IntEnum]) -> tuple[jax.Array, ...]:
-        """Returns the keys [b] of each draw."""
-        return tuple(step.all_sample_keys(self.config, state, batch, draws))
-
-    def condition(self, batch: Batch) -> jax.Array | None:
-        """Returns the condition vectors [b d], some of them dropped."""
-        return conditions.with_dropout(self.spec, self.config, batch)
-
     def mixed_latents(
-        self, g: stylegan2_networks.Generator, keys: jax.Array, c: jax.Array | None
+        self, g: networks.Generator, keys: jax.Array, c: jax.Array | None
     ) -> tuple[jax.Array, jax.Array]:
-        """Draws ws [b num_ws w_dim] with style mixing (1812.04948, section 3.1), and w [b w_dim]."""
+        """Draws ws [b num_ws w_dim] with style mixing (1812.04948, section 3.1) and w [b w_dim]."""
         config = self.config
         z_keys, mixed_keys, crossover_keys = (
             jax.vmap(jax.random.fold_in, (0, None))(keys, int(draw)) for draw in LatentDraw
@@ -241,22 +224,20 @@ class _Training:
         ws = g.broadcast(w)
         if not config.loss.style_mixing:
             return ws, w
-
-        def crossover(key: jax.Array) -> jax.Array:
-            """Draws the first layer of the second latent; num_ws: it has none."""
-            u, i = jax.random.uniform(key), jax.random.randint(key, (), 1, ws.shape[1])
-            return jnp.where(u < config.loss.style_mixing, i, ws.shape[1])
-
+        num_ws = ws.shape[1]
+        u = jax.vmap(jax.random.uniform)(crossover_keys)
+        i = jax.vmap(lambda key: jax.random.randint(key, (), 1, num_ws))(crossover_keys)
+        crossover = jnp.where(u < config.loss.style_mixing, i, num_ws)  # first layer of the second
         second = g.broadcast(g.mapping(step.normal(mixed_keys, config.model.z_dim), c))
-        is_first = jnp.arange(ws.shape[1])[None] < jax.vmap(crossover)(crossover_keys)[:, None]
+        is_first = jnp.arange(num_ws)[None] < crossover[:, None]
         return jnp.where(is_first[..., None], ws, second), w
 
     def adversarial(self, state: State, batch: Batch) -> tuple[State, Metrics]:
         """Trains G and D by the non-saturating logistic loss."""
-        config, dtype = self.config, self.dtype
-        c, real = self.condition(batch), images.to_model(batch["image"])
-        g_keys, d_keys, real_keys, colour_keys, g_noise, d_noise, g_aug, d_aug = self.keys(
-            state, batch, Draw
+        config, dtype = self.config, jnp.dtype(self.config.dtype)
+        c, real = conditions.with_dropout(self.spec, config, batch), images.to_model(batch["image"])
+        g_keys, d_keys, real_keys, colour_keys, g_noise, d_noise, g_aug, d_aug = (
+            step.all_sample_keys(config, state, batch, Draw)
         )
         p = gan.augmentation_probability(state, config)
 
@@ -293,7 +274,7 @@ class _Training:
     ) -> tuple[State, Metrics]:
         config = self.config
         g = step.apply_gradients(state.g, self.g_opt, state.g_opt, grads[0])
-        d_grads = gan.mask_gradients(grads[1], config, stylegan2_networks.discriminator_depth)
+        d_grads = gan.mask_gradients(grads[1], config, networks.discriminator_depth)
         d = step.apply_gradients(state.d, self.d_opt, state.d_opt, d_grads)
         w_avg = lerp(w_mean, state.buffers["w_avg"], config.ema.w_decay)
         new = dataclasses.replace(
@@ -317,8 +298,8 @@ class _Training:
         """Regularises G's path lengths towards their mean (1912.04958, section 3.2)."""
         config, res = self.config, self.config.data.resolution
         batch = jax.tree.map(lambda x: x[:: config.loss.pl_batch_shrink], batch)
-        c = self.condition(batch)
-        keys, noise_keys, y_keys = self.keys(state, batch, PathLengthDraw)
+        c = conditions.with_dropout(self.spec, config, batch)
+        keys, noise_keys, y_keys = step.all_sample_keys(config, state, batch, PathLengthDraw)
         y = step.normal(y_keys, res, res, 4) / res
 
         def loss(g_params: Any) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
@@ -342,8 +323,8 @@ class _Training:
     def r1(self, state: State, batch: Batch) -> tuple[State, Metrics]:
         """Penalises D's slope at real images (1801.04406, eq. 9)."""
         config = self.config
-        c, real = self.condition(batch), images.to_model(batch["image"])
-        real_keys, colour_keys = self.keys(state, batch, R1Draw)
+        c, real = conditions.with_dropout(self.spec, config, batch), images.to_model(batch["image"])
+        real_keys, colour_keys = step.all_sample_keys(config, state, batch, R1Draw)
         p = gan.augmentation_probability(state, config)
 
         def loss(d_params: Any) -> tuple[jax.Array, jax.Array]:
@@ -356,7 +337,7 @@ class _Training:
             return penalty * config.loss.r1_gamma / 2 * config.loss.r1_every, penalty
 
         grads, penalty = step.mean_over_devices(jax.grad(loss, has_aux=True)(state.d))
-        grads = gan.mask_gradients(grads, config, stylegan2_networks.discriminator_depth)
+        grads = gan.mask_gradients(grads, config, networks.discriminator_depth)
         d = step.apply_gradients(state.d, self.d_opt, state.d_opt, grads)
         new = dataclasses.replace(state, d=d.params, d_opt=d.opt_state)
         return step.guarded_again(state, new, penalty, d.gradient_norm), {
@@ -380,7 +361,7 @@ def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
     return Step(programs)
 
 
-# ---- drawing ---------------------------------------------------------------------------------------
+# ---- drawing -------------------------------------------------------------------------------------
 
 
 def generator(config: Config, spec: Spec) -> Generator:
@@ -391,7 +372,7 @@ def generator(config: Config, spec: Spec) -> Generator:
     g_def, _ = _graphs(config, spec)
     z_shape, w_shape = (config.model.z_dim,), (config.model.w_dim,)
 
-    def network(params: Params) -> stylegan2_networks.Generator:
+    def network(params: Params) -> networks.Generator:
         return nnx.merge(g_def, params["g_ema"], params["buffers"])
 
     def latents(seeds: jax.Array, truncation: jax.Array, stream: int = 0) -> Latents:

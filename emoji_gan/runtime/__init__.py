@@ -1,1 +1,1 @@
-"""A run as a thing: config, devices, processes, checkpoints, curves, previews."""
+"""Holds what every run needs: config, devices, processes, checkpoints, curves, previews."""

@@ -1,4 +1,4 @@
-"""Reads an experiment, fills its auto fields, and refuses what cannot work, one line a mistake.
+"""Reads an experiment and refuses what cannot work, one line a mistake.
 
 An experiment is a Python file with `get_config(variant)`; `file.py:variant` picks the variant, and
 `--config.a.b=value` overrides a field (ml_collections' config_flags do the parsing).
@@ -20,7 +20,7 @@ from emoji_gan import conditions
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import paths, rules
 
-# Fields that older runs lack -> what they meant by it.
+# Fields that older runs lack -> the value that these runs had in effect.
 ADDED_FIELDS = {"data.split": "auto"}
 ABSENT = "absent"  # stands in `diff` for a field that one side lacks
 
@@ -47,7 +47,9 @@ def load(path_with_variant: str, overrides: Sequence[str] = ()) -> config_dict.C
 
 
 def parse_flags(argv: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS) -> list[str]:
-    """Parses a command line with a config_flags `--config`: `absl.app.run(main, flags_parser=parse_flags)`.
+    """Parses a command line that has the flag `--config` of config_flags.
+
+    To be used as `absl.app.run(main, flags_parser=parse_flags)`.
 
     Returns:
       What is left of `argv`: the program's name and positional arguments.
@@ -74,7 +76,10 @@ def parse_flags(argv: Sequence[str], flag_values: flags.FlagValues = flags.FLAGS
 
 
 def checked(config: config_dict.ConfigDict, methods: Sequence[str]) -> config_dict.ConfigDict:
-    """Returns a copy in which every field that all methods share is checked.
+    """Returns a copy, after checking every field that all methods have in common.
+
+    With `init_from`, the copy has no ramp of the average: it starts from a trained one, which a
+    short half-life would forget.
 
     Args:
       config: as `load` returns it.
@@ -94,7 +99,6 @@ def checked(config: config_dict.ConfigDict, methods: Sequence[str]) -> config_di
             f"augment.p_init={c.augment.p_init} is above augment.p_max={c.augment.p_max}: lower it"
         )
     if c.init_from:
-        # The average starts from a trained one, which a short half-life would forget.
         c.ema.rampup = 0.0
     if c.optim.get("freeze_d") and not c.init_from:
         raise UserError("optim.freeze_d: would freeze initial weights; give --init_from as well")
@@ -102,7 +106,10 @@ def checked(config: config_dict.ConfigDict, methods: Sequence[str]) -> config_di
 
 
 def flatten(config: Mapping | config_dict.ConfigDict) -> dict[str, Any]:
-    """{'model': {'z_dim': 64}} -> {'model.z_dim': 64}; values as JSON gives them back (tuples are lists)."""
+    """Flattens a config: {'model': {'z_dim': 64}} becomes {'model.z_dim': 64}.
+
+    Values are as JSON gives them back, e.g. tuples are lists.
+    """
     if isinstance(config, config_dict.ConfigDict):
         config = config.to_dict()
 
@@ -121,7 +128,10 @@ def flatten(config: Mapping | config_dict.ConfigDict) -> dict[str, Any]:
 def diff(
     a: Mapping | config_dict.ConfigDict, b: Mapping | config_dict.ConfigDict
 ) -> dict[str, tuple[Any, Any]]:
-    """The fields in which two configs differ: {'model.z_dim': (value in a, value in b)}, sorted by name."""
+    """Returns the fields in which two configs differ, sorted by name.
+
+    E.g. {'model.z_dim': (value in a, value in b)}; `ABSENT` stands for no value.
+    """
     flat_a, flat_b = flatten(a), flatten(b)
     pairs = {
         k: (flat_a.get(k, ABSENT), flat_b.get(k, ABSENT))
@@ -131,13 +141,17 @@ def diff(
 
 
 def _check_config(argv: Sequence[str]) -> dict[str, type]:
-    """Runs the config file to say clearly what config_flags would say obscurely; field name -> type."""
+    """Runs the config file, to say clearly what config_flags would say obscurely.
+
+    Returns:
+      The name of each field -> its type.
+    """
     path, overrides = None, []
     for i, arg in enumerate(argv):
         if m := re.fullmatch(r"--?config(?:=(.*))?", arg, re.DOTALL):
-            path = (
-                m.group(1) if m.group(1) is not None else (argv[i + 1] if i + 1 < len(argv) else "")
-            )
+            path = m.group(1)
+            if path is None:  # `--config FILE`
+                path = argv[i + 1] if i + 1 < len(argv) else ""
         elif m := re.match(r"--?(?:no)?config\.([^=]*)", arg):
             overrides.append(m.group(1))
     if path is None:
@@ -147,17 +161,22 @@ def _check_config(argv: Sequence[str]) -> dict[str, type]:
     config = _run_file(path)
     fields = {}
     for key in _leaves(config):
-        *sections, name = key.split(".")
-        holder = config
-        for section in sections:
-            holder = holder[section]
-        fields[key] = holder.get_type(name)
+        *section_names, name = key.split(".")
+        section = config
+        for section_name in section_names:
+            section = section[section_name]
+        fields[key] = section.get_type(name)
     for key in overrides:
         _check_key(key, fields, path)
     return fields
 
 
 def _run_file(path_with_variant: str) -> config_dict.ConfigDict:
+    """Returns the config of FILE.py or FILE.py:VARIANT.
+
+    Raises:
+      UserError: there is no such file or variant, or its code is wrong.
+    """
     path, *variant = path_with_variant.split(":", 1)
     if not pathlib.Path(path).is_file():
         near = difflib.get_close_matches(
@@ -206,8 +225,8 @@ def _leaves(config: config_dict.ConfigDict, prefix: str = "") -> list[str]:
     keys = []
     for name in config:
         value = config[name]
-        section = isinstance(value, config_dict.ConfigDict)
-        keys += _leaves(value, f"{prefix}{name}.") if section else [f"{prefix}{name}"]
+        is_section = isinstance(value, config_dict.ConfigDict)
+        keys += _leaves(value, f"{prefix}{name}.") if is_section else [f"{prefix}{name}"]
     return keys
 
 
@@ -216,46 +235,51 @@ def _check_key(key: str, fields: Mapping[str, type], path: str) -> None:
         return
     if inside := [f for f in fields if f.startswith(f"{key}.")]:
         raise UserError(f"--config.{key} is a section; its fields: {', '.join(inside)}")
-    # A right name in the wrong section is the likelier mistake than a misspelt section.
+    # A right name in the wrong section is likelier than a misspelt section.
     same_name = [f for f in fields if f.split(".")[-1] == key.split(".")[-1]]
     near = same_name or difflib.get_close_matches(key, fields, n=1, cutoff=0.0)
     raise UserError(f"unknown config key {key!r} in {path}; the nearest is {near[0]!r}")
 
 
+# ---- what a good value of each field is ----------------------------------------------------------
+
+
+def _are_sources(v: Any) -> bool:
+    return bool(rules.is_names(v) and v and all(s == "openmoji" or "=" in s.strip("=") for s in v))
+
+
+def _are_distinct_conditions(v: Any) -> bool:
+    return rules.is_names(v) and set(v) <= set(_CONDITIONS) and len(set(v)) == len(v)
+
+
 _AUTO = frozenset(("batch_size", "ema.half_life_kimg"))
 _DOMAINS = ("full", "line", "fill")
 _CONDITIONS = (*conditions.CLASSES, conditions.TEXT)
-_STRENGTHS = (
-    *("flip", "rotate90", "translate_int", "scale", "rotate", "anisotropic", "translate_frac"),
-    *("brightness", "contrast", "luma_flip", "hue", "saturation"),
+_TRANSFORMS = (
+    "flip",
+    "rotate90",
+    "translate_int",
+    "scale",
+    "rotate",
+    "anisotropic",
+    "translate_frac",
+    "brightness",
+    "contrast",
+    "luma_flip",
+    "hue",
+    "saturation",
 )
 
-# Field -> (what holds of a good value, in words). None passes for the auto fields.
+# Field -> its rule. None passes for the auto fields.
 _RULES = {
     "seed": ((lambda v: 0 <= v < 2**31), "in [0, 2^31)"),
-    "total_kimg": (
-        (lambda v: 0 < v < 2**32 / 1000),
-        "in (0, 4294967): sample numbers have 32 bits",
-    ),
+    "total_kimg": (lambda v: 0 < v < 2**32 / 1000, "in (0, 4294967): sample numbers have 32 bits"),
     "batch_size": rules.at_least(1),
     "dtype": rules.one_of("float32", "bfloat16"),
-    "data.sources": (
-        (
-            lambda v: (
-                rules.is_names(v) and v and all(s == "openmoji" or "=" in s.strip("=") for s in v)
-            )
-        ),
-        "a non-empty tuple of 'openmoji' or 'STYLE=PATH'",
-    ),
-    "data.resolution": (
-        (lambda v: v in (16, 32, 64, 128, 256)),
-        "a power of two from 16 to 256 px",
-    ),
+    "data.sources": (_are_sources, "a non-empty tuple of 'openmoji' or 'STYLE=PATH'"),
+    "data.resolution": (lambda v: v in (16, 32, 64, 128, 256), "a power of two from 16 to 256 px"),
     "data.max_bad_share": rules.SHARE,
-    "data.conditions": (
-        (lambda v: rules.is_names(v) and set(v) <= set(_CONDITIONS) and len(set(v)) == len(v)),
-        f"a tuple of names out of {_CONDITIONS}",
-    ),
+    "data.conditions": (_are_distinct_conditions, f"a tuple of names out of {_CONDITIONS}"),
     **conditions.RULES,
     "data.domains": (
         (lambda v: rules.is_names(v) and set(v) <= set(_DOMAINS)),
@@ -274,7 +298,7 @@ _RULES = {
     "augment.every": rules.at_least(1),
     "augment.p_init": rules.SHARE,
     "augment.p_max": rules.SHARE,
-    **{f"augment.{name}": rules.at_least(0) for name in _STRENGTHS},
+    **{f"augment.{name}": rules.at_least(0) for name in _TRANSFORMS},
     "log.scalars_kimg": rules.POSITIVE,
     "log.images_kimg": rules.POSITIVE,
     "log.grid": rules.at_least(1),

@@ -1,4 +1,4 @@
-"""What a run writes down: TensorBoard, console and a JSONL file, progress, memory, norms.
+"""Writes the curves of a run to TensorBoard, the console and a JSONL file.
 
 The clock is images shown: TensorBoard's step axis is step * batch_size, so that runs of different
 batch sizes lie on one another; 1,000 there are 1 kimg.
@@ -26,17 +26,20 @@ Scalars = dict[str, float]
 
 
 class Writer:
-    """Writes to TensorBoard events, the console and `metrics.jsonl` of a workdir; only on process 0.
+    """Writes curves and pictures of a run; only on process 0.
+
+    Curves go to TensorBoard's events, the console and `metrics.jsonl` of the workdir.
 
     A line of `metrics.jsonl` is one JSON object: "kimg", "step", then the values, null where not
     finite. Each line is in the file before the call returns. Going on at step s drops what lies
     after s (and what a crash cut off) there and in TensorBoard's files, so no point is there twice.
 
-    Training does not end for want of a curve: once the files are open, a write that fails is one
-    warning.
+    Training goes on without a curve: once the files are open, a write that fails is one warning.
     """
 
-    def __init__(self, root: str | os.PathLike, config: ml_collections.ConfigDict, step: int):
+    def __init__(
+        self, root: str | os.PathLike, config: ml_collections.ConfigDict, step: int
+    ) -> None:
         """Opens the files.
 
         Args:
@@ -94,7 +97,7 @@ class Writer:
 
     @contextlib.contextmanager
     def tolerant(self, what: str) -> Iterator[None]:
-        """Makes a failed write of what training can do without a warning, once for each kind."""
+        """Turns the failure of a write that training can do without into one warning a kind."""
         try:
             yield
         except UserError as e:
@@ -103,7 +106,10 @@ class Writer:
                 logging.warning("%s; training goes on without", e)
 
     def _on_the_board(self, write: Callable[[metric_writers.MetricWriter], None]) -> None:
-        """Calls `write` with TensorBoard's writer, a new one after a failure: half a record ends a file."""
+        """Calls `write` with TensorBoard's writer.
+
+        After a failure it is a new one with a new file: readers stop at half a record.
+        """
         if jax.process_index() != 0:
             return
         with self.tolerant("TensorBoard's file"):
@@ -157,7 +163,7 @@ def _append(descriptor: int, line: str) -> None:
 
 
 def mean_of(history: Sequence[Mapping[str, jax.Array]]) -> Scalars:
-    """The scalars of several steps as one.
+    """Averages the scalars of several steps.
 
     Args:
       history: one mapping a step; a name need not be in all of them (lazy regularisers).
@@ -172,10 +178,10 @@ def mean_of(history: Sequence[Mapping[str, jax.Array]]) -> Scalars:
         for name, value in step.items():
             values[name].append(float(value))
     means = {}
-    for name, found in values.items():
+    for name, series in values.items():
         if name.startswith("bad_steps/"):
-            means[name] = found[-1]
+            means[name] = series[-1]
         else:
-            finite = [value for value in found if math.isfinite(value)]
+            finite = [value for value in series if math.isfinite(value)]
             means[name] = sum(finite) / len(finite) if finite else math.nan
     return means

@@ -1,8 +1,8 @@
-"""TensorBoard's files of a run that goes on: no point twice, none lost to a file that was cut short.
+"""Joins TensorBoard's files where a run goes on, so that each point is there once.
 
 TensorBoard drops orphaned points only in files of its first version, orders files by the wall clock
 in their names, and reads no further in a file than its first damaged record. So what earlier jobs
-left is brought into one file, which sorts before all later ones.
+have left is joined into one file, which sorts before all later ones.
 """
 
 import hashlib
@@ -13,17 +13,22 @@ from collections.abc import Iterator
 import tensorflow as tf
 from absl import logging
 
-NAME = "events.out.tfevents.0000000000.before"  # the others have seconds since 1970 in this place
+# The others have seconds since 1970 where this one has zeros.
+NAME = "events.out.tfevents.0000000000.before"
 
 
 def cut(root: pathlib.Path, last: int) -> None:
-    """Leaves of the event files in `root` one file, without points beyond `last` on TensorBoard's axis.
+    """Joins the event files in `root` into one, without points beyond `last`.
 
-    A kill at any moment leaves every point in some file, and the next call finds those that are
+    A kill at any moment leaves every point in some file, and the next call drops those that are
     there twice.
 
+    Args:
+      root: the workdir.
+      last: the largest step to keep, on TensorBoard's axis (images).
+
     Raises:
-      OSError, tf.errors.OpError: it cannot be written; the old files are then still there.
+      OSError, tf.errors.OpError: the file cannot be written; the old ones are then still there.
     """
     files = sorted(root.glob("events.out.tfevents.*"))
     if not files:
@@ -61,7 +66,7 @@ def _whole_records(file: pathlib.Path) -> Iterator[bytes]:
 
 
 def points(root: pathlib.Path) -> Iterator[tuple[int, str]]:
-    """(place on TensorBoard's axis, tag) of every point in the event files of `root`."""
+    """Yields (step on TensorBoard's axis, tag) of every point in the event files of `root`."""
     for file in sorted(root.glob("events.out.tfevents.*")):
         for record in _whole_records(file):
             event = tf.compat.v1.Event.FromString(record)

@@ -7,7 +7,7 @@ import jax
 
 
 def setup_host_devices(batch_size: int | None, num_processes: int = 1) -> None:
-    """Splits the CPU backend into one device per core; to be called before any use of jax's backends.
+    """Splits the CPU backend into one device per core; call it before any use of jax's backends.
 
     One CPU device keeps 1.4-1.8 of two cores busy on these networks, two devices in data parallel
     keep both (`python -m benchmarks.step_time --host`). Without effect on GPUs and TPUs, or where
@@ -29,7 +29,7 @@ def setup_host_devices(batch_size: int | None, num_processes: int = 1) -> None:
 
 
 def setup_host_memory() -> None:
-    """Lets the C library keep memory that was freed; to be called before any thread is started.
+    """Lets the C library keep memory that was freed; call it before any thread is started.
 
     XLA's CPU backend allocates the temporaries of a step anew each time. By default glibc gives
     such blocks back at once, and the kernel clears their pages again in the next step: 190,000 page
@@ -46,9 +46,12 @@ def setup_host_memory() -> None:
 
 
 def setup_compilation_cache() -> None:
-    """Keeps compiled programs between runs, unless JAX_COMPILATION_CACHE_DIR says where or is empty."""
+    """Keeps compiled programs between runs, in the cache directory of the user.
+
+    JAX_COMPILATION_CACHE_DIR names another directory; where it is empty, nothing is kept.
+    """
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         root = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
         jax.config.update("jax_compilation_cache_dir", os.path.join(root, "emoji_gan", "xla"))
-    # The hundred small programs of a start as well: 15 s instead of 20 s of a small DCGAN's.
+    # The hundred small programs of a start are kept as well: a small DCGAN starts in 15 s, not 20.
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

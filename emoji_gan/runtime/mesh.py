@@ -1,4 +1,4 @@
-"""The mesh, and how batches and state lie on it: a batch by rows over `data`, the state replicated."""
+"""Makes the mesh and lays arrays out on it: a batch by its rows, the state replicated."""
 
 import collections
 import time
@@ -15,7 +15,7 @@ from emoji_gan.ops import DEVICE_AXIS as AXIS
 
 
 def make_mesh(devices: list[jax.Device] | None = None) -> Mesh:
-    """All devices (or those given) in one axis.
+    """Returns a mesh of all devices (or those given) in one axis.
 
     Auto axes: under explicit ones every reshape of the batch would have to name its sharding.
     """
@@ -30,21 +30,26 @@ def make_mesh(devices: list[jax.Device] | None = None) -> Mesh:
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
-    """The sharding of the state."""
+    """Returns the sharding of the state: all of it on every device."""
     return NamedSharding(mesh, P())
 
 
 def replicate(mesh: Mesh, tree: Any) -> Any:
-    """Arrays that every process has made alike, as one of the whole job on all devices."""
+    """Returns arrays of the whole job, on all devices, of arrays that every process has made alike.
+
+    Args:
+      mesh: of the job.
+      tree: a pytree of arrays, the same on every process.
+    """
     if jax.process_count() == 1:
         return jax.device_put(tree, replicated(mesh))
     sharding = replicated(mesh)
 
-    def one(x):
-        here = np.asarray(x)
-        return jax.make_array_from_callback(here.shape, sharding, lambda index: here[index])
+    def on_all_devices(x: jax.Array | np.ndarray) -> jax.Array:
+        local = np.asarray(x)
+        return jax.make_array_from_callback(local.shape, sharding, lambda index: local[index])
 
-    return jax.tree.map(one, tree)
+    return jax.tree.map(on_all_devices, tree)
 
 
 def readable(f: Callable, mesh: Mesh) -> Callable:
@@ -53,12 +58,12 @@ def readable(f: Callable, mesh: Mesh) -> Callable:
 
 
 def over_batch(mesh: Mesh) -> NamedSharding:
-    """The sharding of a batch: its rows over the devices."""
+    """Returns the sharding of a batch: its rows over the devices."""
     return NamedSharding(mesh, P(AXIS))
 
 
 def global_batch(mesh: Mesh, local: dict[str, Any]) -> dict[str, Any]:
-    """This process's rows of a batch, as arrays of the global batch."""
+    """Returns arrays of the global batch, made of the rows of each process."""
     sharding = over_batch(mesh)
     return jax.tree.map(lambda v: jax.make_array_from_process_local_data(sharding, v), local)
 
@@ -70,7 +75,7 @@ class Prefetch:
       wait_seconds: how long `next` has blocked on the input so far.
     """
 
-    def __init__(self, mesh: Mesh, batches: Iterable[dict[str, Any]], depth: int = 2):
+    def __init__(self, mesh: Mesh, batches: Iterable[dict[str, Any]], depth: int = 2) -> None:
         self._mesh, self._source = mesh, iter(batches)
         self._queue: collections.deque[dict[str, Any]] = collections.deque()
         self._depth = depth

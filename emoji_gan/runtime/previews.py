@@ -1,4 +1,4 @@
-"""Shows what a run does besides its curves: sample grids, reals, held-out emoji."""
+"""Draws what shows a run besides its curves: sample grids, reals, held-out emoji."""
 
 import pathlib
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from emoji_gan.runtime import curves
 from emoji_gan.runtime import mesh as mesh_lib
 from input_pipeline import dataset, pipeline
 
-TRUNCATIONS = (0.7, 1.0)
+TRUNCATIONS = (0.7, 1.0)  # psi
 _TINY_PX = 64  # smaller images are shown magnified
 
 
@@ -47,7 +47,7 @@ class Previews:
         mesh: Mesh,
         sample: Sample,
         summaries: Summaries,
-    ):
+    ) -> None:
         self._n, self._root, self._b = config.log.grid, root, config.batch_size
         self._sample = mesh_lib.readable(sample, mesh)
         self._summaries = mesh_lib.readable(summaries, mesh)
@@ -83,32 +83,36 @@ class Previews:
                 images.save_png(self._root / "reals.png", self._grid(self._reals))
 
     def write(self, writer: curves.Writer, step: int, state: Any) -> None:
-        """Writes EMA samples at both truncations, augmented reals, and statistics of their alpha."""
-        shown = {}
+        """Writes EMA samples at both truncations, augmented reals, and statistics of alpha."""
+        grids = {}
         for psi in TRUNCATIONS:
             x = self._sample(state, self._seeds, self._condition, np.float32(psi))
-            shown[f"samples/psi_{psi:g}"] = self._grid(np.asarray(images.to_uint8(x)))
-        for name, more in self._summaries(state, self._real_batch)["images"].items():
-            shown[name] = self._grid(np.asarray(images.to_uint8(more))[: self._n**2])
-        writer.images(step, shown)
+            grids[f"samples/psi_{psi:g}"] = self._grid(np.asarray(images.to_uint8(x)))
+        for name, x_real in self._summaries(state, self._real_batch)["images"].items():
+            grids[name] = self._grid(np.asarray(images.to_uint8(x_real))[: self._n**2])
+        writer.images(step, grids)
         alpha = {f"alpha/{k}": float(v) for k, v in images.alpha_statistics(x).items()}
         real = images.alpha_statistics(images.to_model(jnp.asarray(self._reals)))
         writer.scalars(step, alpha | {f"alpha_real/{k}": float(v) for k, v in real.items()})
         if jax.process_index() == 0:
             kimg = f"{step * self._b / 1000:08.1f}"
-            picture = shown[f"samples/psi_{TRUNCATIONS[0]:g}"]
+            picture = grids[f"samples/psi_{TRUNCATIONS[0]:g}"]
             with writer.tolerant("the pictures"):
                 images.save_png(self._root / "samples" / f"kimg{kimg}.png", picture)
                 images.save_png(self._root / "samples.png", picture)
 
     def held_out_scalars(self, state: Any) -> curves.Scalars:
-        """Returns what the method says of held-out emoji; far worse than of training ones: memorised."""
+        """Returns the method's scalars of held-out emoji.
+
+        Where they are far worse than those of training emoji, the latter are memorised.
+        """
         if self._held_out is None:
             return {}
-        found = self._summaries(state, self._held_out)["scalars"]
-        return {name: float(value) for name, value in found.items()}
+        scalars = self._summaries(state, self._held_out)["scalars"]
+        return {name: float(value) for name, value in scalars.items()}
 
-    def _grid(self, u8):
-        board = images.grid(u8, self._n, self._n)
+    def _grid(self, u8: np.ndarray) -> np.ndarray:
+        """Returns images u8 [b h w 4] as one picture u8 [h w 3]; tiny ones are magnified."""
+        grid = images.grid(u8, self._n, self._n)
         magnify = max(1, _TINY_PX // u8.shape[1])
-        return board.repeat(magnify, 0).repeat(magnify, 1)
+        return grid.repeat(magnify, 0).repeat(magnify, 1)

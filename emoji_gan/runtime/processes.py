@@ -1,9 +1,10 @@
-"""Several processes as one job: who this process is, how it starts, and what the processes agree on.
+"""Runs several processes as one job: finds the job, joins it, and lets the processes agree.
 
-Which job it is follows from the flags or from what the launcher put into the environment:
+The flags describe the job, or else what the launcher has put into the environment:
 
-    JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID, or JOB_COMPLETION_INDEX of a
-    Kubernetes Job srun       SLURM_STEP_NODELIST, SLURM_PROCID, ...
+    any        JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES, and JAX_PROCESS_ID or, in a Kubernetes
+               Job, JOB_COMPLETION_INDEX
+    srun       SLURM_STEP_NODELIST, SLURM_PROCID, ...
     mpirun     OMPI_COMM_WORLD_RANK, OMPI_COMM_WORLD_SIZE, OMPI_MCA_orte_hnp_uri
     TPU pod    jax asks the machine's metadata
 
@@ -32,22 +33,29 @@ from jax.experimental import multihost_utils
 from emoji_gan.errors import EXIT_INTERRUPTED, EXIT_OK, UserError
 from emoji_gan.runtime import mesh as mesh_lib
 
-HEARTBEAT_S = 30  # a process that was not heard of for so long is dead, and the others end
-_START_S = 300  # to wait for the other processes at the start
-_PORTS = range(
-    61440, 65536
-)  # one of them by the number of the job, so that jobs on one machine do not meet
+HEARTBEAT_S = 30  # a process that has been silent for so long is dead, and the others end
+_START_S = 300  # how long to wait for the other processes at the start
+# The number of a Slurm job chooses one of them, so that jobs on one machine do not meet.
+_PORTS = range(61440, 65536)
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """Which of how many processes this is. None: jax asks the cluster."""
+    """Describes which of how many processes this is; where a field is None, jax asks the cluster.
 
-    by: str  # who says so
-    coordinator: str | None = None  # HOST:PORT of process 0
+    Attributes:
+      by: what describes the job, in words for a message.
+      coordinator: HOST:PORT of process 0.
+      num_processes: of the job.
+      process_id: of this process, from 0.
+      local_device_ids: of the visible GPUs; None: all of them.
+    """
+
+    by: str
+    coordinator: str | None = None
     num_processes: int | None = None
     process_id: int | None = None
-    local_device_ids: tuple[int, ...] | None = None  # of the visible GPUs; None: all
+    local_device_ids: tuple[int, ...] | None = None
 
 
 def find(
@@ -58,12 +66,12 @@ def find(
     process_id: int | None = None,
     on_tpu: bool = False,
 ) -> Job | None:
-    """The job that flags, or else the environment, describe; None: this process is alone.
+    """Returns the job that flags or else the environment describe; None: this process is alone.
 
     Args:
       env: environment variables.
-      coordinator: HOST:PORT of process 0; the three flags go before the environment, each by
-        itself.
+      coordinator: HOST:PORT of process 0; each of the three flags goes before its variable of the
+        environment.
       num_processes: of the job.
       process_id: of this process, from 0.
       on_tpu: whether this is a TPU VM, which may be one of a pod.
@@ -98,15 +106,15 @@ def find(
 
 
 def start(job: Job | None, *, bind: str | None = None, heartbeat_s: int = HEARTBEAT_S) -> None:
-    """Joins the job; to be called before any use of jax's backends.
+    """Joins the job; call it before any use of jax's backends.
 
     From here on a process that dies ends the others within about `heartbeat_s`: XLA aborts them,
     and no `finally` runs. One that fails on its own waits no longer than that for them.
 
     Args:
-      job: what `find` found.
-      bind: ADDRESS:PORT where process 0 listens; None: on every interface, or on the loopback one
-        alone where the coordinator's address is that.
+      job: as `find` returns it.
+      bind: ADDRESS:PORT where process 0 listens; None: on every interface, or on the loopback
+        interface alone where the coordinator's address is on it.
       heartbeat_s: see HEARTBEAT_S.
 
     Raises:
@@ -142,7 +150,7 @@ def start(job: Job | None, *, bind: str | None = None, heartbeat_s: int = HEARTB
     _meet()
     logging.info("process %d of %d, by %s", jax.process_index(), jax.process_count(), job.by)
     if jax.process_index():
-        logging.set_verbosity(logging.WARNING)  # the rest is the same in all
+        logging.set_verbosity(logging.WARNING)  # the rest is the same in all processes
 
 
 def _meet() -> None:
@@ -160,14 +168,13 @@ def _meet() -> None:
 
 
 def on_tpu_vm() -> bool:
-    """Whether this machine has TPU chips and jax can use them; touches no backend."""
-    wanted = os.environ.get("JAX_PLATFORMS", "tpu").split(",")
+    """Returns whether this machine has TPU chips that jax can use; touches no backend."""
+    platforms = os.environ.get("JAX_PLATFORMS", "tpu").split(",")
     chips = any(pathlib.Path(p).exists() for p in ("/dev/accel0", "/dev/vfio/0"))
-    return chips and "tpu" in wanted and importlib.util.find_spec("libtpu") is not None
+    return chips and "tpu" in platforms and importlib.util.find_spec("libtpu") is not None
 
 
-# ---- what the processes agree on
-# ---------------------------------------------------------------------------
+# ---- what the processes agree on -----------------------------------------------------------------
 
 
 def is_first() -> bool:
@@ -176,17 +183,22 @@ def is_first() -> bool:
 
 
 def from_first(*answers: int) -> tuple[int, ...]:
-    """Process 0's answers, on every process; all of them must ask. Alone, the own ones at no cost."""
+    """Returns process 0's answers; a collective, which every process must call.
+
+    A process that is alone gets its own answers at no cost.
+    """
     if jax.process_count() == 1:
         return answers
     return tuple(int(x) for x in multihost_utils.broadcast_one_to_all(np.array(answers, np.int32)))
 
 
 def by_the_clock(now: bool, *answers: bool) -> tuple[bool, ...]:
-    """Decisions by the clock, which differs between processes: process 0's, and only where `now`.
+    """Returns process 0's answers to what depends on the clock, which differs between processes.
 
-    Asking is a collective, so `now` is where the processes wait for the devices anyway. Alone: the
-    own answers, always.
+    Args:
+      now: whether to agree; all answers are False otherwise. Agreeing is a collective, so `now` is
+        where the processes wait for the devices anyway.
+      *answers: of this process; where it is alone, they are returned always.
     """
     if jax.process_count() == 1:
         return answers
@@ -194,7 +206,11 @@ def by_the_clock(now: bool, *answers: bool) -> tuple[bool, ...]:
 
 
 def on_first(f: Callable[[], object]) -> None:
-    """Calls `f` on process 0 only. Its UserError ends every process with its code, and is said once."""
+    """Calls `f` on process 0 only.
+
+    Raises:
+      UserError: of `f`, on process 0; the other processes exit with its code and print nothing.
+    """
     error = None
     if jax.process_index() == 0:
         try:
@@ -209,16 +225,20 @@ def on_first(f: Callable[[], object]) -> None:
 
 
 class Stop:
-    """Whether the job was asked to save and end."""
+    """Tells whether the job is requested to save and end.
 
-    def __init__(self):
+    Attributes:
+      requested: whether it is, as far as this process knows.
+    """
+
+    def __init__(self) -> None:
         self.requested = False
 
     def at(self, step: int) -> bool:
-        """Whether to end after this step; to be called after every step. In a job all get the same answer.
+        """Returns whether to end after this step, the same in every process of a job.
 
-        A signal to any process is enough: jax's preemption service agrees on the next step that no
-        process has passed yet.
+        Call it after every step. A signal to any process is enough: jax's preemption service agrees
+        on the next step that no process has passed yet.
         """
         if jax.process_count() > 1 and not self.requested:
             self.requested = multihost_utils.reached_preemption_sync_point(step)
@@ -229,7 +249,7 @@ class Stop:
 
 @contextlib.contextmanager
 def stop_on_signals() -> Iterator[Stop]:
-    """Asks the loop to save and end on SIGTERM or Ctrl-C; ends the process on a second Ctrl-C.
+    """Requests a stop on SIGTERM or Ctrl-C; ends the process on a second Ctrl-C.
 
     Handlers of Python wait for the main thread, which may be compiling for half a minute. The byte
     that the interpreter writes for each signal does not, so a thread that reads it ends the
@@ -246,11 +266,11 @@ def stop_on_signals() -> Iterator[Stop]:
         else:
             stop.requested = True
 
-    taken = (signal.SIGINT,) if several else (signal.SIGTERM, signal.SIGINT)
+    handled = (signal.SIGINT,) if several else (signal.SIGTERM, signal.SIGINT)
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     previous_writer = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    previous = {s: signal.signal(s, handle) for s in taken}
+    previous = {s: signal.signal(s, handle) for s in handled}
     thread = threading.Thread(target=_end_on_second, args=(reader,), name="Ctrl-C", daemon=True)
     thread.start()
     try:
@@ -276,8 +296,7 @@ def _end_on_second(reader: int) -> None:
             os._exit(EXIT_INTERRUPTED)
 
 
-# ---- what the launchers say
-# --------------------------------------------------------------------------------
+# ---- what the launchers say ----------------------------------------------------------------------
 
 
 def _slurm(env: Mapping[str, str]) -> Job | None:
@@ -289,17 +308,16 @@ def _slurm(env: Mapping[str, str]) -> Job | None:
         r"([^,\[]+)(?:\[(\w+)[^\]]*\]([^,\[]*))?", env["SLURM_STEP_NODELIST"]
     ).groups("")
     port = _PORTS[int(env["SLURM_JOB_ID"]) % len(_PORTS)]
-    # A task a device: where Slurm lets each task of a node see all of its GPUs, it takes one of
-    # them.
+    # Where Slurm lets each task of a node see all of its GPUs, each takes one of them.
     gpus = env.get("CUDA_VISIBLE_DEVICES", "").split(",")
     on_this_node = _tasks_on_node(env)
-    one = on_this_node > 1 and len(gpus) >= on_this_node
-    local = (int(env["SLURM_LOCALID"]),) if one else None
+    sees_all = on_this_node > 1 and len(gpus) >= on_this_node
+    local = (int(env["SLURM_LOCALID"]),) if sees_all else None
     return Job("Slurm", f"{prefix}{first}{suffix}:{port}", count, int(env["SLURM_PROCID"]), local)
 
 
 def _tasks_on_node(env: Mapping[str, str]) -> int:
-    """Of '4(x2),3' the number of this node: 4, 4 or 3."""
+    """Returns the number of tasks on this node: of '4(x2),3' it is 4, 4 or 3."""
     tasks = []
     for n, times in re.findall(r"(\d+)(?:\(x(\d+)\))?", env.get("SLURM_STEP_TASKS_PER_NODE", "1")):
         tasks += [int(n)] * int(times or 1)
@@ -316,9 +334,10 @@ def _open_mpi(env: Mapping[str, str]) -> Job | None:
     return Job("Open MPI")
 
 
-def _number(flag: str, given: int | None, text: str | None) -> int | None:
-    if given is not None or text is None:
-        return given
+def _number(flag: str, value: int | None, text: str | None) -> int | None:
+    """Returns the value of a flag, or else the number that the environment has for it."""
+    if value is not None or text is None:
+        return value
     if not text.isdecimal():
         raise UserError(f"{flag}: the environment says {text!r}, expected a number")
     return int(text)

@@ -1,4 +1,4 @@
-"""How fast a run is, how long it still takes, and how much memory it holds."""
+"""Measures how fast a run is, how long it still takes, and how much memory it holds."""
 
 import collections
 import math
@@ -13,16 +13,16 @@ Scalars = dict[str, float]
 
 
 class Progress:
-    """Images/s, seconds per kimg and time left, as values and as one line on the console.
+    """Measures images/s, seconds per kimg and time left, as scalars and as one line on the console.
 
-    In the place of clu's ReportProgress, which counts steps/s on a timer of its own: here the
-    figures are of the same images, and at the same points, as the losses that they are written
-    with.
+    Replaces clu's ReportProgress, which counts steps/s on a timer of its own: here the figures are
+    of the same images, and at the same points, as the losses that they are written with.
     """
 
-    def __init__(self, step: int, total_steps: int, batch_size: int):
+    def __init__(self, step: int, total_steps: int, batch_size: int) -> None:
         """Starts the clock at `step`."""
         self._total, self._batch_size = total_steps, batch_size
+        # (time.monotonic(), step, seconds waited for data) at each call.
         self._marks = collections.deque([(time.monotonic(), step, 0.0)], maxlen=20)
         self._compiled = False
 
@@ -34,9 +34,9 @@ class Progress:
           wait_seconds: waited for data so far, in all.
 
         Returns:
-          progress/images_per_second, progress/seconds_per_kimg, progress/data_wait (share of the
-          time, in [0, 1]), progress/hours_left (by the rate of the last 20 calls, the first apart:
-          it compiles).
+          progress/images_per_second, progress/seconds_per_kimg, progress/data_wait (fraction of
+          the time, in [0, 1]), progress/hours_left (by the rate of the last 20 calls without the
+          first, which compiles).
         """
         now = (time.monotonic(), step, wait_seconds)
         seconds, images, wait = self._since(self._marks[-1], now)
@@ -49,7 +49,8 @@ class Progress:
         left = (self._total - step) * self._batch_size * recent_seconds / recent_images
         kimg, total_kimg = step * self._batch_size / 1000, self._total * self._batch_size / 1000
         logging.info(
-            "%.1f of %.1f kimg (%.1f %%): %.1f images/s, %.2f s/kimg, %.1f %% waiting for data, ETA %s",
+            "%.1f of %.1f kimg (%.1f %%): %.1f images/s, %.2f s/kimg, %.1f %% waiting for data, "
+            "ETA %s",
             kimg,
             total_kimg,
             100 * step / self._total,
@@ -65,8 +66,11 @@ class Progress:
             "progress/hours_left": left / 3600,
         }
 
-    def _since(self, old, now):
-        seconds, steps, wait = (b - a for a, b in zip(old, now, strict=True))
+    def _since(
+        self, old: tuple[float, int, float], new: tuple[float, int, float]
+    ) -> tuple[float, int, float]:
+        """Returns seconds, images and seconds of waiting between two marks."""
+        seconds, steps, wait = (b - a for a, b in zip(old, new, strict=True))
         return max(seconds, 1e-9), max(steps, 1) * self._batch_size, wait
 
 
@@ -79,13 +83,13 @@ def _duration(seconds: float) -> str:
 
 
 def host_memory_mib() -> float:
-    """The most memory this process has held so far (peak resident set), MiB."""
+    """Returns the most memory this process has held so far (peak resident set), MiB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10  # bytes there, KiB elsewhere
 
 
 def device_memory_mib() -> float:
-    """The most memory held so far on the fullest local device, MiB; on CPU, the arrays held now."""
+    """Returns the most memory held so far on the fullest local device, MiB; on CPU, held now."""
     devices = jax.local_devices()
     stats = [device.memory_stats() for device in devices]
     if all(stats):

@@ -1,4 +1,4 @@
-"""Says what a good value of a config field is: a test, and words for it."""
+"""Defines what a good value of a config field is: a test, and words for it."""
 
 import math
 from collections.abc import Callable
@@ -12,17 +12,17 @@ Rule = tuple[Callable[[Any], bool], str]
 
 
 def one_of(*choices: str) -> Rule:
-    """One of these words."""
+    """Returns the rule that a value is one of these words."""
     return (lambda v: v in choices), f"one of {', '.join(map(repr, choices))}"
 
 
 def at_least(low: float) -> Rule:
-    """Finite and not below."""
+    """Returns the rule that a number is finite and not below `low`."""
     return (lambda v: v >= low and math.isfinite(v)), f"at least {low}"
 
 
 def is_names(v: Any) -> bool:
-    """Whether it is a tuple of strings."""
+    """Returns whether a value is a tuple (or list) of strings."""
     return isinstance(v, tuple | list) and all(isinstance(x, str) for x in v)
 
 
@@ -31,7 +31,7 @@ SHARE = (lambda v: 0 <= v <= 1), "in [0, 1]"
 BELOW_ONE = (lambda v: 0 <= v < 1), "in [0, 1)"
 NAMES = is_names, "a tuple of quoted names, e.g. \"('a','b')\""
 
-# Of optimisers with Adam's moments for both networks.
+# Of methods with an Adam for each of two networks.
 ADAM = {
     "optim.g_lr": POSITIVE,
     "optim.d_lr": POSITIVE,
@@ -44,12 +44,12 @@ ADAM = {
 def check(
     config: config_dict.ConfigDict, rules: dict[str, Rule], auto: frozenset[str] = frozenset()
 ) -> None:
-    """Holds every field of `rules` against its rule; None passes for those of `auto`.
+    """Checks every field of `rules` against its rule; None passes for those of `auto`.
 
     Raises:
       UserError: a field that is missing or wrong, by name, with what it must be.
     """
-    for key, (good, wanted) in rules.items():
+    for key, (is_good, expected) in rules.items():
         value: Any = config
         for name in key.split("."):
             if name not in value:
@@ -58,24 +58,24 @@ def check(
         if value is None and key in auto:
             continue
         try:
-            ok = good(value)
+            ok = is_good(value)
         except TypeError:
             ok = False
         if not ok:
-            raise UserError(f"{key}={value!r}: must be {wanted}")
+            raise UserError(f"{key}={value!r}: must be {expected}")
 
 
 def check_batch(batch: int, num_devices: int, **units: int) -> None:
-    """Whether a batch divides over the devices, and each device's share by the units.
+    """Checks that a batch divides over the devices, and what each device gets by the units.
 
     Args:
       batch: global, images.
       num_devices: of the job.
-      units: config field (with __ for a dot) to what a device's images must be a multiple of; 0:
-        nothing.
+      units: config field (with __ for a dot) -> what the number of a device's images must be a
+        multiple of; 0: of nothing.
 
     Raises:
-      UserError: it does not; names the nearest that does.
+      UserError: it does not; names the nearest batch that does.
     """
     if batch < 1:
         raise UserError(f"batch_size={batch}: must be at least 1")
@@ -89,6 +89,6 @@ def check_batch(batch: int, num_devices: int, **units: int) -> None:
     for field, unit in units.items():
         if unit and local % unit:
             raise UserError(
-                f"batch_size={batch} is {local} images on each of {num_devices} devices, not a multiple of "
-                f"{field.replace('__', '.')}={unit}; nearest: {nearest}"
+                f"batch_size={batch} is {local} images on each of {num_devices} devices, not a "
+                f"multiple of {field.replace('__', '.')}={unit}; nearest: {nearest}"
             )

@@ -1,4 +1,4 @@
-"""The seal of a directory of files: written last, it proves that every byte is still what was written."""
+"""Seals a directory of files: written last, a seal proves that every byte is what was written."""
 
 import hashlib
 import json
@@ -21,17 +21,17 @@ def seal(path: pathlib.Path) -> None:
     for directory, _, _ in os.walk(path):
         fsync_directory(directory)
     body = json.dumps({"step": path.name, "files": dict(sorted(files.items()))}).encode()
-    # The second line lets a damaged seal be told from a damaged file.
+    # By the second line a damaged seal differs from a damaged file.
     write_atomic(path / NAME, body + b"\n" + hashlib.sha256(body).hexdigest().encode() + b"\n")
 
 
 def digest(path: pathlib.Path) -> str:
-    """SHA-256 of the seal's first line, which stands for every byte of the step."""
+    """Returns the SHA-256 of the seal's first line, which covers every byte of the step."""
     return (path / NAME).read_bytes().splitlines()[1].decode()
 
 
 def problem_of(path: pathlib.Path) -> str | None:
-    """What is wrong with the step in `path`, naming the file; None if its seal holds."""
+    """Returns what is wrong with the step in `path`, naming the file; None if its seal holds."""
     if not path.is_dir():
         return "there is no such step"
     try:
@@ -52,17 +52,17 @@ def problem_of(path: pathlib.Path) -> str | None:
         }
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return f"{NAME} is no seal, though its own hash is right"  # someone made it by hand
-    there = {file.relative_to(path).as_posix() for file in _files(path)} - {NAME}
-    if unknown := sorted(there - files.keys()):
-        return f"{unknown[0]} is not in its seal"
+    present = {file.relative_to(path).as_posix() for file in _files(path)} - {NAME}
+    if unsealed := sorted(present - files.keys()):
+        return f"{unsealed[0]} is not in its seal"
     for name, (size, sha256) in files.items():
-        if name not in there:  # so no name can lead out of the folder
+        if name not in present:  # so no name can lead out of the folder
             return f"{name[:200]} is missing"
         try:
             with open(path / name, "rb") as f:
-                found = os.fstat(f.fileno()).st_size
-                if found != size:
-                    return f"{name} has {found} bytes instead of {size}"
+                actual_size = os.fstat(f.fileno()).st_size
+                if actual_size != size:
+                    return f"{name} has {actual_size} bytes instead of {size}"
                 if hashlib.file_digest(f, "sha256").hexdigest() != sha256:
                     return f"{name} has changed bytes (its SHA-256 differs)"
         except OSError as e:
@@ -71,8 +71,8 @@ def problem_of(path: pathlib.Path) -> str | None:
 
 
 def _files(path: pathlib.Path) -> list[pathlib.Path]:
-    """All files below, links left out: what they point to is not in the folder."""
-    found = (
+    """Lists all files below `path` but links: what they point to is not in the folder."""
+    files = (
         pathlib.Path(directory, name) for directory, _, names in os.walk(path) for name in names
     )
-    return [file for file in found if not file.is_symlink()]
+    return [file for file in files if not file.is_symlink()]

@@ -1,4 +1,4 @@
-"""One job per working directory, and files that are either whole or absent."""
+"""Locks a working directory for one job, and writes files that are either whole or absent."""
 
 import contextlib
 import errno
@@ -19,17 +19,17 @@ from emoji_gan.errors import EXIT_NOT_SAVED, UserError
 
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 BEAT_S = 5.0  # between two signs of life where the file system has no locks
-DEAD_AFTER_S = 30.0  # without one
+DEAD_AFTER_S = 30.0  # without a sign of life
 
 
 @contextlib.contextmanager
 def locked(workdir: str | os.PathLike) -> Iterator[pathlib.Path]:
     """Makes `workdir` and holds its lock while the block runs.
 
-    The lock is a flock on `workdir/lock`, so it goes with the process that holds it, kill -9
-    included. The file says who: `pid 1234 on host`. One process of a job takes it, the others need
-    not. On a file system without locks, as some network mounts are, it is a file `lease` that its
-    owner keeps changing.
+    The lock is a flock on `workdir/lock`, so it ends with the process that holds it, kill -9
+    included. The file names the owner: `pid 1234 on host`. One process of a job takes it, the
+    others need not. On a file system without locks, as some network mounts are, the lock is a file
+    `lease` that its owner keeps changing.
 
     Yields:
       The directory as an absolute path.
@@ -79,22 +79,22 @@ def _in_use(directory: pathlib.Path, owner: str) -> UserError:
 
 @contextlib.contextmanager
 def _leased(directory: pathlib.Path) -> Iterator[None]:
-    """Holds `directory/lease` while the block runs: owner, a token of this job, a number that goes up.
+    """Holds `directory/lease` while the block runs: its owner and a number that goes up.
 
-    No clock is compared between hosts: whoever wants a lease that is taken watches whether it
-    changes. A job that finds another's token in it, after a pause of its host, ends at once without
-    writing.
+    The owner is a process and a random token of this job. No clock is compared between hosts:
+    whoever wants a lease that is taken watches whether it changes. A job that finds another's token
+    in it, after a pause of its host, ends at once without writing.
     """
     path = directory / "lease"
-    mine = f"{_me()} ({secrets.token_hex(8)})"
-    _take(path, mine)
+    owner = f"{_me()} ({secrets.token_hex(8)})"
+    _take(path, owner)
     stop = threading.Event()
 
     def beat() -> None:
         beats = 0
         while not stop.wait(BEAT_S):
-            found = _read_lease(path)
-            if found is not None and not found.startswith(mine):
+            lease = _read_lease(path)
+            if lease is not None and not lease.startswith(owner):
                 print(
                     f"error: another job has taken the workdir {directory}; ended without saving",
                     file=sys.stderr,
@@ -103,7 +103,7 @@ def _leased(directory: pathlib.Path) -> Iterator[None]:
                 os._exit(EXIT_NOT_SAVED)  # as after kill -9: what is written is whole
             beats += 1
             with contextlib.suppress(UserError):  # a full disk: the next beat tries again
-                write_atomic(path, f"{mine} {beats}\n".encode())
+                write_atomic(path, f"{owner} {beats}\n".encode())
 
     thread = threading.Thread(target=beat, name="lease", daemon=True)
     thread.start()
@@ -112,36 +112,41 @@ def _leased(directory: pathlib.Path) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
-        if (_read_lease(path) or "").startswith(mine):
+        if (_read_lease(path) or "").startswith(owner):
             path.unlink(missing_ok=True)
 
 
-def _take(path: pathlib.Path, mine: str) -> None:
+def _take(path: pathlib.Path, owner: str) -> None:
+    """Writes the lease for a new owner, once the old one shows no life.
+
+    Raises:
+      UserError: the old owner is alive, or another new one was faster.
+    """
     try:
-        with open(path, "x") as f:  # one of several can
-            f.write(f"{mine} 0\n")
+        with open(path, "x") as f:  # succeeds for one of several jobs
+            f.write(f"{owner} 0\n")
         return
     except FileExistsError:
-        found = _read_lease(path)
+        lease = _read_lease(path)
     except OSError as e:
         raise UserError(f"cannot write the workdir {path.parent}: {e.strerror}") from e
     logging.info(
-        "watching for %g s whether the owner of %s is alive: %s", DEAD_AFTER_S, path, found
+        "watching for %g s whether the owner of %s is alive: %s", DEAD_AFTER_S, path, lease
     )
     end = time.monotonic() + DEAD_AFTER_S
     while time.monotonic() < end:
         time.sleep(BEAT_S / 5)
-        if _read_lease(path) not in (found, None):
-            raise _in_use(path.parent, (found or "").partition(" (")[0])
-    write_atomic(path, f"{mine} 0\n".encode())
-    time.sleep(2 * BEAT_S)  # the last of several that take it has it
-    if (found := _read_lease(path)) != f"{mine} 0\n":
-        raise _in_use(path.parent, (found or "").partition(" (")[0])
+        if _read_lease(path) not in (lease, None):
+            raise _in_use(path.parent, (lease or "").partition(" (")[0])
+    write_atomic(path, f"{owner} 0\n".encode())
+    time.sleep(2 * BEAT_S)  # of several jobs that take it, the last one has it
+    if (lease := _read_lease(path)) != f"{owner} 0\n":
+        raise _in_use(path.parent, (lease or "").partition(" (")[0])
     logging.warning("took the workdir %s over from a job that shows no life", path.parent)
 
 
 def _read_lease(path: pathlib.Path) -> str | None:
-    """What it says, '' where it is gone; None where the file system does not answer well."""
+    """Returns the text of the lease, '' if there is none, None if the file system fails."""
     try:
         return path.read_text(errors="replace")
     except FileNotFoundError:
@@ -167,7 +172,7 @@ def write_atomic(path: str | os.PathLike, data: bytes) -> None:
             os.fsync(f.fileno())
         os.replace(temporary, path)
         fsync_directory(path.parent)
-    except BaseException as e:  # Ctrl-C, too, leaves no part of a file
+    except BaseException as e:  # also of Ctrl-C, which must leave no part of a file
         if temporary:
             pathlib.Path(temporary).unlink(missing_ok=True)
         if isinstance(e, OSError):

@@ -1,1 +1,1 @@
-"""A trained model as a thing: the sampler, its file, transfer, official weights."""
+"""Draws from trained models, stores them as one file, and starts other runs from them."""

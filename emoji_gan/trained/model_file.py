@@ -1,8 +1,9 @@
-"""One file with what a trained model needs to draw: float16 arrays, config, conditions, where it comes from.
+"""Writes and reads one file with all that a trained model needs to draw.
 
     python -m emoji_gan.model_file --workdir=runs/flow --out=flow.safetensors
 
-The sampler and the eval program take such a file where they take a workdir.
+The file holds float16 arrays, the config, the conditions and the source of the model. The sampler
+and the eval program take such a file where they take a workdir.
 """
 
 import argparse
@@ -22,31 +23,31 @@ from emoji_gan import errors, methods
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import paths, workdir
 
-_FORMAT = 1  # raise it when what is below changes its meaning
+_FORMAT = 1  # to be raised when the meaning of a key below changes
 _KEYS = ("format", "config", "spec", "step", "licence", "checkpoint_sha256", "content_sha256")
 
 
 def save(
     path: str | os.PathLike, from_workdir: str, step: int | None = None, licence: str = ""
-) -> dict:
-    """Writes what `sample` reads of a run's checkpoint, as float16.
+) -> dict[str, Any]:
+    """Writes the part of a run's checkpoint that `sample` reads, as float16.
 
     Args:
-      path: a .safetensors file.
-      from_workdir: of the run.
-      step: which checkpoint; None: the newest good one.
-      licence: of the model, and whom to name.
+      path: the .safetensors file to write.
+      from_workdir: the run's workdir.
+      step: the step of the checkpoint; None: the newest good one.
+      licence: of the model, and whom to attribute.
 
     Returns:
       The file's metadata.
 
     Raises:
-      UserError: no good checkpoint, a value that float16 cannot hold, an unwritable path.
+      UserError: there is no good checkpoint, float16 cannot hold a value, or the path is not
+        writable.
     """
-    from emoji_gan.trained import source  # which reads what is written here
+    from emoji_gan.trained import source  # it imports this module
 
     path = paths.local(path)
-
     trained = source.open_trained(str(from_workdir), step)
     generator = methods.load(trained.config["method"]).generator(
         ml_collections.FrozenConfigDict(trained.config), trained.spec
@@ -59,7 +60,8 @@ def save(
         arrays[name] = np.asarray(value).astype(np.float16, order="C")
         if not np.isfinite(arrays[name]).all():
             raise UserError(
-                f"{name} of {from_workdir} has values that float16 cannot hold: choose another --step"
+                f"{name} of {from_workdir} has values that float16 cannot hold: "
+                "choose another --step"
             )
     meta = {
         "format": _FORMAT,
@@ -78,13 +80,13 @@ def save(
 
 
 def load(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Reads what `save` wrote.
+    """Reads a file that `save` wrote.
 
     Returns:
-      Its metadata, and the fields that the method's `sample` reads, f32.
+      The file's metadata, and the fields that the method's `sample` reads, float32.
 
     Raises:
-      UserError: a missing, damaged or foreign file.
+      UserError: the file is missing or damaged, or is not a model file.
     """
     path = pathlib.Path(paths.local(path))
     try:
@@ -104,14 +106,15 @@ def load(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, Any]]:
     fields: dict[str, Any] = {}
     for name, array in arrays.items():
         *sections, last = (int(k) if k.isdecimal() else k for k in name.split("/"))
-        place = fields
+        parent = fields
         for section in sections:
-            place = place.setdefault(section, {})
-        place[last] = array.astype(np.float32)
+            parent = parent.setdefault(section, {})
+        parent[last] = array.astype(np.float32)
     return meta, fields
 
 
 def _digest(arrays: dict[str, np.ndarray]) -> str:
+    """Returns the SHA-256 of the arrays with their names, dtypes and shapes."""
     digest = hashlib.sha256()
     for name, array in sorted(arrays.items()):
         digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
@@ -120,7 +123,7 @@ def _digest(arrays: dict[str, np.ndarray]) -> str:
 
 
 def main() -> int:
-    """The command line."""
+    """Runs the command line."""
     p = argparse.ArgumentParser(
         prog="python -m emoji_gan.model_file", description=__doc__.partition("\n")[0]
     )

@@ -1,4 +1,4 @@
-"""Draws from the EMA generator of a run's checkpoint or of a model file."""
+"""Draws emoji from the EMA generator of a run's checkpoint or of a model file."""
 
 import dataclasses
 import pathlib
@@ -18,14 +18,11 @@ from emoji_gan.methods import base
 from emoji_gan.methods.base import Generator, Latents
 from emoji_gan.trained.source import open_trained
 
+SHIPPED_MODEL = pathlib.Path(__file__).parents[2] / "models" / "openmoji_32.safetensors"
+
 # Every batch has this many rows, the last one padded: a kernel may round differently at another
 # size.
 _BATCH = 16
-
-
-SHIPPED_MODEL = pathlib.Path(__file__).parents[2] / "models" / "openmoji_32.safetensors"
-
-
 _LICENCES = {"openmoji": "derived from OpenMoji (openmoji.org), CC BY-SA 4.0"}
 
 
@@ -33,27 +30,27 @@ class Sampler:
     """Draws from the EMA generator of a run's checkpoint or of a model file.
 
     Attributes:
-      config: resolved, with the changes.
-      spec: of the conditions.
+      config: the resolved config, with the changes.
+      spec: of the model's conditions.
       step: training steps of the model's last run.
-      kimg: thousands of images that its networks have seen, those of earlier runs included.
-      data_hash: of the emoji it was trained on; '' where that is not stored.
-      checkpoint_hash: SHA-256 of what it was read from.
-      config_hash: SHA-256 of its config and spec.
-      generator: of its method.
+      kimg: thousands of images that the networks have seen, those of earlier runs included.
+      data_hash: of the emoji that the model was trained on; '' where it is not stored.
+      checkpoint_hash: SHA-256 of the checkpoint or of the model file's arrays.
+      config_hash: SHA-256 of the model's config and spec.
+      generator: of the model's method.
 
     Args:
       source: a workdir, or a file that `emoji_gan.trained.model_file` wrote.
-      step: which checkpoint; None: the newest good one.
-      changes: of `config.sample`, e.g. {'guidance': 2.0}, where the method has these.
+      step: the step of the checkpoint; None: the newest good one.
+      changes: of fields of `config.sample`, e.g. {'guidance': 2.0}, where the method has them.
 
     Raises:
-      UserError: there is no good checkpoint; a change that the method does not know or cannot do.
+      UserError: there is no good checkpoint, or the method does not have or allow a change.
     """
 
     def __init__(
         self, source: str, step: int | None = None, changes: Mapping[str, Any] | None = None
-    ):
+    ) -> None:
         trained = open_trained(source, step)
         self.step, self.kimg = trained.step, trained.kimg
         self.spec, self.data_hash = trained.spec, trained.data_hash
@@ -71,20 +68,20 @@ class Sampler:
     ) -> np.ndarray:
         """Draws the images of seeds.
 
-        An image depends on its seed, its row of the condition and the truncation only.
+        An image depends only on its seed, its row of the condition and the truncation.
 
         Args:
-          seeds: n, in [0, 2^32).
-          condition: arrays of n rows; None asks for nothing.
-          truncation: psi: 0 the mean emoji, 1 the full variety.
+          seeds: n integers in [0, 2^32).
+          condition: arrays of n rows; None: no condition.
+          truncation: psi; 0 draws the mean emoji, 1 the full variety.
 
         Returns:
           uint8 [n h w 4], straight-alpha RGBA.
         """
         drawn = []
-        for rows, count, given in self._batches(len(seeds), condition):
+        for rows, count, batch_condition in self._batches(len(seeds), condition):
             batch_seeds = jnp.asarray(np.asarray(seeds)[rows], jnp.uint32)
-            x = self._sample(self._params, batch_seeds, given, jnp.float32(truncation))
+            x = self._sample(self._params, batch_seeds, batch_condition, jnp.float32(truncation))
             drawn.append(np.asarray(images.to_uint8(x))[:count])
         return np.concatenate(drawn)
 
@@ -97,15 +94,15 @@ class Sampler:
         kind: str | None = None,
         condition: Condition | None = None,
     ) -> Latents:
-        """Returns the latents of seeds, to be walked, mixed and drawn.
+        """Returns the latents of seeds, which can be interpolated, mixed and drawn.
 
         Args:
-          seeds: n, in [0, 2^32).
-          truncation: psi.
-          stream: which of a seed's independent latents.
-          kind: of `generator.shapes`; None: its first. Those behind a mapping depend on the
-            condition.
-          condition: arrays of n rows; None asks for nothing.
+          seeds: n integers in [0, 2^32).
+          truncation: psi; 0 draws the mean emoji, 1 the full variety.
+          stream: the number of one of a seed's independent latents.
+          kind: a key of `generator.shapes`; None: its first. Latents behind a mapping network
+            depend on the condition.
+          condition: arrays of n rows; None: no condition.
         """
         latents = self.generator.latents(
             jnp.asarray(np.asarray(seeds), jnp.uint32), jnp.float32(truncation), stream
@@ -113,25 +110,35 @@ class Sampler:
         if kind in (None, latents.kind):
             return latents
         values = []
-        for rows, count, given in self._batches(len(seeds), condition):
+        for rows, count, batch_condition in self._batches(len(seeds), condition):
             batch = dataclasses.replace(latents, values=latents.values[rows])
-            values.append(self._convert(self._params, batch, given, kind).values[:count])
+            converted = self._convert(self._params, batch, batch_condition, kind)
+            values.append(converted.values[:count])
         return Latents(jnp.concatenate(values), jnp.float32(1), kind)
 
     def draw(self, latents: Latents, condition: Condition | None = None) -> np.ndarray:
         """Draws the images of latents: float32 [n h w 4], straight alpha, [0, 255], not rounded."""
         drawn = []
-        for rows, count, given in self._batches(len(latents.values), condition):
+        for rows, count, batch_condition in self._batches(len(latents.values), condition):
             batch = dataclasses.replace(latents, values=latents.values[rows])
-            x = self._draw(self._params, batch, given)
+            x = self._draw(self._params, batch, batch_condition)
             drawn.append(np.asarray(images.to_straight(x))[:count])
         return np.concatenate(drawn)
 
     def path_pairs(
         self, seeds: Sequence[int], condition: Condition | None, epsilon: float
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Draws the ends of a small step in latent space from each seed, as `draw` does."""
-        kind = list(self.generator.shapes)[-1]  # where images change most evenly
+        """Draws both ends of a small step in latent space from each seed, as `draw` does.
+
+        Args:
+          seeds: n integers in [0, 2^32).
+          condition: arrays of n rows; None: no condition.
+          epsilon: length of the step, as a fraction of the way to an independent latent.
+
+        Returns:
+          Two arrays as `draw` returns: the starts and the ends.
+        """
+        kind = list(self.generator.shapes)[-1]  # images change most evenly along the last kind
         first, second = (
             self.latents(seeds, stream=stream, kind=kind, condition=condition) for stream in (0, 1)
         )
@@ -141,19 +148,25 @@ class Sampler:
     def _batches(
         self, n: int, condition: Condition | None
     ) -> Iterator[tuple[np.ndarray, int, Condition]]:
-        """Yields the rows of each batch, how many of them count, and their condition."""
+        """Yields the rows of each batch, how many of them are no padding, and their condition."""
         whole = self.spec.none(n) | dict(condition or {})
         for i in range(0, n, _BATCH):
             rows = np.resize(np.arange(i, min(i + _BATCH, n)), _BATCH)
-            given = {name: jnp.asarray(values[rows]) for name, values in whole.items()}
-            yield rows, min(_BATCH, n - i), given
+            batch_condition = {name: jnp.asarray(values[rows]) for name, values in whole.items()}
+            yield rows, min(_BATCH, n - i), batch_condition
 
     def provenance(
-        self, seed: int, truncation: float, asked: Mapping[str, str] | None = None
+        self, seed: int, truncation: float, request: Mapping[str, str] | None = None
     ) -> dict[str, str]:
-        """What a PNG says of itself: how to make it again, and under which licence it may be used."""
-        sources = [s.partition("=")[0] for s in self.config.data.sources]
-        how = {f"sample.{k}": str(v) for k, v in self.config.get("sample", {}).items()}
+        """Returns the text chunks of a PNG: how it was made, and under which licence it stands.
+
+        Args:
+          seed: of the picture.
+          truncation: psi.
+          request: class name or phrase by condition, as `ask` takes it.
+        """
+        sources = [source.partition("=")[0] for source in self.config.data.sources]
+        options = {f"sample.{k}": str(v) for k, v in self.config.get("sample", {}).items()}
         return {
             "Software": "emoji_gan",
             "seed": str(seed),
@@ -165,19 +178,19 @@ class Sampler:
             "Copyright": "; ".join(
                 _LICENCES.get(s, f"derived from {s}: see its art's licence") for s in sources
             ),
-            **how,
-            **{f"asked {name}": value for name, value in (asked or {}).items()},
+            **options,
+            **{f"asked {name}": value for name, value in (request or {}).items()},
         }
 
 
 def _changed(config: dict[str, Any], changes: Mapping[str, Any]) -> ml_collections.FrozenConfigDict:
-    """The config with other ways of sampling, checked as at the start of a run."""
+    """Returns the config with other options of sampling, checked as at the start of a run."""
     if not changes:
         return ml_collections.FrozenConfigDict(config)
-    able = config.get("sample", {})
-    if unknown := [name for name in changes if name not in able]:
-        what = f"it has {', '.join(able)}" if able else "it draws in one step"
-        raise UserError(f"--{unknown[0]}: {config['method']} has no such choice ({what})")
+    options = config.get("sample", {})
+    if unknown := [name for name in changes if name not in options]:
+        reason = f"it has {', '.join(options)}" if options else "it draws in one step"
+        raise UserError(f"--{unknown[0]}: {config['method']} has no such choice ({reason})")
     changed = ml_collections.ConfigDict(config)
     for name, value in changes.items():
         changed.sample[name] = value
@@ -186,28 +199,28 @@ def _changed(config: dict[str, Any], changes: Mapping[str, Any]) -> ml_collectio
 
 
 def ask(
-    spec: conditions.Spec, asked: Mapping[str, str], count: int, *, language: str | None = None
+    spec: conditions.Spec, request: Mapping[str, str], count: int, *, language: str | None = None
 ) -> Condition:
-    """Returns the condition of `count` images that all have the same.
+    """Returns the condition of `count` images of one request.
 
     Args:
-      spec: of the model.
-      asked: class name or phrase by condition.
-      count: images.
+      spec: of the model's conditions.
+      request: class name or phrase by condition.
+      count: number of images.
       language: of the phrase, 'fr' or 'en'; None: either.
 
     Raises:
-      UserError: a condition or class that the model does not have, a phrase that is not understood.
+      UserError: the model does not have a condition or class, or the phrase is not understood.
     """
     condition = spec.none(count)
-    for name, value in asked.items():
+    for name, value in request.items():
         if name in condition and name == conditions.TEXT:
             phrases = encoder.PhraseEncoder()
             if phrases.sha256 != spec.text_hash:
                 raise UserError(
                     "--text: this model was trained with other weights of the emoji encoder "
-                    f"({spec.text_hash[:12]}, here {phrases.sha256[:12]}): check out the version it "
-                    "is from"
+                    f"({spec.text_hash[:12]}, here {phrases.sha256[:12]}): check out the version "
+                    "it is from"
                 )
             condition[name][:] = phrases([understanding.understand(value, language).phrase])[0]
         else:

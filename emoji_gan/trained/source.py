@@ -1,4 +1,4 @@
-"""Opens what a trained model is stored in: the workdir of a run, or a model file."""
+"""Opens a stored model: the workdir of a run, or a model file."""
 
 import dataclasses
 import hashlib
@@ -15,18 +15,18 @@ from emoji_gan.trained import model_file, stored_names
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """A stored model, its arrays not yet read.
+    """Holds a stored model, whose arrays are not read yet.
 
     Attributes:
-      path: workdir or model file.
-      config: resolved, as a dict.
-      spec: of its conditions.
-      step: training steps that it has seen in its last run.
-      kimg: thousands of images that its networks have seen, those of earlier runs included.
-      data_hash: of the emoji it was trained on; '' where that is not stored.
-      digest: SHA-256 of what it was read from.
+      path: of the workdir or model file.
+      config: the resolved config, as a dict.
+      spec: of the model's conditions.
+      step: training steps of the model's last run.
+      kimg: thousands of images that the networks have seen, those of earlier runs included.
+      data_hash: of the emoji that the model was trained on; '' where it is not stored.
+      digest: SHA-256 of the checkpoint or of the file's arrays.
       config_hash: SHA-256 of config and spec.
-      is_file: whether it is a model file, which holds what drawing needs and no more.
+      is_file: whether it is a model file, which holds only what drawing needs.
     """
 
     path: str
@@ -43,10 +43,10 @@ class Trained:
     def fields(self, names: Sequence[str]) -> dict[str, Any]:
         """Reads fields of the state by today's names: numpy arrays or nested dicts of them.
 
-        A model file returns those of them that it has.
+        Of a model file, fields that it lacks are left out.
 
         Raises:
-          UserError: a checkpoint lacks one, or its files are damaged.
+          UserError: a checkpoint lacks a field, or its files are damaged.
         """
         return self._read(names)
 
@@ -55,18 +55,18 @@ def open_trained(path: str, step: int | None = None) -> Trained:
     """Opens a workdir or a model file.
 
     Args:
-      path: a file that ends in .safetensors, else a workdir.
-      step: which checkpoint; None: the newest good one.
+      path: of a model file, if it ends in .safetensors, else of a workdir.
+      step: the step of the checkpoint; None: the newest good one.
 
     Raises:
-      UserError: there is nothing good there, or a step of a model file is asked for.
+      UserError: there is no good checkpoint or model file, or `step` is given for a model file.
     """
     path = paths.local(path)
     return _open_file(path, step) if is_model_file(path) else _open_workdir(path, step)
 
 
 def is_model_file(path: str) -> bool:
-    """Returns whether a path is taken for a model file rather than a workdir."""
+    """Returns whether a path names a model file rather than a workdir."""
     return pathlib.Path(path).suffix == ".safetensors"
 
 
@@ -91,7 +91,7 @@ def _open_file(path: str, step: int | None) -> Trained:
 
 
 def _open_workdir(path: str, step: int | None) -> Trained:
-    from emoji_gan.runtime import checkpoint  # brings orbax, which a model file does without
+    from emoji_gan.runtime import checkpoint  # imports orbax, which a model file does not need
 
     stored = checkpoint.load_for_inference(path, step, ())
     config = dict(stored.config)

@@ -1,8 +1,8 @@
-"""Maps what stands in older checkpoints and model files to what it is called today."""
+"""Maps names in older checkpoints and model files to today's names."""
 
 from typing import Any
 
-# Of fields of a training state, at its top level; a dot leads into a field.
+# Fields at the top level of a training state -> their path today; a dot leads into a field.
 RENAMED = {
     "step": "counters.step",
     "bad_in_a_row": "counters.bad_in_a_row",
@@ -11,8 +11,8 @@ RENAMED = {
     "moments": "batch_stats",
 }
 
-# Thousands of images that the networks of a model file had seen before its last run, by the file's
-# content_sha256: files of before this was stored; models/README.md has the runs.
+# Thousands of images that a model's networks had seen before its last run, by the content_sha256
+# of the model file: for files from before the number was stored. models/README.md lists the runs.
 KIMG_BEFORE = {
     "b04cd7b83e28acdf905ca9a87aa2bd8da60f4db3e16c22e4a5bee43a2305ff02": 711.6,  # openmoji_32
     "468102a581df6f8ef7a7a24c0656d7e36822b604d32a66979a6bfe13914d9859": 1182.6,  # openmoji_64
@@ -24,8 +24,8 @@ def renamed(fields: dict[str, Any]) -> dict[str, Any]:
     today: dict[str, Any] = {}
     for name, value in fields.items():
         *sections, last = RENAMED.get(name, name).split(".")
-        holder = today
+        parent = today
         for section in sections:
-            holder = holder.setdefault(section, {})
-        holder[last] = value
+            parent = parent.setdefault(section, {})
+        parent[last] = value
     return today

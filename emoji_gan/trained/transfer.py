@@ -1,9 +1,9 @@
-"""Starts a run from what another one learned: other emoji, new classes, twice the resolution.
+"""Starts a run from a trained model: on other emoji, with new classes, at twice the resolution.
 
 Parameters carry over by name. Rows of a condition's embedding carry over by the name of their
 class, so new classes start anew beside the old ones. A network of a higher resolution keeps the
-maps that it shares with the old one and starts the larger ones anew. Optimisers, counters and the
-augmentation's p start from nothing, as they would lead the new data by what held of the old.
+feature maps that it has in common with the old one and starts the larger ones anew. Optimisers,
+counters and the augmentation's p start anew, because their values fit the old data only.
 """
 
 import dataclasses
@@ -21,23 +21,25 @@ from emoji_gan import conditions, methods
 from emoji_gan.errors import UserError
 from emoji_gan.trained.source import Trained, open_trained
 
-_SHOWN = 4  # leaves that a message names
-_LEAST_SHARE = 0.3  # of the parameters that must carry over where the resolution grows
+_MAX_NAMED = 4  # leaves that a message names
+_LEAST_FRACTION = 0.3  # of the parameters, must carry over where the resolution grows
 Path = tuple[Any, ...]
 
 
-def start(state: Any, config, spec: conditions.Spec, source: str) -> Any:
-    """The state before the first step, with what fits of `source` in place of initial weights.
+def start(
+    state: Any, config: ml_collections.FrozenConfigDict, spec: conditions.Spec, source: str
+) -> Any:
+    """Returns the state before the first step, with the parameters of `source` that fit.
 
     Args:
-      state: as the method's `init` makes it.
+      state: as the method's `init` returns it.
       config: of the new run, resolved.
-      spec: of its conditions.
-      source: a workdir, or a model file; that has no discriminator, which then starts anew.
+      spec: of the new run's conditions.
+      source: a workdir, or a model file, which has no discriminator: that one then starts anew.
 
     Raises:
-      UserError: a source that cannot be read, of another method, or whose networks do not fit;
-        names the leaves.
+      UserError: the source cannot be read, is of another method, or its networks do not fit; the
+        message names the leaves.
     """
     trained, fields = _read(source, config)
     networks = methods.load(config.method).networks
@@ -47,13 +49,15 @@ def start(state: Any, config, spec: conditions.Spec, source: str) -> Any:
             f"--init_from={source}: it draws larger images; networks grow, they do not shrink"
         )
     rows = _class_rows(spec, trained.spec)
-    changed, misfits, taken, total = {}, [], 0, 0
+    changed: dict[str, Any] = {}
+    misfits: list[str] = []
+    taken = total = 0
     for field, tree in fields.items():
         leaves, structure = jax.tree_util.tree_flatten_with_path(getattr(state, field))
         old = {_path(p): np.asarray(v) for p, v in jax.tree_util.tree_flatten_with_path(tree)[0]}
         fitted = []
-        for path, leaf in leaves:
-            path = _path(path)
+        for keys, leaf in leaves:
+            path = _path(keys)
             value = old.get(_path_before(networks, field, path, halvings))
             if (
                 value is not None
@@ -67,18 +71,15 @@ def start(state: Any, config, spec: conditions.Spec, source: str) -> Any:
                 fitted.append(jnp.asarray(value, leaf.dtype))
             else:
                 fitted.append(leaf)
-                # Without a condition before there was nothing to embed it with.
+                # A model without conditions has no such leaves: they start anew.
                 if not networks.depends_on_condition(path) or trained.spec.dim:
-                    was = "absent" if value is None else _size(value)
-                    misfits.append(
-                        f"{field}/{'/'.join(map(str, path))} ({was}, needed {_size(leaf)})"
-                    )
+                    misfits.append(_misfit(field, path, value, leaf))
         changed[field] = jax.tree_util.tree_unflatten(structure, fitted)
-    if misfits and (not halvings or taken < _LEAST_SHARE * total):
-        more = f" and {len(misfits) - _SHOWN} more" if len(misfits) > _SHOWN else ""
+    if misfits and (not halvings or taken < _LEAST_FRACTION * total):
+        more = f" and {len(misfits) - _MAX_NAMED} more" if len(misfits) > _MAX_NAMED else ""
         raise UserError(
-            f"--init_from={source} does not fit: {'; '.join(misfits[:_SHOWN])}{more}; give the new run the "
-            "model.* fields of the old one"
+            f"--init_from={source} does not fit: {'; '.join(misfits[:_MAX_NAMED])}{more}; "
+            "give the new run the model.* fields of the old one"
         )
     logging.info("%s: %.1f %% of %d parameters carry over", source, 100 * taken / total, total)
     if missing := [name for name in methods.load(config.method).NETWORKS if name not in fields]:
@@ -87,7 +88,7 @@ def start(state: Any, config, spec: conditions.Spec, source: str) -> Any:
 
 
 def _read(source: str, config: ml_collections.FrozenConfigDict) -> tuple[Trained, dict[str, Any]]:
-    """Opens the source and reads what it has of the fields: networks, averages, buffers."""
+    """Opens the source and reads the fields that it has: networks, averages, buffers."""
     trained, module = open_trained(source), methods.load(config.method)
     if trained.config["method"] != config.method:
         raise UserError(
@@ -96,25 +97,31 @@ def _read(source: str, config: ml_collections.FrozenConfigDict) -> tuple[Trained
         )
     generator = module.generator(config, conditions.NONE)
     fields = trained.fields(tuple(dict.fromkeys([*module.NETWORKS, *generator.fields])))
-    if trained.is_file:  # it has the average only, which is taken for the network as well
+    if trained.is_file:  # it has only the average, which then also serves as the network
         for name in module.NETWORKS:
             if f"{name}_ema" in fields:
                 fields[name] = fields[f"{name}_ema"]
     return trained, fields
 
 
-def _size(x) -> str:
+def _misfit(field: str, path: Path, value: np.ndarray | None, leaf: jax.Array) -> str:
+    """Describes a leaf whose old value is absent or has another shape."""
+    was = "absent" if value is None else _size(value)
+    return f"{field}/{'/'.join(map(str, path))} ({was}, needed {_size(leaf)})"
+
+
+def _size(x: np.ndarray | jax.Array) -> str:
     return "x".join(map(str, x.shape)) or "one number"
 
 
-def _path(keys) -> Path:
+def _path(keys: tuple[Any, ...]) -> Path:
     return tuple(k.key for k in keys)
 
 
 def _path_before(networks: types.ModuleType, field: str, path: Path, halvings: int) -> Path:
-    """Returns where the network of the lower resolution has a leaf.
+    """Returns the path of a leaf in the network of the lower resolution.
 
-    Maps of D are counted from the image, so a lower resolution lacks the first of them.
+    The feature maps of D are numbered from the image on: a lower resolution lacks the first ones.
     """
     numbered = len(path) > 1 and isinstance(path[1], int)
     if field == "d" and numbered and networks.discriminator_depth(path, 0) is not None:
@@ -123,16 +130,20 @@ def _path_before(networks: types.ModuleType, field: str, path: Path, halvings: i
 
 
 def _class_rows(new: conditions.Spec, old: conditions.Spec) -> np.ndarray:
-    """For each row of the new embedding the old row of the same class or axis of a phrase, i64; -1: none."""
+    """Returns for each row of the new embedding the old row, i64; -1: there is none.
 
-    def names(spec):
+    A row belongs to a class, or to an axis of the phrase vectors of one encoder.
+    """
+
+    def names(spec: conditions.Spec) -> list[tuple[str, Any]]:
         classes = [(name, value) for name, values in spec.classes for value in values]
-        return classes + [(spec.text_hash, i) for i in range(spec.text_dim)]  # axes of one encoder
+        return classes + [(spec.text_hash, i) for i in range(spec.text_dim)]
 
-    place = {name: i for i, name in enumerate(names(old))}
-    return np.array([place.get(name, -1) for name in names(new)], int)
+    old_rows = {name: i for i, name in enumerate(names(old))}
+    return np.array([old_rows.get(name, -1) for name in names(new)], int)
 
 
 def _with_rows(new: np.ndarray, old: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Copies the old rows into the new embedding, in place, and returns it."""
     new[rows >= 0] = old[rows[rows >= 0]]
     return new

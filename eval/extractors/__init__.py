@@ -1,1 +1,1 @@
-"""What turns pictures into features: the 2015 Inception network and the emoji encoder."""
+"""Turns pictures into features: by the 2015 Inception network or by the emoji encoder."""

@@ -1,6 +1,6 @@
-"""From images to features, under jit over every device: the one place that knows the two extractors.
+"""Computes features of images, under jit over every device, by one of two extractors.
 
-`inception-2015` is the network of the Frechet Inception Distance, with the user's weights;
+`inception-2015` is the network of the Frechet Inception Distance, with the user's weights.
 `emoji-encoder` is this project's own, with weights in the repository.
 """
 
@@ -25,23 +25,30 @@ BACKGROUNDS = ("white", "black", "checker")  # under the alpha, for inception-20
 
 @dataclasses.dataclass(frozen=True)
 class Features:
-    """What an extractor says of n images."""
+    """Holds what an extractor computes from n images.
 
-    features: np.ndarray  # n d float32
-    logits: np.ndarray | None  # n k float32
+    Attributes:
+      features: f32 [n d].
+      logits: f32 [n k].
+    """
+
+    features: np.ndarray
+    logits: np.ndarray | None
 
 
 class Extractor:
-    """A network with its weights on every device, and how images are prepared for it.
+    """Computes features by a network whose weights are on every device.
+
+    It prepares the images for the network too.
 
     Args:
       name: one of NAMES.
-      pipeline: one of PIPELINES; `emoji-encoder` has one of its own.
+      pipeline: one of PIPELINES; `emoji-encoder` has its own.
       background: one of BACKGROUNDS; `emoji-encoder` sees the alpha itself.
       weights: path of the 2015 network's weights; None: where `eval.extractors.inception_weights`
         looks.
       download: fetch them if they are nowhere.
-      batch_size: images a device and call.
+      batch_size: images a device in each call of the network.
 
     Raises:
       UserError: unknown names, missing or damaged weights.
@@ -56,7 +63,7 @@ class Extractor:
         weights: str | None = None,
         download: bool = False,
         batch_size: int = 32,
-    ):
+    ) -> None:
         for value, valid, flag in (
             (name, NAMES, "--extractor"),
             (pipeline, PIPELINES, "--pipeline"),
@@ -96,15 +103,15 @@ class Extractor:
 
     @property
     def key(self) -> str:
-        """Changes when anything does that its features depend on."""
+        """Identifies everything that the features depend on: a SHA-256 in hexadecimal."""
         parts = [self.name, self.pipeline, self.background, self.weights_hash]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     def __call__(self, images: np.ndarray) -> Features:
-        """Features of uint8 `n h w 4` straight-alpha RGBA (or float32 in [0, 255]).
+        """Computes features of uint8 `n h w 4` straight-alpha RGBA (or float32 in [0, 255]).
 
-        Every process passes the same images, works on its share and gets all features. Where the
-        device's memory does not suffice the batch is halved.
+        Every process passes the same images, works on its part of them and gets all features. Where
+        the device's memory does not suffice, the batch is halved.
 
         Raises:
           UserError: features that are not finite, or memory that does not suffice for one image.
@@ -130,17 +137,18 @@ class Extractor:
         mine = rows // processes
         parts = []
         for start in range(0, len(images), rows):
-            share = images[start : start + rows]
-            # The last batch is filled up: one compiled program, and the same rounding in every
-            # batch.
-            share = share[np.arange(rows) % len(share)][process * mine : (process + 1) * mine]
-            x = mesh.global_batch(self._mesh, {"x": self._prepare(share)})["x"]
+            batch = images[start : start + rows]
+            # The last batch is filled up, so that there is one compiled program and every batch
+            # rounds alike.
+            batch = batch[np.arange(rows) % len(batch)]
+            part = batch[process * mine : (process + 1) * mine]
+            x = mesh.global_batch(self._mesh, {"x": self._prepare(part)})["x"]
             out = self._apply(self._params, x)
             out = {k: out[k] for k in (self._features, self._logits)}
             parts.append(
                 multihost_utils.process_allgather(out, tiled=True) if processes > 1 else out
             )
-            if len(parts) > 1:  # one batch ahead of the device
+            if len(parts) > 1:  # the host prepares one batch ahead of the device
                 parts[-2] = jax.device_get(parts[-2])
         parts = jax.device_get(parts)
         features, logits = (
@@ -150,14 +158,22 @@ class Extractor:
         if not np.isfinite(features).all():
             bad = np.flatnonzero(~np.isfinite(features).all(1))
             raise UserError(
-                f"{self.name}: {len(bad)} of {len(images)} images have features that are not finite, first "
-                f"number {bad[0]}; the weights or the images are damaged"
+                f"{self.name}: {len(bad)} of {len(images)} images have features that are not "
+                f"finite, first number {bad[0]}; the weights or the images are damaged"
             )
         return Features(features, logits)
 
 
 def over(images: np.ndarray, background: str) -> np.ndarray:
-    """Straight-alpha RGBA `n h w 4` over an opaque background: `n h w 3` of the same dtype."""
+    """Composites straight-alpha RGBA `n h w 4` over an opaque background.
+
+    Args:
+      images: uint8, or float32 in [0, 255].
+      background: one of BACKGROUNDS.
+
+    Returns:
+      `n h w 3` of the same dtype.
+    """
     h, w = images.shape[1:3]
     under = {"white": 255.0, "black": 0.0, "checker": np.asarray(image_lib.checker(h, w)) * 255.0}[
         background

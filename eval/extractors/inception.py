@@ -1,11 +1,14 @@
-"""The Inception network of 2015 by which the Frechet Inception Distance is defined (1512.00567, 1706.08500).
+"""Computes the features of the 2015 Inception network, which define FID (1512.00567, 1706.08500).
 
-Pure functions of a pytree of arrays; float32 throughout. It differs from other Inception v3
-networks: 1008 logits, batch-norm epsilon 1e-3, average pools that leave the padding out, a max pool
-in the last block. Names are those of the state dict that pytorch-fid and torch-fidelity share.
+The functions are pure, of a pytree of arrays, and float32 throughout. The network differs from
+other Inception v3 networks: it has 1008 logits, a batch-norm epsilon of 1e-3, average pools that
+leave the padding out, and a max pool in the last block. Names are those of the state dict that
+pytorch-fid and torch-fidelity share.
 """
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,107 +18,21 @@ from jax import lax
 from emoji_gan.errors import UserError
 from emoji_gan.ops import convolution
 from eval.extractors import inception_ops as ops
+from eval.extractors import inception_shapes
+
+Params = dict[str, dict[str, jax.Array]]
 
 SIZE = 299  # px
 PIPELINES = ("pytorch-fid", "tf1", "clean-fid")
 _EPSILON = 1e-3  # of batch normalisation
-# Images that go through the stem and through the network together on a CPU: more leave its caches.
-# Always as many, so that an image's features do not depend on its batch.
+# Images that go through the stem, and through the rest of the network, together on a CPU: more do
+# not fit into its caches. The number is constant, so that an image's features do not depend on its
+# batch.
 _STEM_CHUNK, _CHUNK = 1, 8
 
-
-# ---- the table of convolutions -------------------------------------------------------------------
-
-
-def _block_a_shapes(ci, pool):
-    return {
-        "branch1x1": (64, ci, 1, 1),
-        "branch5x5_1": (48, ci, 1, 1),
-        "branch5x5_2": (64, 48, 5, 5),
-        "branch3x3dbl_1": (64, ci, 1, 1),
-        "branch3x3dbl_2": (96, 64, 3, 3),
-        "branch3x3dbl_3": (96, 96, 3, 3),
-        "branch_pool": (pool, ci, 1, 1),
-    }
-
-
-def _block_b_shapes(ci):
-    return {
-        "branch3x3": (384, ci, 3, 3),
-        "branch3x3dbl_1": (64, ci, 1, 1),
-        "branch3x3dbl_2": (96, 64, 3, 3),
-        "branch3x3dbl_3": (96, 96, 3, 3),
-    }
-
-
-def _block_c_shapes(ci, c):
-    return {
-        "branch1x1": (192, ci, 1, 1),
-        "branch7x7_1": (c, ci, 1, 1),
-        "branch7x7_2": (c, c, 1, 7),
-        "branch7x7_3": (192, c, 7, 1),
-        "branch7x7dbl_1": (c, ci, 1, 1),
-        "branch7x7dbl_2": (c, c, 7, 1),
-        "branch7x7dbl_3": (c, c, 1, 7),
-        "branch7x7dbl_4": (c, c, 7, 1),
-        "branch7x7dbl_5": (192, c, 1, 7),
-        "branch_pool": (192, ci, 1, 1),
-    }
-
-
-def _block_d_shapes(ci):
-    return {
-        "branch3x3_1": (192, ci, 1, 1),
-        "branch3x3_2": (320, 192, 3, 3),
-        "branch7x7x3_1": (192, ci, 1, 1),
-        "branch7x7x3_2": (192, 192, 1, 7),
-        "branch7x7x3_3": (192, 192, 7, 1),
-        "branch7x7x3_4": (192, 192, 3, 3),
-    }
-
-
-def _block_e_shapes(ci):
-    return {
-        "branch1x1": (320, ci, 1, 1),
-        "branch3x3_1": (384, ci, 1, 1),
-        "branch3x3_2a": (384, 384, 1, 3),
-        "branch3x3_2b": (384, 384, 3, 1),
-        "branch3x3dbl_1": (448, ci, 1, 1),
-        "branch3x3dbl_2": (384, 448, 3, 3),
-        "branch3x3dbl_3a": (384, 384, 1, 3),
-        "branch3x3dbl_3b": (384, 384, 3, 1),
-        "branch_pool": (192, ci, 1, 1),
-    }
-
-
-def _shapes():
-    stem = {
-        "Conv2d_1a_3x3": (32, 3, 3, 3),
-        "Conv2d_2a_3x3": (32, 32, 3, 3),
-        "Conv2d_2b_3x3": (64, 32, 3, 3),
-        "Conv2d_3b_1x1": (80, 64, 1, 1),
-        "Conv2d_4a_3x3": (192, 80, 3, 3),
-    }
-    blocks = {
-        "Mixed_5b": _block_a_shapes(192, 32),
-        "Mixed_5c": _block_a_shapes(256, 64),
-        "Mixed_5d": _block_a_shapes(288, 64),
-        "Mixed_6a": _block_b_shapes(288),
-        "Mixed_6b": _block_c_shapes(768, 128),
-        "Mixed_6c": _block_c_shapes(768, 160),
-        "Mixed_6d": _block_c_shapes(768, 160),
-        "Mixed_6e": _block_c_shapes(768, 192),
-        "Mixed_7a": _block_d_shapes(768),
-        "Mixed_7b": _block_e_shapes(1280),
-        "Mixed_7c": _block_e_shapes(2048),
-    }
-    return stem | {f"{block}.{k}": v for block, shapes in blocks.items() for k, v in shapes.items()}
-
-
-# Every convolution in the order of the state dict: co ci kh kw.
-CONVS: dict[str, tuple[int, int, int, int]] = _shapes()
+CONVS = inception_shapes.convolutions()
 FC = (1008, 2048)  # logits, features
-# No zeros around the input, and (but for two of the stem) every second place only.
+# Strides of the convolutions without padding; all others are padded and have stride 1.
 _UNPADDED = {
     "Conv2d_1a_3x3": 2,
     "Conv2d_2a_3x3": 1,
@@ -125,8 +42,9 @@ _UNPADDED = {
     "Mixed_7a.branch3x3_2": 2,
     "Mixed_7a.branch7x7x3_4": 2,
 }
-# The 1x1 convolutions that read a block's input are one matrix product.
-_ENTRY = {
+# For each block, the branches whose 1x1 convolution reads the block's input: they are computed as
+# one matrix product.
+_INPUT_BRANCHES = {
     block: tuple(
         n.split(".")[1] for n, s in CONVS.items() if n.startswith(block + ".") and s[2:] == (1, 1)
     )
@@ -135,7 +53,7 @@ _ENTRY = {
 
 
 def state_dict_shapes() -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the state dict's float tensors, in its order."""
+    """Returns names and shapes of the state dict's float tensors, in its order."""
     out = {}
     for name, shape in CONVS.items():
         out[f"{name}.conv.weight"] = shape
@@ -146,20 +64,20 @@ def state_dict_shapes() -> dict[str, tuple[int, ...]]:
 
 
 def check(tensors: dict[str, np.ndarray]) -> None:
-    """Raises a UserError unless all of `state_dict_shapes` is there."""
+    """Raises a UserError unless all tensors of `state_dict_shapes` are there."""
     for name, shape in state_dict_shapes().items():
         if name not in tensors:
             raise UserError(
                 f"the weights have no {name}: they are not of the 2015 Inception network"
             )
-        if (found := np.shape(tensors[name])) != shape:
+        if (actual := np.shape(tensors[name])) != shape:
             raise UserError(
-                f"{name} has shape {found} in the weights, {shape} in the 2015 Inception network"
+                f"{name} has shape {actual} in the weights, {shape} in the 2015 Inception network"
             )
 
 
-def prepare(tensors: dict[str, np.ndarray], form: str | None = None) -> dict:
-    """The network's parameters from its state dict.
+def prepare(tensors: dict[str, np.ndarray], form: str | None = None) -> Params:
+    """Makes the network's parameters from its state dict.
 
     Batch normalisation is folded into weights and biases, in float64.
 
@@ -175,7 +93,7 @@ def prepare(tensors: dict[str, np.ndarray], form: str | None = None) -> dict:
     """
     form = form or ("cpu" if convolution.platform() == "cpu" else "plain")
     check(tensors)
-    params, entries = {}, {block: [] for block in _ENTRY}
+    params, input_branches = {}, {block: [] for block in _INPUT_BRANCHES}
     for name in CONVS:
         t = {
             k: tensors[f"{name}.{k}"].astype(np.float64)
@@ -185,31 +103,35 @@ def prepare(tensors: dict[str, np.ndarray], form: str | None = None) -> dict:
         w = t["conv.weight"].transpose(2, 3, 1, 0) * scale
         b = t["bn.bias"] - t["bn.running_mean"] * scale
         block, _, branch = name.partition(".")
-        if branch in _ENTRY.get(block, ()) and not _pools_by_max(block, branch):
-            entries[block].append((w, b))
+        if branch in _INPUT_BRANCHES.get(block, ()) and not _pools_by_max(block, branch):
+            input_branches[block].append((w, b))
         else:
             w = ops.kernel(w, _UNPADDED.get(name, 1), form)
             params[name] = {"w": w, "b": b.astype(np.float32)[None, None, None]}
-    for block, parts in entries.items():
+    for block, parts in input_branches.items():
         w, b = (np.concatenate(x, -1).astype(np.float32) for x in zip(*parts, strict=True))
         params[block] = {"w": w, "b": b[None, None, None]}
     fc = {"w": tensors["fc.weight"].T, "b": tensors["fc.bias"][None]}
     return params | {"fc": {k: np.ascontiguousarray(v, np.float32) for k, v in fc.items()}}
 
 
-def _pools_by_max(block, branch):
-    """Max pooling must come before the 1x1 convolution; an average may come after it, on fewer channels."""
+def _pools_by_max(block: str, branch: str) -> bool:
+    """Tests whether a branch begins with a max pool.
+
+    That must come before the 1x1 convolution. An average pool may come after it, where there are
+    fewer channels.
+    """
     return block == "Mixed_7c" and branch == "branch_pool"
 
 
 # ---- the network ---------------------------------------------------------------------------------
 
 
-def apply(params: dict, x: jax.Array) -> dict[str, jax.Array]:
-    """Features of prepared images.
+def apply(params: Params, x: jax.Array) -> dict[str, jax.Array]:
+    """Computes the features of prepared images.
 
-    On a CPU a few images at a time, always as many: an image's features are the same bits in any
-    batch.
+    On a CPU the images go through the network in chunks of constant size, so an image's features
+    are the same bits in any batch.
 
     Args:
       params: from `prepare`.
@@ -229,17 +151,18 @@ def apply(params: dict, x: jax.Array) -> dict[str, jax.Array]:
     return jax.tree.map(lambda y: y[:b], out)
 
 
-def _in_chunks(f, x, rows):
+def _in_chunks(f: Callable[[jax.Array], Any], x: jax.Array, rows: int) -> Any:
+    """Applies f to `rows` rows of x at a time; their number must divide that of all rows."""
     out = lax.map(f, x.reshape(-1, rows, *x.shape[1:]))
     return jax.tree.map(lambda y: y.reshape(-1, *y.shape[2:]), out)
 
 
-def _mean(x):
+def _mean(x: jax.Array) -> jax.Array:
     return jnp.mean(x, (1, 2))
 
 
-def _stem(params, x):
-    """The maps after the second max pool, and the first means."""
+def _stem(params: Params, x: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """Returns the maps after the second max pool, and the means after either pool."""
     for name in ("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3"):
         x = _conv(params, name, x)
     x = ops.max_pool(x, stride=2, pad=0)
@@ -250,8 +173,8 @@ def _stem(params, x):
     return x, out | {"block192_mean": _mean(x)}
 
 
-def _body(params, x, out):
-    """The rest."""
+def _body(params: Params, x: jax.Array, out: dict[str, jax.Array]) -> dict[str, jax.Array]:
+    """Returns `out` with the outputs of all blocks and of the last layer."""
     for block in ("Mixed_5b", "Mixed_5c", "Mixed_5d"):
         x = _block_a(params, block, x)
     x = _block_b(params, "Mixed_6a", x)
@@ -267,18 +190,21 @@ def _body(params, x, out):
     return out
 
 
-def _conv(params, name, x):
+def _conv(params: Params, name: str, x: jax.Array) -> jax.Array:
     size, p = CONVS[name][2:], params[name]
     pad = (0, 0) if name in _UNPADDED else (size[0] // 2, size[1] // 2)
     y = ops.conv(x, p["w"], size, _UNPADDED.get(name, 1), pad)
     return jax.nn.relu(y + p["b"])
 
 
-def _entry(params, block, x):
-    """The outputs of the 1x1 convolutions that read x, by branch; of an average pool's too."""
+def _input_branches(params: Params, block: str, x: jax.Array) -> dict[str, jax.Array]:
+    """Returns the outputs of the 1x1 convolutions that read x, by branch.
+
+    The branch of an average pool is among them.
+    """
     y = ops.conv(x, params[block]["w"], (1, 1), 1, (0, 0))
     out, start = {}, 0
-    for branch in _ENTRY[block]:
+    for branch in _INPUT_BRANCHES[block]:
         if _pools_by_max(block, branch):
             continue
         stop = start + CONVS[f"{block}.{branch}"][0]
@@ -290,18 +216,18 @@ def _entry(params, block, x):
     return out
 
 
-def _chain(params, block, x, *branches):
+def _chain(params: Params, block: str, x: jax.Array, *branches: str) -> jax.Array:
     for branch in branches:
         x = _conv(params, f"{block}.{branch}", x)
     return x
 
 
-def _concatenate(*parts):
+def _concatenate(*parts: jax.Array) -> jax.Array:
     return jnp.concatenate(parts, -1)
 
 
-def _block_a(params, block, x):
-    x = _entry(params, block, x)
+def _block_a(params: Params, block: str, x: jax.Array) -> jax.Array:
+    x = _input_branches(params, block, x)
     return _concatenate(
         x["branch1x1"],
         _chain(params, block, x["branch5x5_1"], "branch5x5_2"),
@@ -310,13 +236,13 @@ def _block_a(params, block, x):
     )
 
 
-def _block_b(params, block, x):
+def _block_b(params: Params, block: str, x: jax.Array) -> jax.Array:
     return _concatenate(
         _chain(params, block, x, "branch3x3"),
         _chain(
             params,
             block,
-            _entry(params, block, x)["branch3x3dbl_1"],
+            _input_branches(params, block, x)["branch3x3dbl_1"],
             "branch3x3dbl_2",
             "branch3x3dbl_3",
         ),
@@ -324,8 +250,8 @@ def _block_b(params, block, x):
     )
 
 
-def _block_c(params, block, x):
-    x = _entry(params, block, x)
+def _block_c(params: Params, block: str, x: jax.Array) -> jax.Array:
+    x = _input_branches(params, block, x)
     return _concatenate(
         x["branch1x1"],
         _chain(params, block, x["branch7x7_1"], "branch7x7_2", "branch7x7_3"),
@@ -334,8 +260,8 @@ def _block_c(params, block, x):
     )
 
 
-def _block_d(params, block, x):
-    entry = _entry(params, block, x)
+def _block_d(params: Params, block: str, x: jax.Array) -> jax.Array:
+    entry = _input_branches(params, block, x)
     return _concatenate(
         _chain(params, block, entry["branch3x3_1"], "branch3x3_2"),
         _chain(params, block, entry["branch7x7x3_1"], *(f"branch7x7x3_{i}" for i in range(2, 5))),
@@ -343,8 +269,8 @@ def _block_d(params, block, x):
     )
 
 
-def _block_e(params, block, x):
-    entry = _entry(params, block, x)
+def _block_e(params: Params, block: str, x: jax.Array) -> jax.Array:
+    entry = _input_branches(params, block, x)
     middle = _chain(params, block, entry["branch3x3dbl_1"], "branch3x3dbl_2")
     if _pools_by_max(block, "branch_pool"):
         pooled = _chain(params, block, ops.max_pool(x, stride=1, pad=1), "branch_pool")
@@ -360,16 +286,19 @@ def _block_e(params, block, x):
     )
 
 
-# ---- the three ways into it ----------------------------------------------------------------------
+# ---- the three input pipelines -------------------------------------------------------------------
 
 
 def preprocess(images: jax.Array, pipeline: str) -> jax.Array:
-    """Images as one of the reference programs feeds them to the network; figures of two do not compare.
+    """Prepares images as one of the reference programs does.
 
-    'pytorch-fid': bilinear, half-pixel centres, no antialiasing; to [-1, 1]. 'tf1' (torch-fidelity,
-    the first FID): bilinear as TensorFlow 1 did it, output i at input i * in / out; (x - 128) /
-    128. 'clean-fid' (2104.11222): Pillow's bicubic filter on floats, clipped to [0, 255]; (x - 128)
-    / 128.
+    Figures of two different pipelines cannot be compared.
+
+    'pytorch-fid': bilinear, half-pixel centres, no antialiasing; to [-1, 1].
+    'tf1' (torch-fidelity, the first FID): bilinear as in TensorFlow 1, output i at input
+    i * in / out; (x - 128) / 128.
+    'clean-fid' (2104.11222): Pillow's bicubic filter on floats, clipped to [0, 255];
+    (x - 128) / 128.
 
     Args:
       images: `b h w 3`, uint8 or float in [0, 255], of any h and w.
@@ -379,14 +308,14 @@ def preprocess(images: jax.Array, pipeline: str) -> jax.Array:
       float32 `b 299 299 3`.
 
     Raises:
-      UserError: another pipeline.
+      UserError: a pipeline that is not one of PIPELINES.
     """
     x = resize(images, pipeline)
     return x / 127.5 - 1.0 if pipeline == "pytorch-fid" else (x - 128.0) / 128.0
 
 
 def resize(images: jax.Array, pipeline: str) -> jax.Array:
-    """The resized images of `preprocess`, float32 `b 299 299 3` in [0, 255]."""
+    """Resizes images as `preprocess` does, to float32 `b 299 299 3` in [0, 255]."""
     if pipeline not in PIPELINES:
         raise UserError(f"pipeline {pipeline!r}: expected one of {', '.join(PIPELINES)}")
     x = jnp.asarray(images, jnp.float32)
@@ -397,8 +326,8 @@ def resize(images: jax.Array, pipeline: str) -> jax.Array:
 
 
 @functools.cache
-def _resampling(n, pipeline):
-    """float32 [299 n]: the weights of an axis of n pixels in each of 299."""
+def _resampling(n: int, pipeline: str) -> np.ndarray:
+    """Returns the weight of each of an axis's n pixels in each of 299: f32 [299 n]."""
     if pipeline == "clean-fid":
         return _pillow_bicubic(n)
     # In float32, as the references do.
@@ -409,15 +338,19 @@ def _resampling(n, pipeline):
         else np.maximum((i + np.float32(0.5)) * scale - np.float32(0.5), 0)
     )
     low = at.astype(np.int64)
-    share = at - low.astype(np.float32)
+    fraction = at - low.astype(np.float32)
     matrix = np.zeros((SIZE, n), np.float32)
-    np.add.at(matrix, (np.arange(SIZE), low), 1 - share)
-    np.add.at(matrix, (np.arange(SIZE), np.minimum(low + 1, n - 1)), share)
+    np.add.at(matrix, (np.arange(SIZE), low), 1 - fraction)
+    np.add.at(matrix, (np.arange(SIZE), np.minimum(low + 1, n - 1)), fraction)
     return matrix
 
 
-def _pillow_bicubic(n):
-    """Keys' cubic with a = -1/2, widened when it shrinks the image, cut off and normalised at the borders."""
+def _pillow_bicubic(n: int) -> np.ndarray:
+    """Returns what `_resampling` does for Pillow's bicubic filter.
+
+    It is Keys' cubic with a = -1/2, widened when it shrinks the image, cut off and normalised at
+    the borders.
+    """
     scale = n / SIZE
     centre = (np.arange(SIZE) + 0.5) * scale
     widen = max(scale, 1.0)

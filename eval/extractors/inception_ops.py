@@ -1,13 +1,14 @@
-"""Convolutions of the 2015 Inception network: the one place that knows which form is fast on which backend.
+"""Computes the 2015 Inception network's convolutions, in the form that is fast on each backend.
 
-Inference only. GPUs and TPUs get plain `lax` convolutions at full float32 precision. On XLA's CPU
-backend the same convolutions are matrix products: 1x1 as they are, strided ones as a product for
-each tap, the rest by Winograd's minimal filtering (1509.09308) with 2.25 to 2.8 times fewer
-multiplications (`python -m benchmarks.speed.inception_speed`). All forms agree to float32 rounding.
-Activations are `b h w c`.
+They are for inference only. GPUs and TPUs get plain `lax` convolutions at full float32 precision.
+On XLA's CPU backend the same convolutions are matrix products: a 1x1 convolution is one already, a
+strided one is a product for each tap, and the others use Winograd's minimal filtering (1509.09308)
+with 2.25 to 2.8 times fewer multiplications (`python -m benchmarks.speed.inception_speed`). All
+forms agree to float32 rounding. Activations are `b h w c`.
 """
 
 import functools
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -17,8 +18,8 @@ from numpy.polynomial import polynomial
 
 _DIMS = ("NHWC", "HWIO", "NHWC")
 _EXACT = lax.Precision.HIGHEST  # neither TF32 nor bfloat16 passes on accelerators
-# Where the polynomials are evaluated, by number: of the points tried those that lose the fewest
-# digits.
+# The points at which the polynomials are evaluated, by their number: of the points that were tried,
+# those that lose the fewest digits.
 _POINTS = {
     0: (),
     3: (0.0, 1.0, -1.0),
@@ -27,11 +28,11 @@ _POINTS = {
 }
 # Outputs a tile along an axis of k taps; larger ones save more products and lose more digits.
 _TILE = {1: 1, 3: 2, 5: 2, 7: 4}
-_NARROW = 16  # channels too few to fill a matrix product
+_NARROW = 16  # an input with fewer channels does not fill a matrix product
 
 
 def kernel(w: np.ndarray, stride: int, form: str) -> np.ndarray:
-    """The weights of a convolution as `conv` wants them.
+    """Transforms the weights of a convolution into the form that `conv` takes.
 
     Args:
       w: float64 `kh kw ci co`.
@@ -39,9 +40,9 @@ def kernel(w: np.ndarray, stride: int, form: str) -> np.ndarray:
       form: 'cpu' or 'plain'.
 
     Returns:
-      float32: `kh kw ci co`; or, for XLA CPU, the taps of a strided convolution in one axis, of a
-        narrow one
-      for an input with each 2x2 square as channels, or Winograd's `nh nw ci co` with more taps.
+      float32 `kh kw ci co`; or, for XLA's CPU backend: `taps ci co` of a strided convolution; of a
+      strided one with few channels `kh kw ci co` for an input with each 2x2 square as channels; of
+      the others Winograd's `nh nw ci co`, which has more taps.
     """
     size = w.shape[:2]
     if form == "cpu" and stride == 2:
@@ -64,7 +65,7 @@ def conv(
 
     Args:
       x: float32 activations.
-      w: as `kernel` returns it, which also tells the form.
+      w: as `kernel` returns it; its shape tells the form.
       size: taps of the kernel before any transform.
       stride: 1, or 2 (without padding).
       pad: zeros on both sides along h and w.
@@ -84,19 +85,23 @@ def conv(
     )
 
 
-def _to_even(extents):
+def _to_even(extents: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    """Returns the padding that makes each extent even."""
     return tuple((0, n % 2) for n in extents)
 
 
-def _squares_to_channels(x):
-    """2x2 places of `b h w c` as channels: it makes stride 2 stride 1, and of four taps an axis two."""
+def _squares_to_channels(x: np.ndarray | jax.Array) -> np.ndarray | jax.Array:
+    """Moves each 2x2 square of `b h w c` into the channels: `b h/2 w/2 4c`.
+
+    Applied to input and kernel, it makes stride 2 stride 1, and of four taps along an axis two.
+    """
     b, h, w, c = x.shape
     x = x.reshape(b, h // 2, 2, w // 2, 2, c).transpose(0, 1, 3, 2, 4, 5)
     return x.reshape(b, h // 2, w // 2, 4 * c)
 
 
-def _by_taps(x, w, size):
-    """Stride 2, no padding: a matrix product for each tap."""
+def _by_taps(x: jax.Array, w: jax.Array, size: tuple[int, int]) -> jax.Array:
+    """Convolves with stride 2 and no padding, by a matrix product for each tap."""
     (b, h, wide, c), (kh, kw) = x.shape, size
     out_h, out_w = (h - kh) // 2 + 1, (wide - kw) // 2 + 1
     y = None
@@ -112,7 +117,15 @@ def _by_taps(x, w, size):
 
 @functools.cache
 def _cook_toom(m: int, r: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Matrices A [m n], G [n r], B [n n], n = m + r - 1: A ((G g) * (B d)) is the correlation of d with g."""
+    """Returns matrices A, G, B for which A ((G g) * (B d)) is the correlation of d with g.
+
+    Args:
+      m: outputs.
+      r: taps of g.
+
+    Returns:
+      float64 A [m n], G [n r], B [n n], with n = m + r - 1.
+    """
     n = m + r - 1
     points = _POINTS[n - 1]
     evaluate = np.array([[p**j for j in range(r)] for p in points] + [[0.0] * (r - 1) + [1.0]])
@@ -126,8 +139,8 @@ def _cook_toom(m: int, r: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return a, evaluate / scale[:, None], b
 
 
-def _winograd(x, u, size, pad):
-    """Tiles to the transformed domain, a matrix product for each of its places, and back."""
+def _winograd(x: jax.Array, u: jax.Array, size: tuple[int, int], pad: tuple[int, int]) -> jax.Array:
+    """Transforms tiles, multiplies matrices at each transformed position, and transforms back."""
     b, h, w, ci = x.shape
     (nh, nw), co = u.shape[:2], u.shape[3]
     (kh, kw), (mh, mw) = size, (nh - size[0] + 1, nw - size[1] + 1)
@@ -141,12 +154,13 @@ def _winograd(x, u, size, pad):
     ]
     xp = jnp.pad(x, fill)
 
-    def place(i, j):
+    def position(i: int, j: int) -> jax.Array:
+        """Returns what lies at position (i, j) of every tile: `b th tw ci`."""
         stop = (b, i + (th - 1) * mh + 1, j + (tw - 1) * mw + 1, ci)
         return lax.slice(xp, (0, i, j, 0), stop, (1, mh, mw, 1))
 
     (a_h, _, b_h), (a_w, _, b_w) = _cook_toom(mh, kh), _cook_toom(mw, kw)
-    columns = [_combine(b_h, [place(i, j) for i in range(nh)]) for j in range(nw)]  # [nw][nh]
+    columns = [_combine(b_h, [position(i, j) for i in range(nh)]) for j in range(nw)]  # [nw][nh]
     products = [
         [
             lax.dot(v.reshape(-1, ci), u[i, j])
@@ -165,8 +179,8 @@ def _winograd(x, u, size, pad):
     return y[:, :out_h, :out_w]
 
 
-def _combine(matrix, arrays):
-    """The rows of matrix @ arrays, without the multiplications by 0 and 1."""
+def _combine(matrix: np.ndarray, arrays: Sequence[jax.Array]) -> list[jax.Array]:
+    """Returns the rows of matrix @ arrays, without the multiplications by 0 and 1."""
     out = []
     for row in matrix:
         terms = [
@@ -179,17 +193,23 @@ def _combine(matrix, arrays):
 
 
 def max_pool(x: jax.Array, stride: int, pad: int) -> jax.Array:
-    """Largest of each 3x3 window of `b h w c`."""
+    """Takes the largest value of each 3x3 window of `b h w c`.
+
+    Args:
+      x: float32 activations.
+      stride: of the windows along both axes.
+      pad: rows and columns of -inf on each side.
+    """
     x = jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)), constant_values=-jnp.inf)
     for axis in (1, 2):  # slices: a windowed reduction takes six times as long on a CPU
-        last = x.shape[axis] - 3 - (x.shape[axis] - 3) % stride  # first place of the last window
+        last = x.shape[axis] - 3 - (x.shape[axis] - 3) % stride  # start of the last window
         parts = [lax.slice_in_dim(x, i, i + last + 1, stride, axis) for i in range(3)]
         x = functools.reduce(jnp.maximum, parts)
     return x
 
 
 def average_pool(x: jax.Array) -> jax.Array:
-    """Mean of each 3x3 window of `b h w c` over what lies inside the image; same size."""
+    """Averages each 3x3 window of `b h w c` over what lies inside the image; the size stays."""
     for axis in (1, 2):
         n = x.shape[axis]
         widths = [(0, 0)] * 4

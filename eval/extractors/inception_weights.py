@@ -1,9 +1,9 @@
-"""Finds, checks and reads the weights of the 2015 Inception network.
+"""Reads the weights of the 2015 Inception network, or converts them to safetensors.
 
     python -m eval.extractors.inception_weights IN OUT.safetensors
 
-converts a file that is known. The weights are not ours to ship: the user has them, or asks for the
-download.
+IN is one of the published files. This project does not ship the weights: the user has them, or asks
+for the download.
 """
 
 import argparse
@@ -28,7 +28,8 @@ PTH = "pt_inception-2015-12-05-6726825d.pth"
 PB = "classify_image_graph_def.pb"
 SAFETENSORS = "inception-2015-12-05.safetensors"
 URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{PTH}"
-# Of the files with the weights that define FID; of the frozen graph only an MD5 has been published.
+# Hashes of the files with the weights that define FID. Of the frozen graph only an MD5 has been
+# published.
 OFFICIAL = {
     PTH: "sha256:6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
     PB: "md5:e6bb154e85f5d4331c22abcddb5dcf31",
@@ -37,24 +38,24 @@ _MAX_BYTES = 1 << 30
 
 
 def is_official(weights_hash: str) -> bool:
-    """Whether figures with these weights (the hash from `load`) may be called FID."""
+    """Tests whether figures with these weights (the hash from `load`) may be called FID."""
     return weights_hash in OFFICIAL.values()
 
 
 def cache_directory() -> pathlib.Path:
-    """Where weights are looked for and downloaded to: ~/.cache/emoji_gan, or in XDG_CACHE_HOME."""
+    """Returns the folder of downloaded weights: ~/.cache/emoji_gan, or that in XDG_CACHE_HOME."""
     return pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "emoji_gan"
 
 
 def load(
     path: str | None = None, *, download: bool = False, any_weights: bool = False
-) -> tuple[dict, str]:
-    """The network's parameters, from the user's file.
+) -> tuple[inception.Params, str]:
+    """Reads the network's parameters from the user's file.
 
     Args:
-      path: a .pth, .safetensors or .pb file; None: what EMOJI_GAN_INCEPTION names, or else a known
-        file in the cache directory or among PyTorch's downloads.
-      download: fetch the .pth into the cache directory if no file is found.
+      path: a .pth, .safetensors or .pb file; None: what EMOJI_GAN_INCEPTION names, or else a
+        published file in the cache directory or among PyTorch's downloads.
+      download: fetch the .pth into the cache directory if there is no file.
       any_weights: take weights of another hash too.
 
     Returns:
@@ -68,21 +69,25 @@ def load(
     file = find(path, download=download)
     tensors, weights_hash = read(file)
     if not is_official(weights_hash) and not any_weights:
-        wanted = OFFICIAL[PB] if file.suffix == ".pb" else OFFICIAL[PTH]
+        expected = OFFICIAL[PB] if file.suffix == ".pb" else OFFICIAL[PTH]
         raise UserError(
-            f"{file} has the hash {weights_hash}, not {wanted} of the 2015 Inception weights: damaged, "
-            f"or other weights, whose distances would not be FID; get {URL}"
+            f"{file} has the hash {weights_hash}, not {expected} of the 2015 Inception weights: "
+            f"damaged, or other weights, whose distances would not be FID; get {URL}"
         )
     return inception.prepare(tensors), weights_hash
 
 
 def find(path: str | None = None, *, download: bool = False) -> pathlib.Path:
-    """The file that `load` reads."""
+    """Finds the file that `load` reads.
+
+    Raises:
+      UserError: there is none, or it cannot be downloaded.
+    """
     for source, named in (("", path), (f" (from {VARIABLE})", os.environ.get(VARIABLE))):
         if named:
             file = pathlib.Path(named).expanduser()
             if not file.is_file():
-                raise UserError(f"no Inception weights at {file}{source}; wanted: {_wanted()}")
+                raise UserError(f"no Inception weights at {file}{source}; wanted: {_published()}")
             return file
     torch_home = os.environ.get("TORCH_HOME") or cache_directory().parent / "torch"
     folders = {
@@ -96,37 +101,40 @@ def find(path: str | None = None, *, download: bool = False) -> pathlib.Path:
     if download:
         return _download(cache_directory() / PTH)
     raise UserError(
-        f"the weights of the 2015 Inception network are missing: put {_wanted()} into {cache_directory()}, "
-        f"name its path by --weights or {VARIABLE}, or ask for --download_weights"
+        f"the weights of the 2015 Inception network are missing: put {_published()} into "
+        f"{cache_directory()}, name its path by --weights or {VARIABLE}, or ask for "
+        "--download_weights"
     )
 
 
-def _wanted():
+def _published() -> str:
+    """Describes the published file: its name, hash and address."""
     return f"{PTH} ({OFFICIAL[PTH].replace(':', ' ')}, from {URL})"
 
 
-def _download(to):
+def _download(to: pathlib.Path) -> pathlib.Path:
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
         with urllib.request.urlopen(URL, timeout=60) as response:
             data = response.read(_MAX_BYTES)
     except OSError as e:  # URLError is one
-        raise UserError(f"cannot download {_wanted()} into {to.parent}: {e}") from e
-    if (found := _hash(data, OFFICIAL[PTH])) != OFFICIAL[PTH]:
+        raise UserError(f"cannot download {_published()} into {to.parent}: {e}") from e
+    if (actual := _hash(data, OFFICIAL[PTH])) != OFFICIAL[PTH]:
         raise UserError(
-            f"what {URL} gave has the hash {found}, not {OFFICIAL[PTH]}; nothing was kept"
+            f"what {URL} gave has the hash {actual}, not {OFFICIAL[PTH]}; nothing was kept"
         )
     workdir.write_atomic(to, data)
     return to
 
 
-def _hash(data, like):
+def _hash(data: bytes, like: str) -> str:
+    """Hashes data by the algorithm of a hash 'ALGORITHM:...'."""
     algorithm = like.partition(":")[0]
     return f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
 
 
 def read(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], str]:
-    """The state dict in a file, and its hash; nothing in the file is executed.
+    """Reads the state dict in a file, and the file's hash; nothing in the file is executed.
 
     Raises:
       UserError: a file that cannot be read or holds another network.
@@ -161,8 +169,8 @@ def read(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], str]:
     return tensors, weights_hash
 
 
-def _only_ours(tensors):
-    """The network's float tensors; without the counters, which torch keeps beside them."""
+def _only_ours(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Returns the network's float tensors, without the counters that torch keeps beside them."""
     shapes = inception.state_dict_shapes()
     others = [k for k in tensors if k not in shapes and not k.endswith(".num_batches_tracked")]
     if others:
@@ -174,7 +182,7 @@ def _only_ours(tensors):
 
 
 def content_hash(tensors: dict[str, np.ndarray]) -> str:
-    """SHA-256 over the names and float32 values of a state dict, in the order of the names."""
+    """Computes the SHA-256 of the names and float32 values of a state dict, sorted by name."""
     h = hashlib.sha256()
     for name in sorted(tensors):
         h.update(name.encode())
@@ -196,7 +204,7 @@ def save_safetensors(
 
 
 def graph_names() -> dict[str, str]:
-    """The frozen graph's constant for each tensor of the state dict."""
+    """Maps each tensor of the state dict to the frozen graph's constant."""
     scopes, blocks = {}, {}
     for name in inception.CONVS:
         block, _, branch = name.partition(".")
@@ -207,14 +215,14 @@ def graph_names() -> dict[str, str]:
     for i, (block, branches) in enumerate(blocks.items()):
         towers = {}  # branches of several convolutions, in order
         for branch in branches:
-            tower, _, place = branch.partition("_")
-            if place == "pool":
+            tower, _, position = branch.partition("_")
+            if position == "pool":
                 inner = "tower_2/conv"
-            elif not place:
+            elif not position:
                 inner = "conv"
             else:
                 number = towers.setdefault(tower, len(towers))
-                at, fork = re.fullmatch(r"(\d)([ab]?)", place).groups()
+                at, fork = re.fullmatch(r"(\d)([ab]?)", position).groups()
                 last = _numbered("conv", "ab".index(fork) if fork else int(at) - 1)
                 inner = f"{_numbered('tower', number)}/{'mixed/' if fork else ''}{last}"
             scopes[f"{block}.{branch}"] = f"{_numbered('mixed', i)}/{inner}"
@@ -231,11 +239,12 @@ def graph_names() -> dict[str, str]:
     return names | {"fc.weight": "softmax/weights", "fc.bias": "softmax/biases"}
 
 
-def _numbered(name, i):
+def _numbered(name: str, i: int) -> str:
     return f"{name}_{i}" if i else name
 
 
-def _read_graph(data):
+def _read_graph(data: bytes) -> dict[str, np.ndarray]:
+    """Reads the state dict from the bytes of a frozen TensorFlow graph."""
     import tensorflow as tf  # seconds to import, and only this format needs it
 
     graph = tf.compat.v1.GraphDef.FromString(data)
@@ -248,7 +257,7 @@ def _read_graph(data):
             )
         order = {4: (3, 2, 0, 1), 2: (1, 0), 1: (0,)}[len(shapes[ours])]  # from h w i o, or i o
         shape = tuple(d.size for d in constants[theirs].tensor_shape.dim)
-        # Before it is made: a few bytes may declare any size.
+        # The shape is checked before the array is made: a few bytes may declare any size.
         if len(shape) != len(order) or tuple(shape[i] for i in order) != shapes[ours]:
             raise UserError(
                 f"{theirs} has shape {shape} in the graph: it is not the 2015 Inception network"
@@ -258,7 +267,7 @@ def _read_graph(data):
 
 
 def main() -> int:
-    """Converts."""
+    """Converts a file of weights to safetensors."""
     p = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,7 +1,8 @@
-"""Reads PyTorch files from before its zip format (1.6), as the FID weights are, without executing them.
+"""Reads PyTorch files from before its zip format (1.6) without executing them.
 
-Such a file is five pickles (a magic number, a version, the writer's word sizes, the tensors, the
-keys of their storages) and after them, in the order of the keys, each storage's length and bytes.
+The FID weights are such a file. It is five pickles (a magic number, a version, the writer's word
+sizes, the tensors, the keys of their storages) and after them, in the order of the keys, each
+storage's length and bytes.
 """
 
 import io
@@ -13,19 +14,18 @@ import numpy as np
 from emoji_gan.errors import UserError
 from emoji_gan.trained import official_weights
 
-_MAGIC = (
-    b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # the whole first pickle: 0x1950A86A20F9469CFC6C
-)
+# The whole first pickle: 0x1950A86A20F9469CFC6C.
+_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 _MAX_PICKLE_BYTES = 64 << 20
 
 
 def is_legacy(data: bytes) -> bool:
-    """Whether a file that begins with these bytes is one."""
+    """Tests whether a file that begins with these bytes is of the legacy format."""
     return data.startswith(_MAGIC)
 
 
 def read(data: bytes) -> Any:
-    """The pickled object of a file, with numpy arrays for tensors.
+    """Returns the pickled object of a file, with numpy arrays for tensors.
 
     Raises:
       UserError: anything but tensors in it, or sizes that do not fit.
@@ -56,10 +56,10 @@ def read(data: bytes) -> Any:
     return _Unpickler(tensors, storages).load()
 
 
-def _end_of_pickle(data, start):
+def _end_of_pickle(data: bytes, start: int) -> int:
     window = data[start : start + _MAX_PICKLE_BYTES]
     for op, arg, at in pickletools.genops(window):
-        # Five bytes can ask for a memo of 2^32 places, and pickle would fill them with zeros.
+        # Five bytes can ask for a memo of 2^32 entries, and pickle would fill them with zeros.
         if "PUT" in op.name and int(arg) > len(window):
             raise UserError("a damaged pickle")
         stop = start + at + 1  # its last operation is one byte
@@ -67,26 +67,29 @@ def _end_of_pickle(data, start):
 
 
 class _Unpickler(official_weights._TensorUnpickler):
-    """With this format's storages; until they are known, tensors are None."""
+    """Unpickles tensors whose storages are kept apart from the pickle.
 
-    def __init__(self, data: bytes, storages: dict[str, np.ndarray] | None = None):
+    Without storages, tensors become None and only `declared` is filled.
+    """
+
+    def __init__(self, data: bytes, storages: dict[str, np.ndarray] | None = None) -> None:
         super().__init__(io.BytesIO(data), None)
         self._storages = storages
-        self.declared = {}  # key -> dtype, length
+        self.declared: dict[str, tuple[np.dtype, int]] = {}  # key -> dtype, length
 
-    def find_class(self, module, name):
-        found = super().find_class(module, name)
+    def find_class(self, module: str, name: str) -> Any:
+        constructor = super().find_class(module, name)
         if self._storages is None and name == "_rebuild_tensor_v2":
             return lambda *_: None
-        return found
+        return constructor
 
-    def persistent_load(self, pid):
+    def persistent_load(self, pid: tuple[Any, ...]) -> np.ndarray | None:
         _, kind, key, _, size, view = pid
         if view is not None or not isinstance(size, int) or size < 0:
             raise UserError(
                 "the file has storages of a kind that is not read; save it again with torch.save"
             )
-        found = np.dtype(official_weights._STORAGES[kind]), size
-        if self.declared.setdefault(key, found) != found:
+        declared = np.dtype(official_weights._STORAGES[kind]), size
+        if self.declared.setdefault(key, declared) != declared:
             raise UserError(f"storage {key} of the file has two lengths")
         return None if self._storages is None else self._storages[key]

@@ -1,4 +1,4 @@
-"""Features of real images kept between evaluations, under a key of everything they depend on."""
+"""Keeps the features of real images between evaluations, under a key of all they depend on."""
 
 import hashlib
 import io
@@ -12,15 +12,15 @@ from emoji_gan.errors import UserError
 from emoji_gan.runtime import workdir
 from eval.extractors.features import Extractor, Features
 
-_VERSION = 1  # raise it when extraction changes
+_VERSION = 1  # to be raised when extraction changes
 
 
 def features_of(images: np.ndarray, content_hash: str, extractor: Extractor) -> Features:
-    """`extractor(images)`, from the cache where it is there and whole.
+    """Computes `extractor(images)`, or reads it from the cache where that has a whole copy.
 
     A key covers the images' content (so also their filter), the extractor's name, weights, pipeline
-    and background. A file begins with the SHA-256 of the rest; a damaged one is named, and made
-    again.
+    and background. A file begins with the SHA-256 of the rest. A damaged file is logged and
+    computed again.
 
     Args:
       images: uint8 `n h w 4`.
@@ -31,17 +31,17 @@ def features_of(images: np.ndarray, content_hash: str, extractor: Extractor) -> 
     path = _directory() / f"{key[:32]}.npz"
     if (cached := _read(path, key, len(images))) is not None:
         return cached
-    found = extractor(images)
+    computed = extractor(images)
     buffer = io.BytesIO()
-    logits = {} if found.logits is None else {"logits": found.logits}
-    np.savez(buffer, key=np.array(key), features=found.features, **logits)
+    logits = {} if computed.logits is None else {"logits": computed.logits}
+    np.savez(buffer, key=np.array(key), features=computed.features, **logits)
     body = buffer.getvalue()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         workdir.write_atomic(path, hashlib.sha256(body).digest() + body)
-    except (OSError, UserError) as e:  # a cache is a convenience
+    except (OSError, UserError) as e:  # the evaluation goes on without a cache
         logging.warning("features are not kept: %s", e)
-    return found
+    return computed
 
 
 def _read(path: pathlib.Path, key: str, count: int) -> Features | None:

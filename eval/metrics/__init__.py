@@ -1,1 +1,1 @@
-"""The metrics, one a file, all called as `evaluate(real, fake, rng)`."""
+"""Holds the metrics, one a file, all called as `evaluate(real, fake, rng)`."""

@@ -1,4 +1,4 @@
-"""How often a recogniser sees the class that the generator was asked for."""
+"""Measures how often a recogniser sees the class that the generator was given as its condition."""
 
 import numpy as np
 
@@ -10,10 +10,11 @@ from eval.metrics.sets import Estimate, SampleSet
 def class_scores(
     logits: np.ndarray, real_logits: np.ndarray, real_labels: np.ndarray
 ) -> np.ndarray:
-    """From scores over what the recogniser knows (say, code points) to scores over classes (say, groups).
+    """Maps the recogniser's scores (say, of code points) to scores of classes (say, groups).
 
-    A column belongs to the class of most real images whose highest score it is; a class scores what
-    the highest of its columns does. Columns that no real image has do not count.
+    A column belongs to the class of most of the real images that score highest in it. A class
+    scores as high as the highest of its columns. Columns in which no real image scores highest do
+    not count.
 
     Args:
       logits: f32 [m k], of the images to recognise.
@@ -25,29 +26,39 @@ def class_scores(
     """
     votes = np.zeros((logits.shape[1], int(real_labels.max()) + 1), np.int64)
     np.add.at(votes, (real_logits.argmax(1), real_labels), 1)
-    owner, known = votes.argmax(1), votes.any(1)
+    owner, has_votes = votes.argmax(1), votes.any(1)
     scores = np.full((len(logits), votes.shape[1]), -np.inf, np.float32)
     for c in range(votes.shape[1]):
-        if (columns := known & (owner == c)).any():
+        if (columns := has_votes & (owner == c)).any():
             scores[:, c] = logits[:, columns].max(1)
     return scores
 
 
 def hits(scores: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
-    """Whether the label, int [m], is among the k highest of the scores, f32 [m classes]: bool [m]."""
+    """Tests whether each label is among the k highest scores of its image.
+
+    Args:
+      scores: f32 [m classes].
+      labels: int [m].
+      k: how many of the highest scores count.
+
+    Returns:
+      bool [m].
+    """
     own = scores[np.arange(len(labels)), labels][:, None]
     return (scores >= own).sum(1) <= k
 
 
 def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict[str, Estimate]:
-    """'agreement_top1' and, of more than five classes, 'agreement_top5', with Wilson's intervals.
+    """Computes 'agreement_top1' and, of more than five classes, 'agreement_top5'.
 
-    Only for labels that were given to the generator: recognised ones agree with themselves.
+    The intervals are Wilson's. The labels of the generated images must be those that the generator
+    was given: labels that the recogniser itself assigned would always agree.
 
     Raises:
       UserError: no labels, no logits, one class only, or fewer than 20 generated images.
     """
-    sets.require("agreement", real, fake, 1, 20)
+    sets.require("agreement", real, fake, least_real=1, least_fake=20)
     if real.labels is None or fake.labels is None:
         raise UserError("agreement: the images have no classes")
     if real.logits is None or fake.logits is None:
@@ -61,11 +72,12 @@ def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict
     if len(unknown):
         raise UserError(f"agreement: no real image is of class {unknown[0]}, which was generated")
     scores = class_scores(fake.logits, real.logits, real.labels)
-    silent = int(np.isneginf(scores[0, np.unique(real.labels)]).sum())
-    note = f"the recogniser never sees {silent} of the {classes} classes" if silent else ""
-    found = {}
+    unseen = int(np.isneginf(scores[0, np.unique(real.labels)]).sum())
+    note = f"the recogniser never sees {unseen} of the {classes} classes" if unseen else ""
+    estimates = {}
     for k in (1, 5):
         if k == 1 or classes > k:
             agree = int(hits(scores, fake.labels, k).sum())
-            found[f"agreement_top{k}"] = Estimate(agree / m, *resample.wilson(agree, m), n, m, note)
-    return found
+            interval = resample.wilson(agree, m)
+            estimates[f"agreement_top{k}"] = Estimate(agree / m, *interval, n, m, note)
+    return estimates

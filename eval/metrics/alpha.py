@@ -1,6 +1,6 @@
-"""What the alpha channel looks like: drawings are mostly solid or clear, with thin soft edges.
+"""Measures the alpha channel: drawings are mostly solid or clear, with thin soft edges.
 
-The same quantities as `emoji_gan.images.alpha_statistics`, kept per image.
+The quantities are those of `emoji_gan.images.alpha_statistics`, here for each image.
 """
 
 import numpy as np
@@ -13,13 +13,13 @@ _ROWS = 1024  # images at a time
 
 
 def statistics(images: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Numerator and denominator of each statistic, for each image.
+    """Computes numerator and denominator of each statistic, for each image.
 
     Args:
       images: uint8 [n h w 4].
 
     Returns:
-      By name two f64 [n]; the statistic of a set is the quotient of their sums.
+      For each name two f64 [n]; the statistic of a set is the quotient of their sums.
       binary: pixels with alpha < 0.1 or > 0.9, of all.
       coverage: alpha, of all pixels.
       edge_px: partly transparent pixels (0.1 to 0.9) per pixel of outline: the edge's width.
@@ -33,7 +33,10 @@ def statistics(images: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 
 def wasserstein(a: np.ndarray, b: np.ndarray) -> float:
-    """Mean distance that values must move for the distribution of `a` [n] to become that of `b` [m]."""
+    """Computes the 1-Wasserstein distance between the distributions of `a` [n] and `b` [m].
+
+    It is the mean distance that values must move for the one to become the other.
+    """
     a, b = np.sort(a), np.sort(b)
     values = np.sort(np.concatenate([a, b]))
     cdf_a, cdf_b = (np.searchsorted(x, values[:-1], side="right") / len(x) for x in (a, b))
@@ -41,17 +44,18 @@ def wasserstein(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict[str, Estimate]:
-    """For each statistic 'alpha_NAME', 'alpha_NAME_real' and 'alpha_NAME_distance', bootstrapped over images.
+    """Computes 'alpha_NAME', 'alpha_NAME_real' and 'alpha_NAME_distance' of each statistic.
 
-    The distance is between the distributions of the images' own values.
+    The distance is between the distributions of the images' own values. All intervals are
+    bootstrapped over images.
 
     Raises:
       UserError: fewer than 20 images on a side.
     """
-    sets.require("alpha", real, fake, 20, 20)
+    sets.require("alpha", real, fake, least_real=20, least_fake=20)
     n, m = len(real.images), len(fake.images)
     of_real, of_fake = statistics(real.images), statistics(fake.images)
-    found = {}
+    estimates = {}
     for name in STATISTICS:
         for suffix, (top, bottom) in (("", of_fake[name]), ("_real", of_real[name])):
             replicates = resample.bootstrap(
@@ -60,22 +64,23 @@ def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict
                 rng,
             )
             value = float(_quotient(top.sum(), bottom.sum()))
-            found[f"alpha_{name}{suffix}"] = Estimate(value, *resample.percentile(replicates), n, m)
+            interval = resample.percentile(replicates)
+            estimates[f"alpha_{name}{suffix}"] = Estimate(value, *interval, n, m)
         a, b = _quotient(*of_real[name]), _quotient(*of_fake[name])
         value = wasserstein(a, b)
         replicates = resample.bootstrap(lambda i, j, a=a, b=b: wasserstein(a[i], b[j]), [n, m], rng)
-        found[f"alpha_{name}_distance"] = Estimate(
-            value, *resample.centred(value, replicates), n, m
-        )
-    return found
+        interval = resample.centred(value, replicates)
+        estimates[f"alpha_{name}_distance"] = Estimate(value, *interval, n, m)
+    return estimates
 
 
-def _quotient(top, bottom):
+def _quotient(top: np.ndarray | float, bottom: np.ndarray | float) -> np.ndarray | float:
     return top / np.maximum(bottom, 1.0)
 
 
-def _statistics(alpha):
-    # Of uint8 [b h w]; the limits are those of 0.1, 0.5 and 0.9 of 255.
+def _statistics(alpha: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Computes what `statistics` does, of alpha uint8 [b h w]."""
+    # The limits are 0.1, 0.5 and 0.9 of 255.
     partial = (alpha >= 26) & (alpha <= 229)
     inside, visible = alpha >= 128, alpha >= 26
     up, down, left, right = _neighbours(inside)[:4]
@@ -92,8 +97,11 @@ def _statistics(alpha):
     }
 
 
-def _neighbours(mask):
-    # The eight neighbours of each pixel of bool [b h w], the four sides first; outside is False.
+def _neighbours(mask: np.ndarray) -> list[np.ndarray]:
+    """Returns the eight neighbours of each pixel of bool [b h w], the four sides first.
+
+    Outside the image they are False.
+    """
     _, h, w = mask.shape
     padded = np.pad(mask, ((0, 0), (1, 1), (1, 1)))
     steps = [(0, 1), (2, 1), (1, 0), (1, 2), (0, 0), (0, 2), (2, 0), (2, 2)]

@@ -1,4 +1,8 @@
-"""Density and coverage (2002.09797): precision and recall that outliers and the generator's N sway less."""
+"""Computes density and coverage (2002.09797).
+
+They measure what precision and recall do, but depend less on outliers and on the number of
+generated images.
+"""
 
 import numpy as np
 
@@ -10,9 +14,10 @@ _K = 5
 
 
 def reach(real: np.ndarray, fake: np.ndarray, k: int = _K) -> tuple[np.ndarray, np.ndarray]:
-    """How many real images each generated one is near to, and which real ones have one nearby.
+    """Counts the real images near each generated one, and tests which real ones have one nearby.
 
-    Near: closer (strictly) than the real image's k-th nearest real neighbour.
+    A generated image is near a real one if it is closer to it (strictly) than the real image's k-th
+    nearest real neighbour.
 
     Args:
       real: f32 [n d], n > k.
@@ -20,7 +25,7 @@ def reach(real: np.ndarray, fake: np.ndarray, k: int = _K) -> tuple[np.ndarray, 
       k: neighbours.
 
     Returns:
-      int64 [m] (their mean over k is the density), bool [n] (their share is the coverage).
+      int64 [m], whose mean over k is the density; bool [n], whose mean is the coverage.
     """
     radius = distances.kth_nearest(real, k)
     counts, covered = np.zeros(len(fake), np.int64), np.zeros(len(real), bool)
@@ -32,18 +37,19 @@ def reach(real: np.ndarray, fake: np.ndarray, k: int = _K) -> tuple[np.ndarray, 
 
 
 def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict[str, Estimate]:
-    """'density' (about 1 for a perfect model) and 'coverage', k = 5.
+    """Computes 'density' (about 1 for a perfect model) and 'coverage', k = 5.
 
-    Of the distinct images of each side: a real image that stands there more than k times would have
-    a radius of 0, and one generated image drawn a thousand times would count as a thousand.
+    Only the distinct images of each side count: a real image that occurs more than k times would
+    have a radius of 0, and one generated image drawn a thousand times would count as a thousand.
 
-    Density's interval is bootstrapped over the generated images; coverage's is Wilson's over the
-    real ones, those of one cluster counted as one. Both take the other side as given.
+    The interval of the density is bootstrapped over the generated images. That of the coverage is
+    Wilson's over the real ones, where those of one cluster count as one. Both take the other side
+    as given.
 
     Raises:
       UserError: fewer than 50 images on a side.
     """
-    sets.require("density and coverage", real, fake, 50, 50)
+    sets.require("density and coverage", real, fake, least_real=50, least_fake=50)
     if len(distinct.rows(real.features)) <= _K:
         raise UserError(f"density and coverage: needs more than {_K} distinct real images")
     real_rows, fake_rows = distinct.rows(real.features), distinct.rows(fake.features)
@@ -53,7 +59,7 @@ def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict
     replicates = resample.bootstrap(lambda rows: counts[rows].mean() / _K, [m], rng)
     coverage = float(covered.mean())
     note = sets.join(
-        precision_recall.few(n, m),
+        precision_recall.small_side_note(n, m),
         distinct.note(len(real.features) - n, "real"),
         distinct.note(len(fake.features) - m, "generated"),
     )

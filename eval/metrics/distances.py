@@ -1,4 +1,7 @@
-"""Distances between all rows of two feature matrices, a block at a time: a matrix product and little more."""
+"""Computes distances between all rows of two feature matrices, a block at a time.
+
+A block costs a matrix product and little more.
+"""
 
 from collections.abc import Iterator
 
@@ -8,11 +11,11 @@ _BLOCK_BYTES = 64 * 2**20
 
 
 def blocks(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Squared Euclidean distances from rows of `a` to every row of `b`.
+    """Computes squared Euclidean distances from rows of `a` to every row of `b`.
 
-    By |x|^2 + |y|^2 - 2 xy in float32, about the mean of `b`, as the products' rounding grows with
-    the distance from the origin: good to about 1e-6 of the features' variance, not exactly 0 for
-    equal rows.
+    They are |x|^2 + |y|^2 - 2 xy in float32. The origin is moved to the mean of `b`, as the
+    products' rounding grows with the distance from the origin. The result is good to about 1e-6 of
+    the features' variance, and not exactly 0 for equal rows.
 
     Args:
       a: f32 [n d].
@@ -36,20 +39,28 @@ def blocks(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
 
 
 def kth_nearest(x: np.ndarray, k: int) -> np.ndarray:
-    """Squared distance of each row of f32 [n d] to its k-th nearest other row: f32 [n]; n > k."""
-    found = np.empty(len(x), np.float32)
+    """Computes each row's squared distance to its k-th nearest other row.
+
+    Args:
+      x: f32 [n d], n > k.
+      k: at least 1.
+
+    Returns:
+      f32 [n].
+    """
+    kth = np.empty(len(x), np.float32)
     for rows, squared in blocks(x, x):
         own = np.arange(len(squared))
         squared[own, own + rows.start] = np.inf
         squared.partition(k - 1, axis=1)
-        found[rows] = squared[:, k - 1]
-    return found
+        kth[rows] = squared[:, k - 1]
+    return kth
 
 
 def nearest(
     a: np.ndarray, b: np.ndarray, groups: tuple[np.ndarray, np.ndarray] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest row of `b` for each row of `a`.
+    """Finds the nearest row of `b` for each row of `a`.
 
     Args:
       a: f32 [n d].
@@ -57,8 +68,8 @@ def nearest(
       groups: int [n] and int [m]; rows of equal groups do not count as neighbours.
 
     Returns:
-      int64 [n] rows of `b`, and their float32 [n] distances (not squared), exact for the rows
-      found; where all of `b` is in the same group: inf.
+      int64 [n] rows of `b`, and f32 [n] the distances to them (not squared), which are exact; inf
+      where all of `b` is in the same group.
     """
     index, distance = np.empty(len(a), np.int64), np.empty(len(a), np.float32)
     for rows, squared in blocks(a, b):

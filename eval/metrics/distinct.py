@@ -1,4 +1,4 @@
-"""How many of a side's images are distinct: a generator may draw one picture a thousand times."""
+"""Counts the distinct images of a side: a generator may draw one picture a thousand times."""
 
 import numpy as np
 
@@ -25,16 +25,18 @@ def note(copies: int, side: str) -> str:
 
 
 def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict[str, Estimate]:
-    """Computes 'distinct', the share of the generated images left without copies, and of the real.
+    """Computes 'distinct' and 'distinct_real', the fractions that remain without exact copies.
+
+    The first is that of the generated images, the second that of the real ones.
 
     Raises:
       UserError: a side without images.
     """
     del rng
-    sets.require("distinct images", real, fake, 1, 1)
+    sets.require("distinct images", real, fake, least_real=1, least_fake=1)
     n, m = len(real.features), len(fake.features)
-    shares = {
+    fractions = {
         "distinct": len(rows(fake.features)) / m,
         "distinct_real": len(rows(real.features)) / n,
     }
-    return {name: Estimate(share, None, None, n, m) for name, share in shares.items()}
+    return {name: Estimate(value, None, None, n, m) for name, value in fractions.items()}

@@ -1,7 +1,9 @@
-"""Every metric of two sets of images: the list of what a report holds."""
+"""Lists the metrics of a report, and applies them to two sets of images."""
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -43,7 +45,24 @@ METRICS: dict[str, Metric] = {
         real_baseline,
     )
 }
-_MEMORISATION_STREAM = 11  # of its random numbers: what it was before metrics were added
+# The number of memorisation's random stream stays what it was before metrics were added.
+_MEMORISATION_STREAM = 11
+
+
+class Evaluation(NamedTuple):
+    """Holds the results of all metrics.
+
+    Attributes:
+      estimates: the figures by name.
+      missing: for each metric that could not be computed, the reason.
+      seconds: the time that each metric took.
+      neighbours: the nearest training image of each generated one; None: not computed.
+    """
+
+    estimates: dict[str, Estimate]
+    missing: dict[str, str]
+    seconds: dict[str, float]
+    neighbours: memorisation.Neighbours | None
 
 
 def evaluate(
@@ -52,56 +71,44 @@ def evaluate(
     train: SampleSet | None,
     seed: int,
     metrics: dict[str, Metric] | None = None,
-) -> tuple[dict[str, Estimate], dict[str, str], dict[str, float], memorisation.Neighbours | None]:
-    """Applies every metric; one that cannot say anything says why.
+) -> Evaluation:
+    """Applies every metric, and keeps the reason of each one that cannot be computed.
 
     Args:
       real: what to compare with.
       fake: what to judge.
-      train: what may have been memorised, or None where that is not known.
+      train: what may have been memorised; None: unknown.
       seed: of resampling; each metric draws from its own stream, so that leaving one out changes no
         other.
-      metrics: some of METRICS; None: all.
-
-    Returns:
-      The figures, the reasons of those that are missing, seconds by stage, and for each of `fake`
-      its nearest in `train`.
+      metrics: some of METRICS, without memorisation; None: all of them, and memorisation.
     """
-    found, missing, seconds = {}, {}, {}
+    estimates, missing, seconds, neighbours = {}, {}, {}, None
     chosen = METRICS if metrics is None else metrics
-
-    def timed(name: str, compute: Callable[[], dict[str, Estimate]]) -> None:
-        start = time.perf_counter()
-        try:
-            found.update(compute())
-        except UserError as e:
-            missing[name] = str(e)
-        seconds[name] = time.perf_counter() - start
-
     for i, (name, metric) in enumerate(chosen.items()):
-        timed(
-            name,
-            lambda i=i, metric=metric: metric(
-                real, fake, np.random.default_rng([seed, _stream(i)])
-            ),
-        )
-    neighbours = None
-
-    def copies() -> dict[str, Estimate]:
-        nonlocal neighbours
-        memorisation.require(train, fake)
-        neighbours = memorisation.neighbours(train.features, train.clusters, fake.features)
-        return memorisation.estimates(
-            neighbours, train, np.random.default_rng([seed, _MEMORISATION_STREAM])
-        )
-
+        with _timed(name, missing, seconds):
+            estimates |= metric(real, fake, np.random.default_rng([seed, _stream(i)]))
     if train is None:
         missing["memorisation"] = "the training images are not known: give --train=DIR"
     elif metrics is None:
-        timed("memorisation", copies)
-    return found, missing, seconds, neighbours
+        with _timed("memorisation", missing, seconds):
+            memorisation.require(train, fake)
+            neighbours = memorisation.neighbours(train.features, train.clusters, fake.features)
+            rng = np.random.default_rng([seed, _MEMORISATION_STREAM])
+            estimates |= memorisation.estimates(neighbours, train, rng)
+    return Evaluation(estimates, missing, seconds, neighbours)
+
+
+@contextlib.contextmanager
+def _timed(name: str, missing: dict[str, str], seconds: dict[str, float]) -> Iterator[None]:
+    """Records the seconds of a metric and, where it cannot be computed, the reason."""
+    start = time.perf_counter()
+    try:
+        yield
+    except UserError as e:
+        missing[name] = str(e)
+    seconds[name] = time.perf_counter() - start
 
 
 def _stream(i: int) -> int:
-    """Numbers the random stream of the i-th metric; memorisation has one between them."""
+    """Numbers the random stream of the i-th metric, leaving out that of memorisation."""
     return i + (i >= _MEMORISATION_STREAM)

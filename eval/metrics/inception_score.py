@@ -1,4 +1,4 @@
-"""Inception Score (1606.03498): whether each image is of a clear class, and all classes occur."""
+"""Computes the Inception Score (1606.03498): is each image of a clear class, do all occur?"""
 
 import itertools
 
@@ -16,7 +16,7 @@ _T = 2.262157  # Student's t of _SPLITS - 1 degrees of freedom: 95 %
 def inception_score(
     logits: np.ndarray, splits: int = _SPLITS, shuffle: bool = True
 ) -> tuple[float, float]:
-    """exp of the mean KL divergence of p(class | image) from p(class), per split.
+    """Computes exp of the mean KL divergence of p(class | image) from p(class), per split.
 
     Args:
       logits: f32 [n k], of the 2015 network without the last layer's bias.
@@ -34,7 +34,7 @@ def inception_score(
 
 
 def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict[str, Estimate]:
-    """'inception_score' of the generated images and, for scale, 'inception_score_real'.
+    """Computes 'inception_score' and, for scale, 'inception_score_real' of the real images.
 
     The interval is that of the mean of ten splits. The score of few images is too low, as each of
     the ten splits must hold all classes.
@@ -42,11 +42,11 @@ def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict
     Raises:
       UserError: fewer than 100 images, or no logits.
     """
-    sets.require("Inception Score", real, fake, 0, 100)
+    sets.require("Inception Score", real, fake, least_real=0, least_fake=100)
     if fake.logits is None:
         raise UserError("Inception Score: the extractor gives no logits")
     del rng  # the order is that of torch-fidelity
-    found = {}
+    estimates = {}
     n, m = len(real.images), len(fake.images)
     for name, logits in (("inception_score", fake.logits), ("inception_score_real", real.logits)):
         if logits is None or len(logits) < 100:
@@ -56,11 +56,12 @@ def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict
         if len(logits) < 5000:
             note = f"splits of {len(logits) // _SPLITS} images: too low, compare at equal N only"
         low, high = resample.normal(score, std / np.sqrt(_SPLITS - 1) * _T / resample.Z, least=1.0)
-        found[name] = Estimate(score, low, high, n, m, note)
-    return found
+        estimates[name] = Estimate(score, low, high, n, m, note)
+    return estimates
 
 
-def _score(logits):
+def _score(logits: np.ndarray) -> np.float64:
+    """Computes exp of the mean KL divergence over all of the logits f32 [n k]."""
     logits = logits.astype(np.float64)
     log_p = logits - logits.max(1, keepdims=True)
     log_p -= np.log(np.exp(log_p).sum(1, keepdims=True))

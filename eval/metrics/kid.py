@@ -1,4 +1,7 @@
-"""Kernel Inception Distance (1801.01401): squared maximum mean discrepancy, which few images do not bias."""
+"""Computes the Kernel Inception Distance (1801.01401).
+
+It is a squared maximum mean discrepancy, which has no bias even for few images.
+"""
 
 import dataclasses
 
@@ -15,23 +18,29 @@ _LEAST = 50
 
 @dataclasses.dataclass(frozen=True)
 class Kid:
-    """The distance over subsets."""
+    """Holds the distance over subsets.
+
+    Attributes:
+      mean: over subsets.
+      std: between subsets, as often quoted; it hardly depends on the number of images.
+      standard_error: of the mean, over other draws of real and generated images.
+    """
 
     mean: float
-    std: float  # between subsets, as often quoted; it hardly depends on the number of images
-    standard_error: float  # of the mean, over other real and generated images
+    std: float
+    standard_error: float
 
 
 def mmd2(x: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-    """Unbiased squared MMD under the kernel (x y / d + 1)^3, of equally many rows.
+    """Computes the unbiased squared MMD under the kernel (x y / d + 1)^3, of equally many rows.
 
     Args:
       x: [n d].
       y: [n d].
 
     Returns:
-      The estimate, and how far each row of x, f64 [n], and of y, f64 [n], is from the other side
-      beyond its own (half of its influence on the estimate, up to a constant).
+      The estimate, and for each row of x, f64 [n], and of y, f64 [n], how much further it is from
+      the other side than from its own (half of its influence on the estimate, up to a constant).
     """
     n, d = x.shape
     x, y = x.astype(np.float64), y.astype(np.float64)
@@ -48,16 +57,16 @@ def kid(
     size: int = _SIZE,
     seed: int = _SEED,
 ) -> Kid:
-    """Mean of `mmd2` over random subsets.
+    """Averages `mmd2` over random subsets.
 
-    The standard error is that of a U-statistic: 4 times the variance of the rows' parts over their
-    number, for both sides, and what the choice of subsets adds.
+    The standard error is that of a U-statistic: for both sides, 4 times the variance of the rows'
+    parts over the number of rows, plus what the choice of subsets adds.
 
     Args:
       real: f32 [n d], n >= size.
       fake: f32 [m d], m >= size.
       subsets: how many.
-      size: images of each side in one.
+      size: images of each side in a subset.
       seed: of the choice.
     """
     rng = np.random.RandomState(seed)
@@ -76,25 +85,27 @@ def kid(
 
 
 def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict[str, Estimate]:
-    """'kid' and 'kid_standard_error', over 100 subsets of 1000 images, or of as many as there are.
+    """Computes 'kid' and 'kid_standard_error'.
+
+    Both are over 100 subsets of 1000 images, or of as many as the smaller side has.
 
     Raises:
       UserError: fewer than 50 images on a side.
     """
-    sets.require("KID", real, fake, _LEAST, _LEAST)
+    sets.require("KID", real, fake, least_real=_LEAST, least_fake=_LEAST)
     del rng  # the subsets are those of torch-fidelity
     n, m = len(real.images), len(fake.images)
     size = min(n, m, _SIZE)
-    found = kid(real.features, fake.features, size=size)
+    result = kid(real.features, fake.features, size=size)
     note = f"subsets of {size} images in place of {_SIZE}" if size < _SIZE else ""
-    low, high = resample.normal(found.mean, found.standard_error)
+    low, high = resample.normal(result.mean, result.standard_error)
     return {
-        "kid": Estimate(found.mean, low, high, n, m, note),
-        "kid_standard_error": Estimate(found.standard_error, None, None, n, m, note),
+        "kid": Estimate(result.mean, low, high, n, m, note),
+        "kid_standard_error": Estimate(result.standard_error, None, None, n, m, note),
     }
 
 
-def _kernel(x, y, d):
+def _kernel(x: np.ndarray, y: np.ndarray, d: int) -> np.ndarray:
     k = x @ y.T
     k /= d
     k += 1.0

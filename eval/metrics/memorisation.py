@@ -1,9 +1,9 @@
-"""Generated images that are nearer to a training image than training images are to one another.
+"""Finds generated images that are nearer to a training image than training images to one another.
 
 The distance of each generated image to its nearest training image is ranked among the distances
 from training images to their nearest in another near-duplicate cluster: how close different emoji
-come to one another. A copy ranks at 0; a fresh emoji, as unlike the known ones as these are unlike,
-at any percentile alike.
+come to one another. A copy ranks at 0. A new emoji that differs from the training images as much as
+these differ from one another is equally likely to rank at any percentile.
 """
 
 from typing import NamedTuple
@@ -19,13 +19,18 @@ _LEAST_REAL = 100  # one image is then the threshold
 
 
 class Neighbours(NamedTuple):
-    """Of each generated image."""
+    """Describes the nearest training image of each generated image.
 
-    index: np.ndarray  # int64 [m] row of its nearest training image
-    distance: np.ndarray  # f32 [m] to it, in feature space
-    percentile: (
-        np.ndarray
-    )  # f64 [m] of the training images are nearer to one of another cluster, in [0, 100]
+    Attributes:
+      index: int64 [m], its row.
+      distance: f32 [m], to it in feature space.
+      percentile: f64 [m] in [0, 100], how many of the training images are nearer to one of another
+        cluster.
+    """
+
+    index: np.ndarray
+    distance: np.ndarray
+    percentile: np.ndarray
 
 
 def neighbours(real: np.ndarray, clusters: np.ndarray | None, fake: np.ndarray) -> Neighbours:
@@ -33,7 +38,7 @@ def neighbours(real: np.ndarray, clusters: np.ndarray | None, fake: np.ndarray) 
 
     Args:
       real: f32 [n d], of the training images.
-      clusters: int64 [n], or None: each image is one.
+      clusters: int64 [n], or None: each image is a cluster.
       fake: f32 [m d].
 
     Raises:
@@ -51,11 +56,11 @@ def neighbours(real: np.ndarray, clusters: np.ndarray | None, fake: np.ndarray) 
 
 
 def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict[str, Estimate]:
-    """'memorisation_rate' and 'memorisation_percentile'; `real` must be the training images.
+    """Computes 'memorisation_rate' and 'memorisation_percentile'; `real` is the training images.
 
-    The rate is the share of generated images below the 1st percentile (by chance 0.01), with
-    Wilson's interval; the other is the median percentile (50: as far from the training images as
-    these from one another), with a bootstrapped one.
+    The rate is the fraction of generated images below the 1st percentile (by chance 0.01), with
+    Wilson's interval. The other is the median percentile (50: as far from the training images as
+    these from one another), with a bootstrapped interval.
 
     Raises:
       UserError: fewer than 100 real or 20 generated images, or a single cluster.
@@ -66,22 +71,24 @@ def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict
 
 def require(real: SampleSet, fake: SampleSet) -> None:
     """Raises a UserError where there are too few images to say anything."""
-    sets.require("memorisation", real, fake, _LEAST_REAL, 20)
+    sets.require("memorisation", real, fake, least_real=_LEAST_REAL, least_fake=20)
 
 
-def estimates(found: Neighbours, real: SampleSet, rng: np.random.Generator) -> dict[str, Estimate]:
-    """What `evaluate` gives, of neighbours that are already found."""
-    n, m = len(real.images), len(found.index)
+def estimates(
+    nearest: Neighbours, real: SampleSet, rng: np.random.Generator
+) -> dict[str, Estimate]:
+    """Computes what `evaluate` does, from the result of `neighbours`."""
+    n, m = len(real.images), len(nearest.index)
     rest = int(np.ceil(n * THRESHOLD / 100))
-    copied = int(np.sum(found.percentile < THRESHOLD))
-    replicates = resample.bootstrap(lambda rows: np.median(found.percentile[rows]), [m], rng)
+    copied = int(np.sum(nearest.percentile < THRESHOLD))
+    replicates = resample.bootstrap(lambda rows: np.median(nearest.percentile[rows]), [m], rng)
     note = sets.join(
         "near-duplicates are not known: the threshold may be too small"
         if real.clusters is None
         else "",
         f"the threshold rests on {rest} of {n} training images" if n < 1000 else "",
     )
-    median = float(np.median(found.percentile))
+    median = float(np.median(nearest.percentile))
     return {
         "memorisation_rate": Estimate(copied / m, *resample.wilson(copied, m), n, m, note),
         "memorisation_percentile": Estimate(median, *resample.percentile(replicates), n, m, note),

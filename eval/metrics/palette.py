@@ -1,4 +1,4 @@
-"""Distance between the colours of two sets of images, inside their alpha."""
+"""Computes the distance between the colours of two sets of images, weighted by their alpha."""
 
 import numpy as np
 
@@ -9,29 +9,31 @@ from eval.metrics.sets import Estimate, SampleSet
 _DIRECTIONS = 24
 _BINS = 96
 _RANGE = (-0.5, 1.2)  # of Oklab colours of sRGB, along any direction of the hemisphere L >= 0
-_PIXELS = 256  # of an image
+_PIXELS = 256  # drawn of an image
 _MOST = 10_000  # images of a side
+_LEAST = 20  # images of a side that are not empty
+_RESAMPLES = 100  # of the bootstrap
 
 
 def oklab(rgb: np.ndarray) -> np.ndarray:
-    """sRGB uint8 [... 3] to Oklab float32 [... 3]: lightness in [0, 1], a, b (Ottosson 2020)."""
+    """Converts sRGB uint8 [... 3] to Oklab f32 [... 3]: L in [0, 1], a, b (Ottosson 2020)."""
     s = np.arange(256) / 255.0
     linear = np.where(s <= 0.04045, s / 12.92, ((s + 0.055) / 1.055) ** 2.4).astype(np.float32)[rgb]
     return np.cbrt(linear @ _RGB_TO_LMS.T) @ _LMS_TO_LAB.T
 
 
 def histograms(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Where the colours of each image lie, along directions through Oklab.
+    """Computes histograms of each image's colours along directions through Oklab.
 
     Args:
       images: uint8 [n h w 4], straight alpha.
-      rng: draws 256 pixels of each image, as often as their alpha says.
+      rng: draws 256 pixels of each image, with a probability in proportion to their alpha.
 
     Returns:
       f32 [k directions bins], each histogram of sum 1, of the k images that are not empty.
     """
     directions = _directions()
-    found = []
+    per_image = []
     for image in images.reshape(len(images), -1, 4):
         mass = np.cumsum(image[:, 3], dtype=np.int64)
         if mass[-1] == 0:
@@ -46,23 +48,30 @@ def histograms(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         flat = np.bincount(
             (bins + np.arange(_DIRECTIONS) * _BINS).ravel(), minlength=_DIRECTIONS * _BINS
         )
-        found.append(flat.reshape(_DIRECTIONS, _BINS).astype(np.float32) / _PIXELS)
-    return np.stack(found) if found else np.empty((0, _DIRECTIONS, _BINS), np.float32)
+        per_image.append(flat.reshape(_DIRECTIONS, _BINS).astype(np.float32) / _PIXELS)
+    return np.stack(per_image) if per_image else np.empty((0, _DIRECTIONS, _BINS), np.float32)
 
 
 def distance(a: np.ndarray, b: np.ndarray) -> float:
-    """Sliced 1-Wasserstein distance of two mean histograms [directions bins], in Oklab units."""
+    """Computes the sliced 1-Wasserstein distance of two mean histograms, in Oklab units.
+
+    Args:
+      a: f32 [directions bins].
+      b: f32 [directions bins].
+    """
     width = (_RANGE[1] - _RANGE[0]) / _BINS
     return float(np.abs(np.cumsum(a - b, axis=-1)).sum(-1).mean() * width)
 
 
 def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict[str, Estimate]:
-    """'palette', bootstrapped over images; an image counts as much as any other, however much it covers.
+    """Computes 'palette', bootstrapped over images.
+
+    Every image counts the same, however much of its square it covers.
 
     Raises:
-      UserError: fewer than 20 images on a side with anything on them.
+      UserError: fewer than 20 images on a side that are not empty.
     """
-    sets.require("palette", real, fake, 20, 20)
+    sets.require("palette", real, fake, least_real=_LEAST, least_fake=_LEAST)
     sides, notes = [], []
     for what, images in (("real", real.images), ("generated", fake.images)):
         if len(images) > _MOST:
@@ -71,9 +80,9 @@ def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict
         sides.append(histograms(images, rng))
         if len(sides[-1]) < len(images):
             notes.append(f"{len(images) - len(sides[-1])} empty {what} images left out")
-        if len(sides[-1]) < 20:
+        if len(sides[-1]) < _LEAST:
             raise UserError(
-                f"palette: {len(sides[-1])} {what} images are not empty, it needs at least 20"
+                f"palette: {len(sides[-1])} {what} images are not empty, it needs at least {_LEAST}"
             )
     a, b = sides
     value = distance(a.mean(0), b.mean(0))
@@ -84,16 +93,27 @@ def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict
     return {"palette": Estimate(value, low, high, len(a), len(b), sets.join(*notes))}
 
 
-def _means(histograms, rng, resamples=100):
-    # Mean histograms of images drawn with replacement: a matrix product.
+def _means(histograms: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Computes mean histograms of images drawn with replacement, as one matrix product.
+
+    Args:
+      histograms: f32 [k directions bins].
+      rng: draws the images.
+
+    Returns:
+      f32 [resamples directions bins].
+    """
     n = len(histograms)
-    counts = np.stack([np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(resamples)])
+    counts = np.stack([np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(_RESAMPLES)])
     means = (counts.astype(np.float32) / n) @ histograms.reshape(n, -1)
-    return means.reshape(resamples, _DIRECTIONS, _BINS)
+    return means.reshape(_RESAMPLES, _DIRECTIONS, _BINS)
 
 
-def _directions():
-    # Evenly over half a sphere (a golden spiral); the other half gives the same distances.
+def _directions() -> np.ndarray:
+    """Returns unit vectors spread evenly over half a sphere (a golden spiral): f32 [directions 3].
+
+    The other half gives the same distances.
+    """
     i = np.arange(_DIRECTIONS) + 0.5
     z = 1 - i / _DIRECTIONS
     angle = np.pi * (1 + 5**0.5) * i

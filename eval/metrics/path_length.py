@@ -1,4 +1,7 @@
-"""Perceptual path length in W, at its ends (1812.04948): how evenly images change with the latent."""
+"""Computes the perceptual path length in W, at its ends (1812.04948).
+
+It measures how evenly images change with the latent.
+"""
 
 import numpy as np
 
@@ -12,19 +15,21 @@ _LEAST = 100
 
 
 def lengths(first: np.ndarray, second: np.ndarray, epsilon: float = EPSILON) -> np.ndarray:
-    """Squared feature distance over epsilon^2, for each pair of f32 [m d]: f64 [m]."""
+    """Computes the squared feature distance over epsilon^2 of each pair of f32 [m d]: f64 [m]."""
     return np.sum(np.square(first.astype(np.float64) - second), axis=1) / epsilon**2
 
 
 def trimmed_mean(values: np.ndarray) -> float:
-    """Mean of what lies between the 1st and 99th percentile, both included."""
+    """Averages what lies between the 1st and the 99th percentile, both included."""
     low = np.percentile(values, _TRIM[0], method="lower")
     high = np.percentile(values, _TRIM[1], method="higher")
     return float(values[(values >= low) & (values <= high)].mean())
 
 
 def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict[str, Estimate]:
-    """'ppl', in squared units of the features, bootstrapped over pairs; N generated is that of pairs.
+    """Computes 'ppl', in squared units of the features, bootstrapped over pairs.
+
+    The number of generated images in the result is that of pairs.
 
     Raises:
       UserError: no pairs, or fewer than 100.
@@ -45,7 +50,6 @@ def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict
         else "",
         f"only {len(values)} pairs" if len(values) < 1000 else "",
     )
-    found = Estimate(
-        trimmed_mean(values), *resample.percentile(replicates), len(real.images), len(values), note
-    )
-    return {"ppl": found}
+    low, high = resample.percentile(replicates)
+    n, m = len(real.images), len(values)
+    return {"ppl": Estimate(trimmed_mean(values), low, high, n, m, note)}

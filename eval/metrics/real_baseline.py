@@ -1,7 +1,7 @@
-"""What the distances say of real images against real ones, as many as were compared.
+"""Computes the distances between real images and other real ones, as a baseline.
 
 A distance of few images is mostly bias: at 100 images it is three to eight times that at 2,000 of
-the same law. Only beside this value does it say anything.
+the same distribution. It has a meaning only beside this baseline, at the same number of images.
 """
 
 import numpy as np
@@ -14,12 +14,12 @@ _LEAST = 50  # images of each half
 
 
 def halves(real: SampleSet, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Cuts the real images into two disjoint sets, near-duplicates on one side.
+    """Splits the real images into two disjoint sets, near-duplicates on one side.
 
     Args:
       real: with clusters or without.
       count: the most images of each.
-      rng: of the cut.
+      rng: of the split.
 
     Returns:
       Rows, int64 [m] each, m <= count.
@@ -36,9 +36,9 @@ def halves(real: SampleSet, count: int, rng: np.random.Generator) -> tuple[np.nd
 
 
 def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict[str, Estimate]:
-    """Computes 'fd_real' and 'kid_real': between two halves of the real images.
+    """Computes 'fd_real' and 'kid_real', between two halves of the real images.
 
-    Of as many images a half as there are generated ones, or as many as there are.
+    Each half has as many images as there are generated ones, or as many as there are.
 
     Raises:
       UserError: fewer than 50 images in a half.
@@ -50,10 +50,13 @@ def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict
     x, y = real.features[a], real.features[b]
     note = f"between two halves of {m} real images"
     if m < len(fake.features):
-        note += f"; at so few the distance of the {len(fake.features)} generated ones would be higher too"
+        note += (
+            f"; at so few the distance of the {len(fake.features)} generated ones would be higher "
+            "too"
+        )
     fd, _, _ = frechet.distance_and_influences(frechet.fit(x), frechet.fit(y), x, y)
-    found = kid.kid(x, y, size=min(m, 1000))
+    kid_result = kid.kid(x, y, size=min(m, 1000))
     return {
         "fd_real": Estimate(float(fd), None, None, m, m, note),
-        "kid_real": Estimate(found.mean, None, None, m, m, note),
+        "kid_real": Estimate(kid_result.mean, None, None, m, m, note),
     }

@@ -1,4 +1,4 @@
-"""How near single generated images come to the real ones (1904.06991, section 5)."""
+"""Scores how near single generated images come to the real ones (1904.06991, section 5)."""
 
 import numpy as np
 
@@ -8,10 +8,10 @@ K = 3  # neighbours
 
 
 def realism(real: np.ndarray, fake: np.ndarray, k: int = K) -> tuple[np.ndarray, np.ndarray]:
-    """Realism of each fake: max over reals of radius(real) / distance(fake, real), eq. 3.
+    """Computes each fake's realism: the maximum over reals of radius(real) / distance(fake, real).
 
-    The radius is a real's distance to its k-th neighbour; the larger half of them, outliers', is
-    left out.
+    This is eq. 3. The radius is a real image's distance to its k-th nearest neighbour. Real images
+    whose radius is above the median are left out, as outliers have large ones.
 
     Args:
       real: f32 [n d] features, n > k.

@@ -1,4 +1,4 @@
-"""95 % intervals for figures that have none of their own."""
+"""Computes 95 % intervals for figures that have none of their own."""
 
 from collections.abc import Callable, Sequence
 
@@ -16,22 +16,27 @@ def normal(value: float, standard_error: float, least: float = -np.inf) -> Inter
 
 
 def wilson(hits: float, n: float) -> Interval:
-    """Wilson's interval of a share hits / n; unlike the bootstrap's it has a width at shares of 0 and 1."""
-    share = hits / n
-    middle = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
-    half = Z / (1 + Z**2 / n) * np.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
-    return min(max(float(middle - half), 0.0), share), max(
-        min(float(middle + half), 1.0), share
-    )  # rounding
+    """Computes Wilson's interval of the fraction hits / n.
+
+    Unlike the bootstrap's, it has a width at fractions of 0 and 1.
+    """
+    fraction = hits / n
+    middle = (fraction + Z**2 / (2 * n)) / (1 + Z**2 / n)
+    half = Z / (1 + Z**2 / n) * np.sqrt(fraction * (1 - fraction) / n + Z**2 / (4 * n**2))
+    # Rounding must not put the fraction outside its interval.
+    low = min(max(float(middle - half), 0.0), fraction)
+    high = max(min(float(middle + half), 1.0), fraction)
+    return low, high
 
 
 def bootstrap(
     statistic: Callable[..., float],
     sizes: Sequence[int],
     rng: np.random.Generator,
+    *,
     resamples: int = 200,
 ) -> np.ndarray:
-    """What a statistic is on sets drawn with replacement.
+    """Computes a statistic on sets drawn with replacement.
 
     Args:
       statistic: takes one array of row numbers for each of `sizes`.
@@ -46,16 +51,16 @@ def bootstrap(
 
 
 def percentile(replicates: np.ndarray) -> Interval:
-    """The middle 95 % of bootstrap replicates: for a statistic that resampling does not shift."""
+    """Returns the middle 95 % of replicates: for a statistic that resampling does not shift."""
     low, high = np.percentile(replicates, _ENDS)
     return float(low), float(high)
 
 
 def centred(value: float, replicates: np.ndarray, least: float = 0.0) -> Interval:
-    """The middle 95 % of replicates, moved to lie around the value: for a distance.
+    """Returns the middle 95 % of replicates, moved to lie around the value: for a distance.
 
-    Drawing with replacement moves two sets apart, so the replicates lie above the value; only their
-    spread counts. What the value itself has too much at a finite number of images, it keeps.
+    Drawing with replacement moves two sets apart, so the replicates lie above the value and only
+    their spread counts. The bias that the value itself has at a finite number of images remains.
     """
     low, high = np.percentile(replicates - replicates.mean(), _ENDS)
     return min(max(float(value + low), least), value), max(float(value + high), value)

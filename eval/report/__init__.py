@@ -1,1 +1,1 @@
-"""What one reads of an evaluation: report files, tables, pages, plots."""
+"""Writes what one reads of an evaluation: report files, tables, pages, plots."""

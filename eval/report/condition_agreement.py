@@ -1,16 +1,18 @@
-"""Does a model draw what it is asked for? Each condition alone, all together, and emoji it never saw.
+"""Judges whether a model draws what its conditions say.
 
     python -m eval.conditions --workdir=runs/flow
     python -m eval.conditions --model=models/openmoji_32.safetensors --guidance=2
 
-The emoji encoder recognises what was drawn; the same of the real emoji says how much it can. Writes
-conditions.json and conditions.md.
+The model draws by each condition alone, by all of them together, and emoji that it never saw. The
+emoji encoder recognises what was drawn. The same figures of the real emoji say how well it can.
+Writes conditions.json and conditions.md.
 """
 
 import argparse
 import json
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 import ml_collections
 import numpy as np
@@ -27,8 +29,10 @@ from eval.metrics import intra_class, precision_recall, resample
 from eval.metrics.sets import SampleSet
 from input_pipeline import dataset
 
-_LEAST = 50  # images that a share is worth saying of
-_THUMBNAIL_PX = 16  # at which styles are told apart
+Figures = dict[str, list[float | None]]  # value and the ends of its interval, by name
+
+_LEAST = 50  # images; a fraction of fewer is not reported
+_THUMBNAIL_PX = 16  # the size at which styles are compared
 _COLUMNS = (
     "codepoint_top1",
     "codepoint_top5",
@@ -40,141 +44,154 @@ _COLUMNS = (
 )
 
 
-def recognised(logits: np.ndarray, codepoints: Sequence[str], meta: dict) -> dict[str, list]:
-    """How often the recogniser sees the emoji and the group asked for.
+def recognised(logits: np.ndarray, codepoints: Sequence[str], meta: dict[str, Any]) -> Figures:
+    """Measures how often the recogniser sees the emoji, and the group, of the condition.
 
     Args:
       logits: f32 [n k], scores of `meta['codepoints']`.
-      codepoints: n, of the emoji asked for, without skin tone.
+      codepoints: n, of the emoji that the condition describes, without skin tone.
       meta: of the encoder's weights.
 
     Returns:
-      name: [share, low, high], with Wilson's interval; emoji that the recogniser does not know are
-        left out.
+      name: [fraction, low, high], with Wilson's interval. Emoji that are not among
+        `meta['codepoints']` are left out; where fewer than 50 remain, it is {}.
     """
     number = {c: i for i, c in enumerate(meta["codepoints"])}
-    known = np.array([c in number for c in codepoints])
-    if known.sum() < _LEAST:
+    in_vocabulary = np.array([c in number for c in codepoints])
+    if in_vocabulary.sum() < _LEAST:
         return {}
-    logits = logits[known]
-    right = np.array([number[c] for c, k in zip(codepoints, known, strict=True) if k])
-    kinds = sorted(set(meta["groups"]))
-    kind = np.array([kinds.index(g) for g in meta["groups"]])
-    found = {}
+    logits = logits[in_vocabulary]
+    labels = np.array([number[c] for c in codepoints if c in number])
+    groups = sorted(set(meta["groups"]))
+    group = np.array([groups.index(g) for g in meta["groups"]])
+    figures = {}
     for name, scores, truth in (
-        ("codepoint", logits, right),
-        ("group", recogniser.group_probabilities(logits, kind), kind[right]),
+        ("codepoint", logits, labels),
+        ("group", recogniser.group_probabilities(logits, group), group[labels]),
     ):
         rank = (scores > np.take_along_axis(scores, truth[:, None], 1)).sum(1)
         for k in (1, 5):
             hits = int((rank < k).sum())
-            found[f"{name}_top{k}"] = [hits / len(rank), *resample.wilson(hits, len(rank))]
-    return found
+            figures[f"{name}_top{k}"] = [hits / len(rank), *resample.wilson(hits, len(rank))]
+    return figures
 
 
 def nearest_style(pictures: np.ndarray, real: np.ndarray, styles: np.ndarray) -> np.ndarray:
-    """The style of the real picture that has the nearest pixels: i32 [n].
+    """Returns the style of the real picture that has the nearest pixels: i32 [n].
 
     Args:
-      pictures, real: uint8 `n h w 4`.
-      styles: i32, of the real ones.
+      pictures: uint8 `n h w 4`.
+      real: uint8 `m h w 4`.
+      styles: i32 [m], of the real ones.
     """
-
-    def thumbnails(u8):
-        x = np.asarray(images.to_model(u8))
-        step = x.shape[1] // _THUMBNAIL_PX
-        x = x.reshape(len(x), _THUMBNAIL_PX, step, _THUMBNAIL_PX, step, 4).mean((2, 4))
-        return x.reshape(len(x), -1)
-
-    x, y = thumbnails(pictures), thumbnails(real)
+    x, y = _thumbnails(pictures), _thumbnails(real)
     squares = (x**2).sum(1)[:, None] - 2 * x @ y.T + (y**2).sum(1)
     return styles[squares.argmin(1)]
+
+
+def _thumbnails(pictures: np.ndarray) -> np.ndarray:
+    x = np.asarray(images.to_model(pictures))
+    step = x.shape[1] // _THUMBNAIL_PX
+    x = x.reshape(len(x), _THUMBNAIL_PX, step, _THUMBNAIL_PX, step, 4).mean((2, 4))
+    return x.reshape(len(x), -1)
 
 
 def judge(
     sampler: Sampler,
     data: dataset.EmojiData,
     held_out: dataset.EmojiData,
+    *,
     n: int,
     truncation: float,
-):
-    """The figures of each way to ask: {row: {figure: value or [value, low, high]}}.
+) -> dict[str, Figures]:
+    """Computes the figures of each condition, of no condition, and of the real emoji.
 
     Args:
       sampler: of a model with conditions.
-      data, held_out: the training and the validation emoji of its config, with phrases if it knows
-      any.
+      data: the training emoji of its config, with phrases if it has a text condition.
+      held_out: the validation emoji, likewise.
       n: images of each row.
       truncation: see the sampler.
+
+    Returns:
+      {row: {figure: [value, low, high]}}.
     """
     extractor, (_, meta) = Extractor("emoji-encoder"), encoder.load()
     of_real = extractor(data.images)
     rows, condition = conditions_lib.rows_like(data, n, seed=1)
-    ways = {name: {name: condition[name]} for name in sampler.spec.names}
-    if len(ways) > 1:
-        ways["all together"] = condition
-    found = {
-        "real emoji": recognised(of_real.logits, data.columns["base"].tolist(), meta),
-        "nothing asked": _figures(sampler, data, of_real, rows, {}, truncation, extractor, meta),
-    }
-    for name, asked in ways.items():
-        found[name] = _figures(sampler, data, of_real, rows, asked, truncation, extractor, meta)
+    parts = {"nothing asked": {}}
+    parts |= {name: {name: condition[name]} for name in sampler.spec.names}
+    if len(sampler.spec.names) > 1:
+        parts["all together"] = condition
+    figures = {"real emoji": recognised(of_real.logits, data.columns["base"].tolist(), meta)}
+    for name, part in parts.items():
+        pictures = sampler(list(range(n)), part, truncation)
+        drawn = extractor(pictures)
+        row = recognised(drawn.logits, data.columns["base"][rows].tolist(), meta)
+        row |= _style(pictures, rows, data)
+        class_name = next((k for k in part if k in data.classes), next(iter(data.classes), None))
+        real = _real_set(data, of_real, class_name)
+        fake = _fake_set(pictures, drawn, None if real.labels is None else real.labels[rows])
+        figures[name] = row | _set_figures(real, fake)
     if conditions_lib.TEXT in sampler.spec.names:
-        others, asked = conditions_lib.rows_like(held_out, n, seed=2)
+        rows, condition = conditions_lib.rows_like(held_out, n, seed=2)
         codepoints = held_out.columns["base"]
-        real = recognised(extractor(held_out.images).logits, codepoints.tolist(), meta)
-        phrases = {conditions_lib.TEXT: asked[conditions_lib.TEXT]}
+        of_real = extractor(held_out.images)
+        phrases = {conditions_lib.TEXT: condition[conditions_lib.TEXT]}
         drawn = extractor(sampler(list(range(n)), phrases, truncation))
-        found["held-out emoji, real"] = real
-        found["held-out emoji, by text"] = recognised(
-            drawn.logits, codepoints[others].tolist(), meta
-        )
-    return found
+        figures |= {
+            "held-out emoji, real": recognised(of_real.logits, codepoints.tolist(), meta),
+            "held-out emoji, by text": recognised(drawn.logits, codepoints[rows].tolist(), meta),
+        }
+    return figures
 
 
-def _figures(sampler, data, of_real: Features, rows, asked, truncation, extractor, meta) -> dict:
-    pictures = sampler(list(range(len(rows))), asked, truncation)
-    drawn = extractor(pictures)
-    found = recognised(drawn.logits, data.columns["base"][rows].tolist(), meta)
+def _style(pictures: np.ndarray, rows: np.ndarray, data: dataset.EmojiData) -> Figures:
+    """Measures how often a picture has the style of its condition; {} for data of one style."""
     styles = data.classes.get("style")
-    if styles is not None and len(np.unique(styles)) > 1:
-        hits = int((nearest_style(pictures, data.images, styles) == styles[rows]).sum())
-        found["style"] = [hits / len(rows), *resample.wilson(hits, len(rows))]
-    name = next((k for k in asked if k in data.classes), next(iter(data.classes), None))
-    labels = data.classes.get(name)
-    real = SampleSet(
-        data.images,
-        of_real.features,
-        of_real.logits,
-        labels,
-        np.asarray(data.columns["cluster"]),
-        None,
-        None,
-        tuple(data.columns["codepoints"].tolist()),
-    )
-    fake = SampleSet(
-        pictures,
-        drawn.features,
-        drawn.logits,
-        None if labels is None else labels[rows],
-        None,
-        None,
-        None,
-        tuple(f"seed {i}" for i in range(len(rows))),
-    )
+    if styles is None or len(np.unique(styles)) < 2:
+        return {}
+    hits = int((nearest_style(pictures, data.images, styles) == styles[rows]).sum())
+    return {"style": [hits / len(rows), *resample.wilson(hits, len(rows))]}
+
+
+def _set_figures(real: SampleSet, fake: SampleSet) -> Figures:
+    """Computes the figures of the two sets as wholes."""
+    figures = {}
     for metric in (intra_class, precision_recall):
         try:
             estimates = metric.evaluate(real, fake, np.random.default_rng(0))
         except UserError:  # classes of too few images, as code points are
             continue
-        found |= {k: [e.value, e.low, e.high] for k, e in estimates.items() if k in _COLUMNS}
-    return found
+        figures |= {k: [e.value, e.low, e.high] for k, e in estimates.items() if k in _COLUMNS}
+    return figures
 
 
-def markdown(found: dict[str, dict]) -> str:
-    """A table; shares in %, with half the interval's width."""
+def _real_set(data: dataset.EmojiData, of_real: Features, class_name: str | None) -> SampleSet:
+    return SampleSet(
+        images=data.images,
+        features=of_real.features,
+        logits=of_real.logits,
+        labels=data.classes.get(class_name),
+        clusters=np.asarray(data.columns["cluster"]),
+        names=tuple(data.columns["codepoints"].tolist()),
+    )
+
+
+def _fake_set(pictures: np.ndarray, drawn: Features, labels: np.ndarray | None) -> SampleSet:
+    return SampleSet(
+        images=pictures,
+        features=drawn.features,
+        logits=drawn.logits,
+        labels=labels,
+        names=tuple(f"seed {i}" for i in range(len(pictures))),
+    )
+
+
+def markdown(rows: dict[str, Figures]) -> str:
+    """Formats a table; fractions in %, with half the interval's width."""
     lines = [f"| asked by | {' | '.join(_COLUMNS)} |", f"|---|{'---|' * len(_COLUMNS)}"]
-    for row, figures in found.items():
+    for row, figures in rows.items():
         cells = []
         for column in _COLUMNS:
             if column not in figures:
@@ -182,14 +199,14 @@ def markdown(found: dict[str, dict]) -> str:
             elif column == "intra_class_fd":
                 cells.append(f"{figures[column][0]:.3f}")
             else:
-                share, low, high = figures[column]
-                cells.append(f"{100 * share:.1f} ± {50 * (high - low):.1f}")
+                fraction, low, high = figures[column]
+                cells.append(f"{100 * fraction:.1f} ± {50 * (high - low):.1f}")
         lines.append(f"| {row} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
 def main() -> int:
-    """The command line."""
+    """Runs the command line."""
     p = argparse.ArgumentParser(
         prog="python -m eval.conditions", description=__doc__.partition("\n")[0]
     )
@@ -219,7 +236,7 @@ def main() -> int:
     config = ml_collections.ConfigDict(sampler.config.to_dict())
     embed = encoder.PhraseEncoder() if conditions_lib.TEXT in sampler.spec.names else None
     data, held_out = (dataset.load(config.data, split, embed) for split in ("train", "validation"))
-    found = judge(sampler, data, held_out, a.n, a.truncation)
+    rows = judge(sampler, data, held_out, n=a.n, truncation=a.truncation)
     out = pathlib.Path(
         a.out or ("eval_conditions" if is_model_file(source) else pathlib.Path(source, "eval"))
     )
@@ -230,12 +247,12 @@ def main() -> int:
         "truncation": a.truncation,
         "checkpoint_sha256": sampler.checkpoint_hash,
         "sample": dict(sampler.config.get("sample", {})),
-        "figures": found,
+        "figures": rows,
     }
     out.mkdir(parents=True, exist_ok=True)
     workdir.write_atomic(out / "conditions.json", json.dumps(about, indent=1).encode())
-    workdir.write_atomic(out / "conditions.md", markdown(found).encode())
-    print(markdown(found), end="")
+    workdir.write_atomic(out / "conditions.md", markdown(rows).encode())
+    print(markdown(rows), end="")
     print(f"in {out}: conditions.json, conditions.md")
     return errors.EXIT_OK
 

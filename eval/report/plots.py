@@ -1,4 +1,4 @@
-"""The look of every plot: colours that colour-blind people tell apart, names at the lines, units."""
+"""Styles every plot: colours that colour-blind people tell apart, names at the lines, units."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-# Okabe and Ito (2008), without the yellow, which is too pale on white. More lines than colours:
-# dashes too.
+# Okabe and Ito (2008), without the yellow, which is too pale on white. Where there are more lines
+# than colours, dashes tell them apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES = ("-", "--", ":", "-.")
@@ -16,34 +16,34 @@ _DPI = 110
 
 
 def colour(i: int | None) -> str:
-    """Of line i; None: of a line to compare with."""
+    """Returns the colour of line i; None: of a line to compare with."""
     return "#666666" if i is None else COLOURS[i % len(COLOURS)]
 
 
 def marker(i: int | None) -> str:
-    """Of line i: it tells lines apart without colour."""
+    """Returns the marker of line i, which tells lines apart without colour."""
     return "" if i is None else MARKERS[i % len(MARKERS)]
 
 
 def dashes(i: int | None) -> str:
-    """Of line i."""
+    """Returns the line style of line i; None: of a line to compare with."""
     return "--" if i is None else DASHES[i // len(COLOURS) % len(DASHES)]
 
 
 def panels(
     count: int, columns: int, width: float = 4.2, height: float = 2.7
 ) -> tuple[Figure, list[Axes]]:
-    """A figure of `count` panels in reading order.
+    """Makes a figure of `count` panels in reading order.
 
     Args:
       count: at least 1.
-      columns: at most.
+      columns: the most panels in a row.
       width: inches of a panel.
       height: inches of a panel.
     """
     columns = min(columns, count)
     rows = -(-count // columns)
-    # Not pyplot: its figures are global, and it would look for a screen.
+    # Figures of pyplot are global, and it looks for a screen.
     figure = Figure(
         figsize=(width * columns, height * rows), layout="constrained", facecolor="white"
     )
@@ -60,7 +60,7 @@ def panels(
 
 
 def titles(axis: Axes, title: str, x: str, y: str) -> None:
-    """What a panel shows, and the units of its axes."""
+    """Sets a panel's title, and the labels of its axes with their units."""
     axis.set_title(title, fontsize=10, loc="left", fontweight="bold")
     axis.set_xlabel(x, fontsize=8)
     axis.set_ylabel(y, fontsize=8)
@@ -100,7 +100,7 @@ def name_lines(axis: Axes, ends: Sequence[tuple[float, str, str]]) -> None:
 
 
 def legend(figure: Figure, names: Mapping[int, str]) -> None:
-    """Names of lines, by their numbers, above all panels."""
+    """Draws a legend above all panels, of the names of lines by their numbers."""
     handles = [
         figure.axes[0].plot(
             [], [], color=colour(i), marker=marker(i), linestyle=dashes(i), label=name
@@ -117,7 +117,7 @@ def legend(figure: Figure, names: Mapping[int, str]) -> None:
 
 
 def png(figure: Figure) -> bytes:
-    """The figure as a PNG file; the same figure gives the same bytes."""
+    """Returns the figure as a PNG file; the same figure gives the same bytes."""
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=_DPI, metadata={"Software": None})
     return file.getvalue()

@@ -1,4 +1,7 @@
-"""What an evaluation found, as files: report.json (docs/report_schema.md), a table, a page, TensorBoard."""
+"""Defines an evaluation's report, its file report.json (docs/report_schema.md) and its table.
+
+It writes the figures to TensorBoard too.
+"""
 
 import dataclasses
 import json
@@ -23,54 +26,93 @@ NAME = "report.json"
 
 @dataclasses.dataclass(frozen=True)
 class ExtractorInfo:
-    """The network that the features are of."""
+    """Describes the network that computed the features.
 
-    name: str  # 'inception-2015', 'emoji-encoder'
-    weights_hash: str  # SHA-256 of its weights
-    pipeline: str  # how images are prepared for it
-    background: str  # under the alpha: 'white', 'black', 'checker', or 'none'
+    Attributes:
+      name: 'inception-2015' or 'emoji-encoder'.
+      weights_hash: SHA-256 of its weights.
+      pipeline: how images are prepared for it.
+      background: under the alpha: 'white', 'black', 'checker', or 'none'.
+    """
+
+    name: str
+    weights_hash: str
+    pipeline: str
+    background: str
 
 
 @dataclasses.dataclass(frozen=True)
 class RealInfo:
-    """The images that one is compared with."""
+    """Describes the images to compare with.
 
-    what: str  # 'openmoji train', or the folder
-    n: int  # images
-    hash: str  # SHA-256 of the images
-    filter: dict[str, Any]  # which of the data set's emoji; {}: all
+    Attributes:
+      what: 'openmoji train', or the folder.
+      n: images.
+      hash: SHA-256 of the images.
+      filter: which of the data set's emoji; {}: all.
+    """
+
+    what: str
+    n: int
+    hash: str
+    filter: dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
 class FakeInfo:
-    """The images that are judged. None: does not apply, as to a folder that was not drawn by a run."""
+    """Describes the images that are judged.
 
-    what: str  # the run's name, or the folder
-    n: int  # images
+    Attributes are None where they do not apply, as to a folder that was not drawn by a run.
+
+    Attributes:
+      what: the run's name, or the folder.
+      n: images.
+      workdir: of the run, or the model file.
+      step: training steps.
+      kimg: thousands of images shown in training.
+      checkpoint_hash: SHA-256 of the checkpoint's seal.
+      seeds: '0-9999'.
+      truncation: psi; 1: the full variety.
+      hash: SHA-256 of the images.
+    """
+
+    what: str
+    n: int
     workdir: str | None = None
-    step: int | None = None  # training steps
-    kimg: float | None = None  # thousands of images shown
-    checkpoint_hash: str | None = None  # SHA-256 of the checkpoint's seal
-    seeds: str | None = None  # '0-9999'
-    truncation: float | None = None  # psi; 1: the full variety
-    hash: str | None = None  # SHA-256 of the images
+    step: int | None = None
+    kimg: float | None = None
+    checkpoint_hash: str | None = None
+    seeds: str | None = None
+    truncation: float | None = None
+    hash: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """One evaluation of one set of images with one extractor."""
+    """Holds one evaluation of one set of images with one extractor.
+
+    Attributes:
+      extractor: computed the features.
+      real: the images to compare with.
+      fake: the images that are judged.
+      settings: whatever else the figures depend on: flags, versions, host.
+      metrics: the figures by name: 'fd', 'kid', ...
+      timings: seconds of each stage.
+      created: ISO 8601, UTC: '2026-11-23T09:16:39Z'.
+      schema_version: of report.json.
+    """
 
     extractor: ExtractorInfo
     real: RealInfo
     fake: FakeInfo
-    settings: dict[str, Any]  # whatever else the figures depend on: flags, versions, host
-    metrics: dict[str, Estimate]  # by the metric files' names: 'fd', 'kid', ...
-    timings: dict[str, float]  # stage -> s
-    created: str  # ISO 8601, UTC: '2026-11-23T09:16:39Z'
+    settings: dict[str, Any]
+    metrics: dict[str, Estimate]
+    timings: dict[str, float]
+    created: str
     schema_version: int = SCHEMA_VERSION
 
-    def shown(self) -> dict[str, Estimate]:
-        """The metrics under the names that they are shown by, in the order of `eval.report.metric_names`."""
+    def by_display_name(self) -> dict[str, Estimate]:
+        """Returns the metrics by display name, in the order of `eval.report.metric_names`."""
         ordered = sorted(self.metrics, key=metric_names.order)
         return {
             metric_names.display_name(name, self.extractor.name): self.metrics[name]
@@ -79,16 +121,19 @@ class Report:
 
 
 def to_json(report: Report) -> dict[str, Any]:
-    """The report as JSON can hold it: numbers that are not finite become null, tuples lists."""
+    """Converts to what JSON can hold: numbers that are not finite become null, tuples lists."""
     return _plain(dataclasses.asdict(report))
 
 
 def from_json(data: Any, where: str = "report") -> Report:
-    """The way back: null is NaN for an estimate's value and a timing, None elsewhere; unknown fields go.
+    """Makes a report of what `to_json` returns.
+
+    null becomes NaN in an estimate's value and in a timing, and None elsewhere. Unknown fields are
+    dropped.
 
     Args:
-      data: as `json.loads` gives it.
-      where: for the message.
+      data: as `json.loads` returns it.
+      where: what the error message calls it.
 
     Raises:
       UserError: another schema version, a field missing or of the wrong type.
@@ -97,8 +142,8 @@ def from_json(data: Any, where: str = "report") -> Report:
         raise UserError(f"{where}: not a report of this program (it has no schema_version)")
     if data["schema_version"] != SCHEMA_VERSION:
         raise UserError(
-            f"{where}: schema version {data['schema_version']}, this program reads {SCHEMA_VERSION}; "
-            "evaluate again"
+            f"{where}: schema version {data['schema_version']}, this program reads "
+            f"{SCHEMA_VERSION}; evaluate again"
         )
     return _build(Report, data, where, "")
 
@@ -121,16 +166,17 @@ def load(path: str | os.PathLike) -> Report:
 
 
 def folder_of(directory: str | os.PathLike, report: Report) -> pathlib.Path:
-    """Where a run's report lies: WORKDIR/eval/kimg000030.672/inception-2015-..."""
+    """Returns the folder of a run's report: WORKDIR/eval/kimg000030.672/inception-2015-..."""
     kimg = "set" if report.fake.kimg is None else f"kimg{report.fake.kimg:010.3f}"
     return pathlib.Path(directory, "eval", kimg, series_slug(report))
 
 
 def write_tensorboard(report: Report, directory: str | os.PathLike) -> None:
-    """Adds the figures to TensorBoard under WORKDIR/eval, at the training's own step: images shown.
+    """Adds the figures to TensorBoard under WORKDIR/eval.
 
-    Every series (see `series`) is a TensorBoard run of its own, so that no curve joins figures that
-    are not comparable. An interval's ends are `eval_interval/NAME_low` and `_high`.
+    The step is that of training: images shown. Every series (see `series`) is a TensorBoard run of
+    its own, so that no curve joins figures that are not comparable. An interval's ends are
+    `eval_interval/NAME_low` and `_high`.
 
     Args:
       report: of a run: `fake.kimg` is set.
@@ -145,15 +191,13 @@ def write_tensorboard(report: Report, directory: str | os.PathLike) -> None:
     if report.fake.kimg is None:
         raise ValueError("only a run's reports have a place on its axis")
     scalars = {}
-    for name, e in report.shown().items():
-        found = {
+    for name, e in report.by_display_name().items():
+        values = {
             f"eval/{name}": e.value,
             f"eval_interval/{name}_low": e.low,
             f"eval_interval/{name}_high": e.high,
         }
-        scalars |= {
-            tag: value for tag, value in found.items() if value is not None and math.isfinite(value)
-        }
+        scalars |= {k: v for k, v in values.items() if v is not None and math.isfinite(v)}
     folder = pathlib.Path(directory, "eval", "tensorboard", series_slug(report))
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -168,7 +212,7 @@ def write_tensorboard(report: Report, directory: str | os.PathLike) -> None:
 
 
 def series(report: Report) -> dict[str, str]:
-    """What two reports must share for their figures to be comparable, as words for a person."""
+    """Describes to a person what two reports must have in common to be comparable."""
     e, r, f = report.extractor, report.real, report.fake
     return {
         "extractor": e.name,
@@ -183,7 +227,7 @@ def series(report: Report) -> dict[str, str]:
 
 
 def series_slug(report: Report) -> str:
-    """`series` as one folder name."""
+    """Makes one folder name of what `series` describes."""
     e, r, f = report.extractor, report.real, report.fake
     psi = "" if f.truncation is None else f"psi{f.truncation:g}"
     real = f"{r.what}-{r.hash[:8]}"
@@ -192,7 +236,7 @@ def series_slug(report: Report) -> str:
 
 
 def markdown(report: Report) -> str:
-    """The figures as a table, with what they are of."""
+    """Formats the figures as a table, and what they depend on as a list before it."""
     lines = [f"# {_cell(title(report))}", ""]
     lines += [f"- {name}: {_cell(value)}" for name, value in facts(report).items()]
     lines += ["", "| metric | value | 95 % interval | better | N real | N generated | note |"]
@@ -219,23 +263,23 @@ def markdown(report: Report) -> str:
 
 
 def missing(report: Report) -> dict[str, str]:
-    """Which metrics could not be computed, and why: `settings['missing']`."""
-    found = report.settings.get("missing")
-    return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
+    """Returns for each metric that could not be computed the reason: `settings['missing']`."""
+    reasons = report.settings.get("missing")
+    return {str(k): str(v) for k, v in reasons.items()} if isinstance(reasons, dict) else {}
 
 
 def title(report: Report) -> str:
-    """One line: what was compared with what."""
+    """Says in one line what was compared with what."""
     f = report.fake
     at = "" if f.kimg is None else f" at {f.kimg:,.1f} kimg"
     return f"{f.what}{at} against {report.real.what}"
 
 
 def facts(report: Report) -> dict[str, str]:
-    """What the figures depend on, as words."""
+    """Describes to a person what the figures depend on."""
     e, r, f = report.extractor, report.real, report.fake
     chosen = "; ".join(f"{k}: {v}" for k, v in r.filter.items()) or "everything"
-    found = {
+    lines = {
         "Extractor": f"{e.name}, input pipeline {e.pipeline}, background {e.background}",
         "Extractor's weights": e.weights_hash,
         "Real": f"{r.what}, {r.n:,} images, filter: {chosen}",
@@ -249,11 +293,10 @@ def facts(report: Report) -> dict[str, str]:
         "Evaluated": report.created,
     }
     for name, value in report.settings.items():
-        if not (name == "missing" and missing(report)):  # has a table of its own
-            found[f"Setting {name}"] = (
-                value if isinstance(value, str) else json.dumps(_plain(value))
-            )
-    return {k: v for k, v in found.items() if v}
+        if name == "missing" and missing(report):  # has a table of its own
+            continue
+        lines[f"Setting {name}"] = value if isinstance(value, str) else json.dumps(_plain(value))
+    return {k: v for k, v in lines.items() if v}
 
 
 def _cell(text: str) -> str:
@@ -265,6 +308,7 @@ def _one_line(key: str) -> str:
 
 
 def _plain(value: Any) -> Any:
+    """Converts to what JSON can hold."""
     if isinstance(value, Mapping):
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
@@ -281,6 +325,7 @@ def _plain(value: Any) -> Any:
 
 
 def _build(cls: type, data: Any, where: str, path: str) -> Any:
+    """Makes a dataclass of a JSON object; `where` is the file, `path` the field within it."""
     if not isinstance(data, dict):
         raise UserError(f"{where}: {path or 'it'} is not an object: evaluate again")
     types_of, values = typing.get_type_hints(cls), {}
@@ -294,6 +339,7 @@ def _build(cls: type, data: Any, where: str, path: str) -> Any:
 
 
 def _value(kind: Any, value: Any, where: str, name: str) -> Any:
+    """Makes a field's value, of type `kind`, of a JSON value."""
     if dataclasses.is_dataclass(kind):
         return _build(kind, value, where, name)
     if isinstance(value, float) and not math.isfinite(value):  # 1e999, or another program's NaN
@@ -310,8 +356,8 @@ def _value(kind: Any, value: Any, where: str, name: str) -> Any:
     if type(value) is int and float in allowed and abs(value) < 2**1000:
         value = float(value)
     if type(value) not in allowed:  # not isinstance: True is an int to it
-        wanted = " or ".join(getattr(k, "__name__", str(k)) for k in allowed)
+        expected = " or ".join(getattr(k, "__name__", str(k)) for k in allowed)
         raise UserError(
-            f"{where}: {name} is {json.dumps(value)[:60]}, not {wanted}: evaluate again"
+            f"{where}: {name} is {json.dumps(value)[:60]}, not {expected}: evaluate again"
         )
     return value

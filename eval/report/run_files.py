@@ -1,4 +1,4 @@
-"""What runs left behind: curves in metrics.jsonl, reports in eval/."""
+"""Reads the files that runs leave: curves in metrics.jsonl, reports in eval/."""
 
 import dataclasses
 import json
@@ -7,33 +7,42 @@ import os
 import pathlib
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from emoji_gan.errors import UserError
 from eval.report import report_file
 
-Curve = tuple[np.ndarray, np.ndarray]  # kimg, ascending; values, NaN where not finite: float64 each
+# kimg, ascending, and values, NaN where they are not finite; both f64.
+Curve = tuple[np.ndarray, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """One workdir."""
+    """Holds the files of one workdir.
 
-    name: str  # short, unlike the others'
+    Attributes:
+      name: short, and different from the names of the other runs.
+      path: the workdir.
+      curves: by their names in metrics.jsonl.
+      reports: sorted by kimg.
+    """
+
+    name: str
     path: pathlib.Path
-    curves: dict[str, Curve]  # by the names in metrics.jsonl
-    reports: tuple[report_file.Report, ...]  # by kimg
+    curves: dict[str, Curve]
+    reports: tuple[report_file.Report, ...]
 
 
 def read(paths: Sequence[str]) -> list[Run]:
-    """Reads workdirs; a path that is there twice counts once.
+    """Reads workdirs; a path that is given twice counts once.
 
     Raises:
-      UserError: one is no folder, or has neither curves nor reports.
+      UserError: one is not a folder, or has neither curves nor reports.
     """
     folders = list(dict.fromkeys(pathlib.Path(p).expanduser().absolute() for p in paths))
-    found = []
+    runs = []
     for name, folder in zip(short_names(folders), folders, strict=True):
         if not folder.is_dir():
             raise UserError(f"{folder}: no such workdir")
@@ -42,17 +51,18 @@ def read(paths: Sequence[str]) -> list[Run]:
         reports = tuple(find_reports(folder))
         if not curves and not reports:
             raise UserError(
-                f"{folder}: no curves (metrics.jsonl) and no reports (eval/) yet: train or evaluate it"
+                f"{folder}: no curves (metrics.jsonl) and no reports (eval/) yet: train or "
+                "evaluate it"
             )
-        found.append(Run(name, folder, curves, reports))
-    return found
+        runs.append(Run(name, folder, curves, reports))
+    return runs
 
 
 def read_jsonl(path: str | os.PathLike) -> dict[str, Curve]:
-    """The curves of a metrics.jsonl, also of one that is being written.
+    """Reads the curves of a metrics.jsonl, also of one that is being written.
 
-    A line that is not whole (a kill cuts the last one) is passed over, and said so on stderr. Of a
-    kimg that is there twice the later line counts.
+    A line that is not whole (a kill cuts the last one) is passed over, with a line on stderr. Where
+    a kimg occurs twice, the later line counts.
 
     Raises:
       UserError: the file cannot be read.
@@ -87,26 +97,28 @@ def read_jsonl(path: str | os.PathLike) -> dict[str, Curve]:
 
 
 def find_reports(path: str | os.PathLike) -> list[report_file.Report]:
-    """The reports under WORKDIR/eval, or of a folder or file of one report, by kimg; those of no kimg first.
+    """Reads the reports under WORKDIR/eval, or the report of a folder or file.
 
-    A damaged one among several is passed over, and said so on stderr.
+    They are sorted by kimg, those without a kimg first. A damaged one among several is passed over,
+    with a line on stderr.
 
     Raises:
-      UserError: the one that was asked for is damaged.
+      UserError: `path` is that of a single report, and damaged.
     """
     path = pathlib.Path(path)
     if path.is_file() or (path / report_file.NAME).exists():
         return [report_file.load(path)]
-    found = []
+    reports = []
     for file in sorted(path.glob(f"eval/**/{report_file.NAME}")):
         try:
-            found.append(report_file.load(file))
+            reports.append(report_file.load(file))
         except UserError as e:
             print(f"{e}; passed over", file=sys.stderr)
-    return sorted(found, key=lambda r: (-1.0 if r.fake.kimg is None else r.fake.kimg, r.created))
+    return sorted(reports, key=lambda r: (-1.0 if r.fake.kimg is None else r.fake.kimg, r.created))
 
 
-def _number(value) -> float:
+def _number(value: Any) -> float:
+    """Returns a JSON value as a number, NaN where it is none or not finite."""
     try:
         number = float(value) if isinstance(value, (int, float)) else math.nan
     except OverflowError:  # an int of 400 digits
@@ -115,7 +127,7 @@ def _number(value) -> float:
 
 
 def short_names(folders: Sequence[pathlib.Path]) -> list[str]:
-    """Folder names, with as many of their parents as tell them apart."""
+    """Shortens folders to their names, with as many of their parents as tell them apart."""
     for depth in range(1, max(len(f.parts) for f in folders) + 1):
         short = ["/".join(f.parts[-depth:]) for f in folders]
         if len(set(short)) == len(short):

@@ -19,20 +19,21 @@ def save(
     real: SampleSet,
     fake: SampleSet,
     memorised: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None,
+    *,
     html: bool = True,
     train: SampleSet | None = None,
 ) -> pathlib.Path:
-    """Writes report.md, report.html and, last, report.json: where that is, the report is whole.
+    """Writes report.md, report.html and, last, report.json, which marks a report as whole.
 
     Args:
       report: the figures.
       out_dir: made if need be; older files of these names are replaced.
-      real: the images of the page, and their features.
-      fake: likewise.
+      real: the real images of the page, and their features.
+      fake: the generated images of the page, and their features.
       memorised: for each fake the row of its nearest training image, the distance and the
-        percentile, as `eval.metrics.memorisation.neighbours` gives them; None: the page leaves this
-        out.
-      html: write the page.
+        percentile, as `eval.metrics.memorisation.neighbours` returns them; None: the page leaves
+        this out.
+      html: whether to write the page.
       train: the training images that `memorised` has rows of; None: `real`.
 
     Returns:
@@ -48,7 +49,7 @@ def save(
         raise UserError(f"cannot write {out_dir}: {e.strerror}") from e
     workdir_lib.write_atomic(out_dir / "report.md", markdown(report).encode(errors="replace"))
     if html:
-        page = report_page.report_page(report, real, fake, memorised, train)
+        page = report_page.report_page(report, real, fake, memorised=memorised, train=train)
         workdir_lib.write_atomic(out_dir / "report.html", page.encode(errors="replace"))
     elif (out_dir / NAME).exists():  # the page is that of an earlier report
         (out_dir / "report.html").unlink(missing_ok=True)

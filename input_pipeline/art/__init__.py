@@ -1,1 +1,1 @@
-"""Art from anyone: layouts of sets, SVG and PNG to pixels, the common box."""
+"""Reads emoji art from any set: its layout, its SVG and PNG files, the common box of styles."""

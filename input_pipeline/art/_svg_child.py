@@ -1,9 +1,9 @@
-"""The child process of rasterise.py: SVG in, PNG out, within limits. It is a file of its own to start small.
+"""Draws SVGs as PNGs within limits: the child process of rasterise.py.
 
     python _svg_child.py FD SIZE_PX MEMORY_MB TIMEOUT_S
 
-It says "ready". Then a message to it is a JSON list of SVGs; it answers each with b"\\0" + PNG, or
-with b"\\1" + what is wrong.
+It is a file of its own so that the process imports little. It sends b"ready" first. Each message
+to it is a JSON list of SVGs; it answers each SVG with b"\\0" + PNG, or with b"\\1" + what is wrong.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from xml.etree import ElementTree
 import resvg_py
 
 _MAX_SIDE = 16384  # user units of width and height; resvg aborts far above it
-_MAX_VIEW_BOX = 1e6
+_MAX_VIEW_BOX = 1e6  # user units of width and height
 _LENGTH = re.compile(
     r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*(px|pt|pc|mm|cm|in|em|ex|%)?\s*", re.I
 )
@@ -28,7 +28,12 @@ _HREF = re.compile(r"href", re.I)
 
 
 def checked(svg: str) -> str:
-    """Returns `svg` without references to other files; raises ValueError if it should not be rendered."""
+    """Returns `svg` without references to other files.
+
+    Raises:
+      ValueError: it declares entities, is no SVG, or has a size that no picture has.
+      xml.etree.ElementTree.ParseError: it is not XML.
+    """
     if "<!ENTITY" in svg:
         raise ValueError("declares XML entities")
     root = ElementTree.fromstring(svg)
@@ -41,20 +46,20 @@ def checked(svg: str) -> str:
             raise ValueError(f"{side}={length[:40]!r} is no length")
         if match[2] != "%" and not 0 < float(match[1]) <= _MAX_SIDE:
             raise ValueError(f"{side}={length[:40]!r} is out of (0, {_MAX_SIDE}]")
-    if (box := root.get("viewBox")) is not None:
+    if (view_box := root.get("viewBox")) is not None:
         try:
-            _, _, *sides = (float(v) for v in box.replace(",", " ").split())
+            _, _, *sides = (float(v) for v in view_box.replace(",", " ").split())
             good = len(sides) == 2 and all(0 < s <= _MAX_VIEW_BOX for s in sides)
         except ValueError:
             good = False
         if not good:
             raise ValueError(
-                f"viewBox={box[:60]!r} is not four numbers with sides in (0, {_MAX_VIEW_BOX:g}]"
+                f"viewBox={view_box[:60]!r} is not four numbers "
+                f"with sides in (0, {_MAX_VIEW_BOX:g}]"
             )
     if not _HREF.search(svg):
         return svg
-    # Only what is inside the document may be referred to: its own elements and embedded raster
-    # images.
+    # An SVG may refer only to what is inside it: its own elements and embedded raster images.
     stripped = False
     for element in root.iter():
         for name in [n for n in element.attrib if n.rpartition("}")[2].lower() == "href"]:
@@ -66,7 +71,7 @@ def checked(svg: str) -> str:
 
 
 def _limit_cpu(seconds: float) -> None:
-    # The parent kills a child that is late; this one also ends when the parent is gone.
+    # The parent kills a child that is late. This limit ends the child where the parent is gone.
     used = time.process_time()
     resource.setrlimit(resource.RLIMIT_CPU, (int(used + seconds) + 2, resource.RLIM_INFINITY))
 

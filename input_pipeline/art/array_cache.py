@@ -1,4 +1,4 @@
-"""Keeps decoded art as arrays between starts, each file proved whole by its own hash."""
+"""Keeps decoded art as arrays between starts; each file carries a hash of its content."""
 
 import hashlib
 import os
@@ -12,13 +12,23 @@ import numpy as np
 Columns = dict[str, np.ndarray]  # of n rows each
 
 _VERSION = 1  # of what a cached array holds; raise it when reading changes
-FROM_S = 1.0  # reading that takes less is not cached
+FROM_S = 1.0  # what takes less to read is not cached
 
 
 def cached(
-    directory: pathlib.Path, name: str, key: str, read: Callable
+    directory: pathlib.Path, name: str, key: str, read: Callable[[], tuple[np.ndarray, Columns]]
 ) -> tuple[np.ndarray, Columns]:
-    """What `read` returns, kept in a file if it takes long; the file's own hash is verified."""
+    """Returns what `read` returns, from a file if there is one; writes it if reading takes long.
+
+    Args:
+      directory: of the files; made if missing.
+      name: of the source; its files of other keys are removed.
+      key: what the arrays depend on, e.g. a hash of the source's content.
+      read: makes the images and their columns, where no whole file has them.
+
+    Returns:
+      Images and columns. A damaged file is reported and replaced.
+    """
     key = hashlib.sha256(f"{_VERSION} {key}".encode()).hexdigest()
     path = directory / f"{name}-{key[:12]}.npz"
     if path.exists():
@@ -29,7 +39,7 @@ def cached(
             if digest != _digest(arrays, key):
                 raise ValueError("its hash is wrong")
             return arrays.pop("images"), arrays
-        except Exception as e:  # a damaged zip fails in a dozen ways
+        except Exception as e:  # numpy raises many kinds on a damaged file
             print(f"{path}: a damaged cache ({e}); reading the data set again", file=sys.stderr)
     began = time.monotonic()
     images, columns = read()
@@ -54,7 +64,13 @@ def cached(
     return images, columns
 
 
-def _digest(arrays: dict[str, np.ndarray], key: str = "") -> str:
+def size_name(size_px: int, boxed: bool) -> str:
+    """Names the size of cached pictures, and whether they are in the common box."""
+    return f"{size_px}px" + ("-box" if boxed else "")
+
+
+def _digest(arrays: Columns, key: str) -> str:
+    """Returns the SHA-256 of the key and of all arrays, with their names, dtypes and shapes."""
     digest = hashlib.sha256(key.encode())
     for name, array in sorted(arrays.items()):
         digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())

@@ -1,9 +1,9 @@
-"""Resampling of straight-alpha pictures, as they are or cropped into the box that all styles share."""
+"""Resamples straight-alpha pictures, as they are or cropped to the box that all styles share."""
 
 import numpy as np
 from PIL import Image
 
-BOX_SHARE = 0.875  # of the square's side: the longer side of the emoji's box, 56 of 64 px
+BOX_SHARE = 0.875  # fraction of the square's side that the drawing's longer side covers
 _OPAQUE_FROM = 8  # alpha in [0, 255] that counts as drawn; less is an antialiasing fringe
 
 
@@ -53,19 +53,15 @@ def _resample(image: np.ndarray, x: float, y: float, side: float, size_px: int) 
     pads = [tuple(int(o) + 3 if o > 0 else 0 for o in axis) for axis in over]
     premultiplied = np.pad(premultiplied, (*pads, (0, 0)))
     x, y = x + pads[1][0], y + pads[0][0]
-    box = (x - side / 2, y - side / 2, x + side / 2, y + side / 2)
+    window = (x - side / 2, y - side / 2, x + side / 2, y + side / 2)
     # Hamming is never negative: no halo round the edges, and RGB <= A stays true.
-    out = np.stack(
-        [
-            np.asarray(
-                Image.fromarray(premultiplied[..., c]).resize(
-                    (size_px, size_px), Image.Resampling.HAMMING, box
-                )
-            )
-            for c in range(4)
-        ],
-        axis=-1,
-    )
+    channels = [
+        Image.fromarray(premultiplied[..., c]).resize(
+            (size_px, size_px), Image.Resampling.HAMMING, window
+        )
+        for c in range(4)
+    ]
+    out = np.stack([np.asarray(channel) for channel in channels], axis=-1)
     alpha = np.round(out[..., 3:])
     rgb = np.where(alpha > 0, out[..., :3] / np.maximum(out[..., 3:], 1e-6) * 255, 0)
     return np.clip(np.concatenate([np.round(rgb), alpha], -1), 0, 255).astype(np.uint8)

@@ -1,16 +1,33 @@
-"""Sets as icon JSON, in Iconify's form."""
+"""Finds the emoji of a set that is one icon JSON, in Iconify's form."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from input_pipeline import DataError
 from input_pipeline.art import vendors
-from input_pipeline.art.picture import MAX_JSON_BYTES, NOT_IN_LIST, READ_ERRORS, Files, Picture
+from input_pipeline.art.picture import (
+    MAX_JSON_BYTES,
+    NOT_IN_LIST,
+    READ_ERRORS,
+    Files,
+    Picture,
+    Reader,
+    Skipped,
+)
 from input_pipeline.unicode import emoji_names, icon_names
 
 
-def pictures(name: str, files: Files, skipped: list[tuple[str, str]]) -> Iterator[Picture]:
-    """Yields the icons of a JSON, by the code points of chars.json or else by their names."""
+def pictures(name: str, files: Files, skipped: Skipped) -> Iterator[Picture]:
+    """Yields the icons that are emoji, by the code points of `chars` or else by their names.
+
+    Args:
+      name: of the JSON. Beside icons.json, info.json and chars.json count before its own fields.
+      files: of the set.
+      skipped: receives the other icons, and why.
+
+    Raises:
+      DataError: it is no icon JSON, or a vendor's whose art is proprietary.
+    """
     folder = name[: -len("icons.json")] if name.endswith("icons.json") else None
     data = _json_object(name, files[name])
     icons, aliases, info, chars = (data.get(k) or {} for k in ("icons", "aliases", "info", "chars"))
@@ -20,8 +37,8 @@ def pictures(name: str, files: Files, skipped: list[tuple[str, str]]) -> Iterato
         )
     if folder is not None:
         info, chars = (
-            _json_object(folder + n, files[folder + n]) if folder + n in files else known
-            for n, known in (("info.json", info), ("chars.json", chars))
+            _json_object(folder + n, files[folder + n]) if folder + n in files else own
+            for n, own in (("info.json", info), ("chars.json", chars))
         )
     # Not the samples of `info`: a red apple is no Apple.
     vendor = vendors.of_words(
@@ -45,18 +62,14 @@ def pictures(name: str, files: Files, skipped: list[tuple[str, str]]) -> Iterato
             continue
         if codepoints is None:
             plain_alias = icon in aliases and set(aliases[icon]) == {"parent"}
-            skipped.append(
-                (
-                    icon,
-                    f"the same emoji as {aliases[icon]['parent']}" if plain_alias else NOT_IN_LIST,
-                )
-            )
+            why = f"the same emoji as {aliases[icon]['parent']}" if plain_alias else NOT_IN_LIST
+            skipped.append((icon, why))
         else:
             yield Picture(icon, codepoints, domain, True, lambda limit, svg=svg: svg[:limit])
 
 
 def _icon_svg(data: dict, name: str) -> bytes:
-    """The SVG of an icon or alias; an alias may flip and turn its parent."""
+    """Returns the SVG of an icon or alias; an alias may flip and turn its parent."""
     turn, flip_h, flip_v = 0, False, False
     entry = dict(data["aliases"][name] if name not in data["icons"] else data["icons"][name])
     for _ in range(8):  # the depth of aliases is bounded, so a circle ends here
@@ -87,7 +100,8 @@ def _icon_svg(data: dict, name: str) -> bytes:
     ).encode()
 
 
-def _json_object(name: str, get: Callable[[int], bytes]) -> dict:
+def _json_object(name: str, get: Reader) -> dict:
+    """Returns the object that a JSON file is; raises DataError if it is none."""
     try:
         text = get(MAX_JSON_BYTES + 1)
         if len(text) > MAX_JSON_BYTES:

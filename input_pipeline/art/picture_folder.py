@@ -1,7 +1,7 @@
-"""What a folder of pictures is: the one rule for all programs that read or write one.
+"""Reads folders of pictures, by one rule for all programs that read or write one.
 
-Every PNG below it counts, but for what is hidden (names that begin with a dot, as copies of
-notebooks and Mac forks have), `__MACOSX`, and contact sheets that this project drew itself.
+Every PNG below the folder counts, with two exceptions: what is hidden (`set_files.is_hidden`), and
+contact sheets that this project drew itself.
 """
 
 import collections
@@ -15,6 +15,7 @@ from absl import logging
 from PIL import Image
 
 from input_pipeline import DataError
+from input_pipeline.art import set_files
 from input_pipeline.art.rasterise import BadImage, read_png
 
 SHEET_KEY = "contact sheet of"  # text chunk of a PNG that shows many pictures at once
@@ -24,7 +25,7 @@ _HEAD_BYTES = 4096  # text chunks of ours stand before the pixels
 
 @dataclasses.dataclass(frozen=True)
 class Pictures:
-    """The pictures of a folder.
+    """Holds the pictures of a folder.
 
     Attributes:
       images: uint8 [n h w 4], straight alpha, RGB = 0 where alpha = 0.
@@ -55,7 +56,7 @@ def files(directory: str) -> list[pathlib.Path]:
 def _visible_pngs(root: pathlib.Path) -> Iterator[pathlib.Path]:
     for path in root.rglob("*"):
         parts = path.relative_to(root).parts
-        hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
+        hidden = any(set_files.is_hidden(part) for part in parts)
         if not hidden and path.suffix.lower() == ".png" and path.is_file():
             yield path
 
@@ -63,7 +64,7 @@ def _visible_pngs(root: pathlib.Path) -> Iterator[pathlib.Path]:
 def is_sheet(path: pathlib.Path) -> bool:
     """Returns whether a PNG is a contact sheet that this project drew."""
     texts = own_texts(path)
-    # Sheets of older versions are known by their name alone: pictures are called by their seed.
+    # Older versions marked sheets by their name alone; pictures are called by their seed.
     return SHEET_KEY in texts or (path.name == "grid.png" and bool(texts))
 
 

@@ -1,27 +1,30 @@
-"""Which emoji the name of a picture says, and whether it says so beyond doubt."""
+"""Finds the emoji that the name of a picture says, and whether the name can be nothing else."""
 
 import re
 
 from input_pipeline.unicode import emoji_names, icon_names
 
 _PREFIXED = re.compile(r"(emoji[-_]?)?u\+?[0-9a-f]{2,6}([-_ ](u\+?)?[0-9a-f]{2,6})*", re.IGNORECASE)
-_SHORT_WORD = 3  # letters; so short are codes of countries and languages
+_SHORT_WORD = 3  # letters; codes of countries and languages are as short
 
 
 def lookup(stem: str) -> str | None:
-    """Returns the code points of a picture's name: of code points, words or the emoji itself.
+    """Returns the emoji that a name spells in code points, in words, or as the character itself.
 
     Args:
-      stem: without the ending: 'emoji_u1f680', '1F680', 'rocket', 'fusée', '🚀'.
+      stem: the name without its ending: 'emoji_u1f680', '1F680', 'rocket', 'fusée', '🚀'.
+
+    Returns:
+      Its key in the Unicode list, or None.
     """
     return emoji_names.normalise(stem) or _character(stem) or icon_names.lookup(stem)
 
 
 def is_certain(stem: str) -> bool:
-    """Returns whether a name can be nothing else.
+    """Returns whether a name that spells an emoji can mean nothing else.
 
-    Doubtful are bare hexadecimal digits that could be a number or a code of a country (AE, 2600),
-    and words of at most three letters (om, ewe, ox).
+    Two kinds are doubtful: bare hexadecimal digits that could be a number or the code of a country
+    (AE, 2600), and words of at most three letters (om, ewe, ox).
     """
     if emoji_names.canonical(stem) is None:
         return _character(stem) is not None or len(re.sub(r"[\W_]", "", stem)) > _SHORT_WORD
@@ -40,6 +43,7 @@ def is_code(file: str) -> bool:
 
 
 def _character(stem: str) -> str | None:
+    """Returns the code points of a name that is an emoji itself."""
     if stem.isascii():
         return None
     return emoji_names.normalise("-".join(f"{ord(c):04X}" for c in stem.strip()))

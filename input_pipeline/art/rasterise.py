@@ -1,10 +1,13 @@
-"""SVG and PNG from anyone to RGBA arrays. A child process draws SVGs, as a hostile one can abort it."""
+"""Decodes untrusted SVGs and PNGs to RGBA arrays.
+
+Child processes draw the SVGs, as a hostile one can abort the process that draws it.
+"""
 
 import collections
 import io
 import itertools
 import json
-import multiprocessing
+import multiprocessing.connection
 import pathlib
 import struct
 import subprocess
@@ -25,7 +28,7 @@ _START_S = 60.0  # for a child to start, on a busy machine
 
 
 class BadImage(Exception):
-    """What is wrong with one image, in a few words."""
+    """Says in a few words what is wrong with one image."""
 
 
 class Rasteriser:
@@ -43,7 +46,7 @@ class Rasteriser:
 
     def __init__(
         self, size_px: int, *, memory_mb: int = 1024, timeout_s: float = 10.0, processes: int = 1
-    ):
+    ) -> None:
         if not 1 <= size_px <= 4096:
             raise ValueError(f"size_px={size_px} is not in 1 to 4096")
         self._size_px = size_px
@@ -54,7 +57,7 @@ class Rasteriser:
     def __enter__(self) -> "Rasteriser":
         return self
 
-    def __exit__(self, *exc) -> None:
+    def __exit__(self, *exc: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -78,10 +81,14 @@ class Rasteriser:
         return read_png(png)
 
     def render_pngs(self, svgs: Iterable[str]) -> Iterator[bytes | BadImage]:
-        """Draws many SVGs, faster than one by one: yields a PNG (of `render`'s array) or a BadImage each."""
+        """Draws many SVGs, faster than one by one.
+
+        Yields:
+          For each SVG a PNG of the array that `render` returns, or what is wrong with it.
+        """
         svgs = iter(svgs)
         idle = collections.deque(self._children)
-        busy = collections.deque()
+        busy: collections.deque[tuple[_Child, list[str | BadImage]]] = collections.deque()
         try:
             while True:
                 while idle and (batch := [_plain(s) for s in itertools.islice(svgs, _BATCH)]):
@@ -98,6 +105,7 @@ class Rasteriser:
                 child.stop()
 
     def _answers(self, child: "_Child", batch: list[str | BadImage]) -> Iterator[bytes | BadImage]:
+        """Yields a child's answers to a batch; what is a BadImage already was not sent to it."""
         for i, svg in enumerate(batch):
             if isinstance(svg, BadImage):
                 yield svg
@@ -122,11 +130,9 @@ def _plain(svg: str) -> str | BadImage:
             svg = svg_text.without_entities(svg, _MAX_SVG_CHARS)
     except ValueError as e:
         return BadImage(str(e))
-    return (
-        svg
-        if len(svg) <= _MAX_SVG_CHARS
-        else BadImage(f"longer than {_MAX_SVG_CHARS:,} characters")
-    )
+    if len(svg) > _MAX_SVG_CHARS:
+        return BadImage(f"longer than {_MAX_SVG_CHARS:,} characters")
+    return svg
 
 
 def read_png(data: bytes, max_px: int = 4096) -> np.ndarray:
@@ -150,7 +156,7 @@ def read_png(data: bytes, max_px: int = 4096) -> np.ndarray:
             if image.mode.startswith("I"):  # 16-bit grey: Pillow would clip it, not scale it
                 image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
             rgba = np.array(image.convert("RGBA"))
-    except Exception as e:  # Pillow raises a dozen kinds on damaged files
+    except Exception as e:  # Pillow raises many kinds on damaged files
         raise BadImage(f"damaged PNG: {e}") from e
     rgba[rgba[..., 3] == 0] = 0
     return rgba
@@ -167,10 +173,11 @@ def _without_ancillary(png: bytes) -> bytes:
         if png[at + 4 : at + 8] in _CHUNKS_OF_PIXELS:
             kept.append(png[at:end])
         at = end
-    return b"".join(kept) + png[at:]  # what is cut off is Pillow's to report
+    return b"".join(kept) + png[at:]  # Pillow reports a chunk that is cut off
 
 
 def _squared(png: bytes, size_px: int) -> bytes:
+    """Centres a drawing in a square of `size_px`, which it fills along its longer side."""
     width, height = struct.unpack(">II", png[16:24])
     if width == height == size_px:
         return png
@@ -184,16 +191,16 @@ def _squared(png: bytes, size_px: int) -> bytes:
 
 
 class _Gone(Exception):
-    pass
+    """Says why a child does not answer: it is too slow, or it crashed."""
 
 
 class _Child:
     """One process, started when first needed and again after `stop`."""
 
-    def __init__(self, arguments: list[str]):
+    def __init__(self, arguments: list[str]) -> None:
         self._arguments = arguments
-        self._process = None
-        self._connection = None
+        self._process: subprocess.Popen | None = None
+        self._connection: multiprocessing.connection.Connection | None = None
 
     def send(self, svgs: list[str]) -> None:
         if not svgs:
@@ -224,17 +231,16 @@ class _Child:
             self._process = None
 
     def _start(self) -> None:
-        # Not multiprocessing's spawn: that would import the caller's main module (and jax) once
-        # more.
-        self._connection, theirs = multiprocessing.Pipe()
-        with theirs:
+        # Not multiprocessing's spawn, which would import the caller's main module (and jax) again.
+        self._connection, child_end = multiprocessing.Pipe()
+        with child_end:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", str(_CHILD), str(theirs.fileno()), *self._arguments],
-                pass_fds=(theirs.fileno(),),
+                [sys.executable, "-P", str(_CHILD), str(child_end.fileno()), *self._arguments],
+                pass_fds=(child_end.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is the parent's to handle
+                start_new_session=True,  # the parent handles Ctrl-C
             )
         try:
             if not self._connection.poll(_START_S):

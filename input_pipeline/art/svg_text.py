@@ -1,4 +1,4 @@
-"""The text of an SVG file in whatever encoding it declares, plain entities expanded."""
+"""Decodes an SVG file by the encoding it declares, and expands its plain-text entities."""
 
 import codecs
 import re

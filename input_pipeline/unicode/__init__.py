@@ -1,1 +1,1 @@
-"""Names and words of emoji, from Unicode's and CLDR's lists."""
+"""Looks up the names and words of emoji in the lists of Unicode and CLDR."""

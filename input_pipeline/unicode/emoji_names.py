@@ -1,4 +1,4 @@
-"""One name for every emoji: the key of the Unicode 17 list, from any public set's file stem or icon key."""
+"""Names each emoji by its key of the Unicode 17 list, whatever spelling a set uses."""
 
 import dataclasses
 import functools
@@ -17,23 +17,39 @@ _VARIATION_SELECTOR = 0xFE0F  # asks for the coloured form; sets disagree on whe
 
 @dataclasses.dataclass(frozen=True)
 class Meta:
-    """What Unicode says of one emoji."""
+    """Holds what Unicode says of one emoji. CLDR's names and keywords are those of the base.
 
-    codepoints: str  # '1F468-200D-1F4BB'
-    name: str  # of the Unicode list
+    Attributes:
+      codepoints: its key, '1F468-200D-1F4BB'.
+      name: of the Unicode list.
+      group: of the Unicode list.
+      subgroup: of the Unicode list.
+      version: of Emoji, when it was added; 0: not in the list.
+      base: code points of the toneless form; its own where it has no tone.
+      tones: of TONES, one for each person.
+      name_en: CLDR's English short name.
+      name_fr: CLDR's French short name.
+      keywords_en: CLDR's English keywords.
+      keywords_fr: CLDR's French keywords.
+    """
+
+    codepoints: str
+    name: str
     group: str
     subgroup: str
-    version: float  # of Emoji, when it was added; 0: not in the list
-    base: str  # code points of the toneless form; its own where it has no tone
-    tones: tuple[str, ...]  # of TONES, one for each person
-    name_en: str  # CLDR names and keywords are those of the base
+    version: float
+    base: str
+    tones: tuple[str, ...]
+    name_en: str
     name_fr: str
     keywords_en: tuple[str, ...]
     keywords_fr: tuple[str, ...]
 
 
 def canonical(stem: str) -> str | None:
-    """Spells code points as the Unicode list does: upper case, 4 digits or more, joined by '-', no FE0F.
+    """Spells code points as the Unicode list does.
+
+    That is in upper case, with 4 digits or more, joined by '-', without FE0F.
 
     Args:
       stem: 'emoji_u1f468_200d_1f4bb', '1F468-200D-1F4BB', 'U+1F600', '23-fe0f-20e3', ...

@@ -1,4 +1,4 @@
-"""Finds emoji by their words, English or French, for sets that do not tell code points."""
+"""Finds emoji by their words, English or French, for sets that give no code points."""
 
 import functools
 import re
@@ -32,7 +32,7 @@ def lookup(name: str) -> str | None:
 
 
 def _slug(text: str) -> str:
-    """'Flag: Côte d’Ivoire' and 'flag_cote-divoire' -> 'flag-cote-divoire'."""
+    """Folds words to one spelling, 'Flag: Côte d’Ivoire' -> 'flag-cote-divoire'."""
     text = (
         text.replace("#", "hash")
         .replace("*", "asterisk")
@@ -47,22 +47,24 @@ def _slug(text: str) -> str:
 
 
 def _split_tones(slug: str) -> tuple[str, tuple[str, ...]]:
-    """'man-dark-skin-tone-bald' -> ('man-bald', ('dark',))."""
+    """Splits off skin tones, 'man-dark-skin-tone-bald' -> ('man-bald', ('dark',))."""
     base = re.sub(rf"\b{_TONE}-skin-tone\b", "", slug)
     return re.sub("-+", "-", base).strip("-"), tuple(re.findall(rf"\b{_TONE}-skin-tone\b", slug))
 
 
 def _split_short_tones(slug: str) -> tuple[str, tuple[str, ...]]:
-    """'person-bald-medium-dark' -> ('person-bald', ('medium-dark',)), as Fluent writes."""
+    """Splits off tones as Fluent writes them, 'bald-dark' -> ('bald', ('dark',))."""
     match = re.fullmatch(rf"(.+?)-{_TONE}(?:-{_TONE})?", slug)
     return (match[1], tuple(t for t in match.groups()[1:] if t)) if match else (slug, ())
 
 
 @functools.cache
-def _name_table() -> dict[str | tuple, str]:
-    table: dict[str | tuple, str] = {}
+def _name_table() -> dict[str | tuple[str, tuple[str, ...]], str]:
+    """Returns code points by slug, and by (slug without tones, tones)."""
+    table: dict[str | tuple[str, tuple[str, ...]], str] = {}
     metas = [emoji_names.lookup(c) for c in emoji_names.every()]
-    for key in ("name", "name_en", "name_fr"):  # a name of Unicode's counts before a French one
+    # Where two emoji share a name, Unicode's counts before CLDR's, and English before French.
+    for key in ("name", "name_en", "name_fr"):
         for meta in metas:
             if key != "name" and meta.tones:
                 continue  # the base's name

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.methods import compare_judge
-from benchmarks.methods import comparison as comparison_lib
+from benchmarks.methods import compare_judge, comparison_runs
 from benchmarks.methods.compare_report import ALPHA, WHITE
 from emoji_gan.encoder import encoder
 from emoji_gan.errors import UserError
@@ -23,7 +22,7 @@ def tiny_encoder(monkeypatch, tmp_path):
 
 def test_pngs_of_the_official_code_are_judged_on_white(tmp_path, tiny_encoder):
     data = dataset.load(compare_judge.data_config(16), "train")
-    run = comparison_lib.Run("official-auto", "", 0, tmp_path / "official")
+    run = comparison_runs.Run("official-auto", "", 0, tmp_path / "official")
     compare_judge.export(data, run.path / "samples-1")  # the training emoji themselves
     point = {"minutes": 1.0, "cpu_minutes": 1.0, "kimg": 1.0, "step": 1, "sampled_per_s": 9.0}
     run.record([point | {"parameters": {"drawn": 1, "trained": 2}}])

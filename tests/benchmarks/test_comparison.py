@@ -11,6 +11,8 @@ import time
 import pytest
 
 from benchmarks.methods import comparison as comparison_lib
+from benchmarks.methods import comparison_runs
+from benchmarks.methods import comparison_schedule as schedule_lib
 from benchmarks.methods.compare_report import ALPHA, WHITE
 from emoji_gan import errors
 from emoji_gan.errors import UserError
@@ -22,7 +24,7 @@ BATCH = 32  # images, of CONFIG
 
 
 def make_run(tmp_path, steps=()):
-    run = comparison_lib.Run("dcgan", "configs/dcgan.py:cpu", 0, tmp_path / "dcgan" / "seed0")
+    run = comparison_runs.Run("dcgan", "configs/dcgan.py:cpu", 0, tmp_path / "dcgan" / "seed0")
     for step in steps:
         directory = run.path / "workdir" / "checkpoints" / str(step)
         directory.mkdir(parents=True)
@@ -34,9 +36,9 @@ def test_checkpoints_of_no_fixed_time_are_forgotten(tmp_path):
     run = make_run(tmp_path, (10, 20, 25))
     assert run.points() == [] and run.judged() == []
     run.record([{"minutes": 1.0, "step": 10}, {"minutes": 2.0, "step": 20}])
-    comparison_lib.forget_unrecorded(run)
+    comparison_runs.forget_unrecorded(run)
     assert (
-        sorted(comparison_lib.sealed(run))
+        sorted(comparison_runs.sealed(run))
         == checkpoint.sealed_steps(run.path / "workdir")
         == [10, 20]
     )
@@ -93,9 +95,9 @@ def test_a_folder_keeps_its_settings(tmp_path, monkeypatch):
 
 
 def test_the_data_set_has_no_extras():
-    assert "Smileys & Emotion" in comparison_lib.groups()
-    assert "Extras" not in comparison_lib.groups()
-    assert len(comparison_lib.groups()) == 10
+    assert "Smileys & Emotion" in comparison_runs.groups()
+    assert "Extras" not in comparison_runs.groups()
+    assert len(comparison_runs.groups()) == 10
 
 
 @pytest.mark.slow
@@ -126,7 +128,7 @@ def test_two_programs_are_compared_and_go_on(tmp_path):
             text=True,
         )
 
-    run = comparison_lib.Run("tiny", CONFIG, 3, out / "tiny" / "seed3")
+    run = comparison_runs.Run("tiny", CONFIG, 3, out / "tiny" / "seed3")
     first = start()  # killed when all is trained and nothing is judged
     deadline = time.monotonic() + 400
     while not run.points():
@@ -135,7 +137,7 @@ def test_two_programs_are_compared_and_go_on(tmp_path):
     first.kill()
     first.communicate()
     trained = run.points()
-    assert run.judged() == [] and list(comparison_lib.sealed(run)) == [trained[0]["step"]]
+    assert run.judged() == [] and list(comparison_runs.sealed(run)) == [trained[0]["step"]]
     second = start()
     output, error_output = second.communicate(timeout=400)
     assert second.returncode == errors.EXIT_OK, error_output
@@ -192,7 +194,7 @@ def test_training_goes_on_from_the_last_fixed_time(tmp_path, monkeypatch):
         "--methods=a=some.py",
         "--at_once=1",
     ]
-    comparison = comparison_lib.Comparison(comparison_lib.parse(flags), tmp_path / "out")
+    comparison = schedule_lib.Comparison(comparison_lib.parse(flags), tmp_path / "out")
 
     def train(run, behaviour):
         pathlib.Path("behaviour").write_text(behaviour)
@@ -201,10 +203,10 @@ def test_training_goes_on_from_the_last_fixed_time(tmp_path, monkeypatch):
             time.sleep(0.01)
 
     first, second = comparison.runs
-    with pytest.raises(comparison_lib.Failed, match="code 75"):
+    with pytest.raises(schedule_lib.Failed, match="code 75"):
         train(first, "signalled")
     assert [p["step"] for p in first.points()] == [10]
-    assert sorted(comparison_lib.sealed(first)) == [10, 20]
+    assert sorted(comparison_runs.sealed(first)) == [10, 20]
     train(first, "ends")  # 20 is forgotten, and saved anew at its time
     points = first.points()
     assert [p["step"] for p in points] == [10, 20, 30]

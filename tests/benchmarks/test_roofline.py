@@ -66,7 +66,9 @@ _CHIP = roofline.Chip(hbm_gib=16, flops=100.0, hbm=10.0, ici=8.0, dcn=0.5, dims=
 
 def test_the_greater_of_compute_and_memory_then_links():
     reduce = Collective("all-reduce", 4, 1, {"f32": 16})
-    r = roofline.roofline(_CHIP, flops=200.0, bytes_accessed=50.0, found=[reduce], slice_devices=4)
+    r = roofline.roofline(
+        _CHIP, flops=200.0, bytes_accessed=50.0, communication=[reduce], slice_devices=4
+    )
     assert (r.compute, r.memory) == (2.0, 5.0)
     assert r.links == 2 * 16 * (3 / 4) / 8.0  # twice around, all but one of four parts each time
     assert r.total == 5.0 + r.links
@@ -96,6 +98,7 @@ def test_an_all_reduce_in_two_halves_costs_the_same():
 def test_a_core_has_its_share_of_the_chip():
     collectives = [Collective("all-reduce", 4, 1, {"f32": 16})]
     chip, core = (
-        roofline.roofline(_CHIP, 8.0, 8.0, collectives, 4, devices_per_chip=n).total for n in (1, 2)
+        roofline.roofline(_CHIP, 8.0, 8.0, collectives, slice_devices=4, devices_per_chip=n).total
+        for n in (1, 2)
     )
     assert core == 2 * chip

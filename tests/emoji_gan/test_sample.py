@@ -91,7 +91,8 @@ def test_no_run_is_one_line(monkeypatch, capsys, tmp_path):
 def _request(folder, what, seeds):
     pictures = np.full((len(seeds), 8, 8, 4), 255, np.uint8)
     texts = {"Software": "emoji_gan", "asked text": what, "seed": str(seeds[0])}
-    return sample.write(folder, pictures, seeds, texts, f"{seeds[0]}-{seeds[-1]}")
+    seeds_text = f"{seeds[0]}-{seeds[-1]}"
+    return sample.write(folder, pictures, seeds, provenance=texts, seeds_text=seeds_text)
 
 
 def test_a_folder_holds_the_pictures_of_one_request(tmp_path):

@@ -14,11 +14,11 @@ import PIL.Image
 import pytest
 from tensorboard.backend.event_processing import event_accumulator
 
-from emoji_gan import conditions, methods, train
+from emoji_gan import conditions, methods
 from emoji_gan.errors import EXIT_DIVERGED, EXIT_PREEMPTED, Diverged
 from emoji_gan.methods import step as step_lib
 from emoji_gan.methods import stylegan2
-from emoji_gan.runtime import checkpoint
+from emoji_gan.runtime import checkpoint, divergence
 from emoji_gan.runtime import config as config_lib
 from tests.support import runs as runs_lib
 
@@ -253,7 +253,7 @@ def test_rolling_back_keeps_the_count_and_draws_anew():
     )
     count = {"step": 9, "kimg": 9 * config.batch_size / 1000, "again": False}
     checkpoints = types.SimpleNamespace(restore=lambda shapes: (old, 4))
-    state = train._roll_back(checkpoints, None, now, **count)
+    state = divergence.roll_back(checkpoints, None, now, **count)
     assert [int(x) for x in jax.tree.leaves(state.counters)] == [
         9,
         0,
@@ -265,4 +265,4 @@ def test_rolling_back_keeps_the_count_and_draws_anew():
     with pytest.raises(
         Diverged, match=r"^3 non-finite .* \(5 in all\), before the first checkpoint: lower optim"
     ):
-        train._roll_back(checkpoints, None, now, **count)
+        divergence.roll_back(checkpoints, None, now, **count)

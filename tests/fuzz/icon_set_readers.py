@@ -9,7 +9,7 @@ import zipfile
 from hypothesis import strategies as st
 
 from input_pipeline import DataError
-from input_pipeline.art import iconify, rasterise, sources
+from input_pipeline.art import iconify, rasterise, set_files, sources
 from input_pipeline.art import picture as picture_lib
 from input_pipeline.unicode import emoji_names
 from tests.fuzz import picture_readers
@@ -75,7 +75,7 @@ def _read_zip(data: bytes, folder: pathlib.Path) -> None:
     path = folder / "a.zip"
     path.write_bytes(data)
     with contextlib.ExitStack() as stack:
-        for name, get in sources._zip(path, [], stack).items():
+        for name, get in set_files.of_zip(path, [], stack).items():
             assert ".." not in name.split("/"), name
             assert not name.startswith("/") and "\\" not in name, name
             with contextlib.suppress(*picture_lib.READ_ERRORS):

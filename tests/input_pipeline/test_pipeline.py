@@ -11,6 +11,7 @@ from configs import default
 from input_pipeline import DataError, dataset, openmoji, pipeline
 from input_pipeline.art import array_cache
 from input_pipeline.unicode import emoji_names
+from input_pipeline.unicode import phrases as phrases_lib
 
 
 def _numbered(count: int) -> dataset.EmojiData:
@@ -19,7 +20,7 @@ def _numbered(count: int) -> dataset.EmojiData:
     images = np.broadcast_to(numbers[:, None, None, None], (count, 2, 2, 4)).astype(np.uint8)
     vectors = np.arange(2000, dtype=np.float32)[:, None]
     rows, first = np.stack([numbers, numbers + 1000], 1).reshape(-1), np.arange(count + 1) * 2
-    phrases = dataset.Phrases(vectors, rows, first)
+    phrases = phrases_lib.Phrases(vectors, rows, first)
     return dataset.EmojiData(images, {"group": numbers}, {"group": ()}, phrases, {}, "")
 
 
@@ -236,7 +237,7 @@ def test_classes_are_those_of_all_splits(data_dir):
     assert (held_out.classes["codepoint"] == -1).all() and (train.classes["codepoint"] >= 0).all()
     i = train.columns["codepoints"].tolist().index("1F34E")
     rows = train.phrases.rows[train.phrases.first[i] : train.phrases.first[i + 1]]
-    called = dataset.phrases_of({k: v[i : i + 1] for k, v in train.columns.items()})[0]
+    called = phrases_lib.of_emoji({k: v[i : i + 1] for k, v in train.columns.items()})[0]
     assert "red apple" in called and "pomme rouge" in called
     assert train.phrases.vectors[rows][:, 0].tolist() == [len(p) for p in called]
 

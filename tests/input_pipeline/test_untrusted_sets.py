@@ -7,7 +7,7 @@ import zlib
 import pytest
 
 from input_pipeline import DataError
-from input_pipeline.art import sources
+from input_pipeline.art import set_files, sources
 from input_pipeline.unicode import emoji_names
 from tests.support.emoji_files import SVG, png, write_and_read, write_files, write_zip
 
@@ -70,7 +70,7 @@ def test_a_zip_cannot_escape_or_explode(tmp_path, monkeypatch):
     big = write_zip(tmp_path / "b.zip", {"1f600.png": bytes(20 << 20), "1f601.png": png()})
     records = sources.read(big, "mine", 8, max_bad_share=0.5)
     assert "larger than" in dict(records.skipped)["1f600.png"]
-    monkeypatch.setattr(sources, "_MAX_ARCHIVE_BYTES", 1 << 20)
+    monkeypatch.setattr(set_files, "_MAX_ARCHIVE_BYTES", 1 << 20)
     with pytest.raises(DataError, match="MiB"):
         sources.read(big, "mine", 8)
 

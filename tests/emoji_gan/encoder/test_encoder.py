@@ -1,4 +1,4 @@
-"""The emoji encoder: its shapes, its training by the command, what its shipped weights see."""
+"""Tests the encoder: shapes, training through the command, what shipped weights recognise."""
 
 import json
 import os
@@ -15,7 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emoji_gan import images as image_lib
-from emoji_gan.encoder import encoder, recogniser, training_data
+from emoji_gan.encoder import (
+    encoder,
+    recogniser,
+    text_features,
+    training_art,
+    training_augmentation,
+    training_batches,
+    training_phrases,
+)
 from emoji_gan.errors import UserError
 from eval import recognise
 from input_pipeline import DataError
@@ -53,7 +61,7 @@ def drawn() -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def art(tmp_path_factory) -> pathlib.Path:
-    """Makes three styles of twelve emoji: OpenMoji, with colours exchanged, without lines."""
+    """Draws twelve emoji in three styles: OpenMoji's, colours exchanged, lines removed."""
     root = tmp_path_factory.mktemp("art")
     for c in _EMOJI:
         svg = (_SVGS / f"{c}.svg").read_text()
@@ -105,7 +113,7 @@ def _recognise(monkeypatch, capsys, *arguments: str) -> tuple[str, str]:
 
 def test_the_shipped_weights_know_the_toneless_emoji_and_their_licence(shipped):
     params, meta = shipped
-    assert set(meta["codepoints"]) == {c for c in emoji_names.every() if training_data.is_known(c)}
+    assert set(meta["codepoints"]) == {c for c in emoji_names.every() if training_art.has_class(c)}
     assert meta["licence"].startswith("CC BY-SA 4.0") and "OpenMoji" in meta["licence"]
     assert "openmoji" in meta["art"] and not any("fluent" in style for style in meta["art"])
     assert params["classes"].shape == (len(meta["codepoints"]), params["image/b"].shape[0])
@@ -292,21 +300,23 @@ def test_phrases_need_the_arrays_of_text_only(shipped):
 
 
 def test_pairs_are_held_out_in_both_languages():
-    every = training_data.phrases([emoji_names.normalise(c) for c in _EMOJI])
+    every = training_phrases.phrases([emoji_names.normalise(c) for c in _EMOJI])
     split = {}
     for p in every:
-        assert split.setdefault((p.codepoints, encoder.fold(p.text)), p.held_out) == p.held_out
-    fraction = np.mean([p.held_out for p in training_data.phrases(emoji_names.every()[:400])])
+        assert (
+            split.setdefault((p.codepoints, text_features.fold(p.text)), p.held_out) == p.held_out
+        )
+    fraction = np.mean([p.held_out for p in training_phrases.phrases(emoji_names.every()[:400])])
     assert 0.05 < fraction < 0.15
 
 
 def test_batches_follow_from_seed_and_step_and_pair_the_styles(art, tmp_path):
-    art_set = training_data.read_art([f"plain={art / 'plain'}", f"other={art / 'other'}"], tmp_path)
-    again = training_data.read_art(
+    art_set = training_art.read_art([f"plain={art / 'plain'}", f"other={art / 'other'}"], tmp_path)
+    again = training_art.read_art(
         [f"plain={art / 'plain'}", f"other={art / 'other'}"], tmp_path
     )  # cached
     codepoints = sorted(set(art_set.codepoints.tolist()))
-    a, b = (training_data.Batches(k, codepoints, seed=3, batch_size=8) for k in (art_set, again))
+    a, b = (training_batches.Batches(k, codepoints, seed=3, batch_size=8) for k in (art_set, again))
     first, same, later = a(5, 32, 512), b(5, 32, 512), a(6, 32, 512)
     for name, array in first.items():
         np.testing.assert_array_equal(array, same[name])
@@ -320,25 +330,25 @@ def test_batches_follow_from_seed_and_step_and_pair_the_styles(art, tmp_path):
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from((32, 48)), st.booleans())
-def test_a_disguise_is_a_picture_with_something_in_it(seed, side, mirror):
+def test_an_augmented_drawing_is_a_picture_with_something_in_it(seed, side, mirror):
     rng = np.random.default_rng(seed)
     drawing = np.zeros((64, 64, 4), np.uint8)
     drawing[4:60, 8:56] = (180, 90, 20, 255)
-    shaped = training_data.disguise_shape(drawing, rng, side, mirror)
+    shaped = training_augmentation.augment_shape(drawing, rng, size_px=side, may_mirror=mirror)
     assert shaped.shape == (side, side, 4) and shaped.dtype == np.uint8
     assert (shaped[..., 3] > 128).mean() > 0.1
-    coloured = training_data.disguise_colour(shaped[None], rng)
+    coloured = training_augmentation.augment_colour(shaped[None], rng)
     assert coloured.shape == (1, side, side, 4) and coloured.dtype == np.float32
     assert np.isfinite(coloured).all() and np.abs(coloured).max() < 3
 
 
 @given(st.text(max_size=60))
 def test_any_text_has_features(text):
-    features = encoder.phrase_features(text, 128)
+    features = text_features.phrase_features(text, 128)
     assert features and all(0 <= f < 128 for f in features)
 
 
 def test_accents_and_case_do_not_matter():
-    assert encoder.phrase_features("Émoticône Œuf", 4096) == encoder.phrase_features(
+    assert text_features.phrase_features("Émoticône Œuf", 4096) == text_features.phrase_features(
         "emoticone oeuf", 4096
     )

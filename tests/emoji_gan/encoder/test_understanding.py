@@ -31,6 +31,12 @@ _EVERYDAY = pathlib.Path(understanding.__file__).parent / "words" / "everyday.ts
         ("a big RED apple", "big red apple"),
         ("smmmile", "smile"),
         ("femme souriante", "femme souriante"),
+        ("wolves", "wolf"),
+        ("knives", "knife"),
+        ("elefant", "éléphant"),
+        ("éléfant", "éléphant"),
+        ("butterfy", "butterfly"),  # not butter with an ending
+        ("anniverssaire", "gâteau d’anniversaire"),
     ],
 )
 def test_is_understood(typed, phrase):

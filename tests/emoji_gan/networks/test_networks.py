@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from emoji_gan.networks import r3gan_networks, stylegan2_networks
+from emoji_gan.networks import r3gan_networks, stylegan2_layers, stylegan2_networks
 from emoji_gan.trained import official_weights
 from tests.parity import networks_parity
 
@@ -37,7 +37,7 @@ def test_parity_command_refuses_what_is_not_a_fixture(tmp_path):
 
 def test_minibatch_stddev_is_of_runs_of_consecutive_samples():
     x = jnp.asarray(np.random.default_rng(0).normal(size=(4, 2, 2, 3)), jnp.float32)
-    y = stylegan2_networks.minibatch_stddev(x, 2)
+    y = stylegan2_layers.minibatch_stddev(x, 2)
     assert y.shape == (4, 2, 2, 4)
     for first in (0, 2):
         expected = np.sqrt(np.var(x[first : first + 2], 0) + 1e-8).mean()

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from emoji_gan.ops import convolution
+from emoji_gan.ops import convolution, resampling
 
 
 def _grouped(x, w):
@@ -74,11 +74,11 @@ def test_up_is_zero_insertion_convolution_and_filter():
 
 def test_resampling_keeps_the_mean_inside():
     ones = jnp.ones((1, 16, 16, 2))
-    np.testing.assert_allclose(convolution.upsample2d(ones)[:, 2:-2, 2:-2], 1.0, atol=1e-6)
-    np.testing.assert_allclose(convolution.downsample2d(ones)[:, 1:-1, 1:-1], 1.0, atol=1e-6)
+    np.testing.assert_allclose(resampling.upsample2d(ones)[:, 2:-2, 2:-2], 1.0, atol=1e-6)
+    np.testing.assert_allclose(resampling.downsample2d(ones)[:, 1:-1, 1:-1], 1.0, atol=1e-6)
 
 
-@pytest.mark.parametrize("op", [convolution.downsample2d, convolution.upsample2d])
+@pytest.mark.parametrize("op", [resampling.downsample2d, resampling.upsample2d])
 def test_resampling_is_transposed_by_its_gradient(op):
     x = jax.random.normal(jax.random.key(0), (2, 8, 8, 3))
     y, pull = jax.vjp(op, x)

@@ -10,6 +10,7 @@ import pytest
 
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import checkpoint as checkpoint_lib
+from emoji_gan.runtime.checkpoint import stored_state
 from tests.support import saved_states as states
 
 
@@ -134,8 +135,8 @@ def test_keep_and_pins(tmp_path):
     for step in range(1, 4):
         c.save(step, states.make_state(step), wait=True)
     assert states.step_names(tmp_path) == ["2", "3"]
-    c.pin(2)
-    checkpoint_lib.pin(tmp_path, 3)  # as another program does
+    for step in (2, 3):
+        checkpoint_lib.pin(tmp_path, step)
     for step in range(4, 7):
         c.save(step, states.make_state(step), wait=True)
     assert states.step_names(tmp_path) == ["2", "3", "5", "6"]
@@ -176,12 +177,12 @@ def test_load_for_inference(tmp_path, logged_warnings):
 
 def test_step_deleted_while_read(tmp_path, monkeypatch):
     states.save_steps(tmp_path, [1])
-    read_tree = checkpoint_lib._read_tree
+    read_tree = stored_state.read_tree
 
     def delete_and_read(path):
         shutil.rmtree(path)  # as keep-N of the running job may
         return read_tree(path)
 
-    monkeypatch.setattr(checkpoint_lib, "_read_tree", delete_and_read)
+    monkeypatch.setattr(stored_state, "read_tree", delete_and_read)
     with pytest.raises(UserError, match=r"checkpoint 1 in .* was deleted while it was read"):
         checkpoint_lib.load_for_inference(tmp_path, None, ["step"])

@@ -258,15 +258,14 @@ def test_features_and_rollback_in_several_processes(tmp_path):
         assert jax.process_count() == 3 and seen == [4, 4], seen
         np.save(f"{sys.argv[2]}.{jax.process_index()}.npy", found.features)
 
-        from emoji_gan import train
         from emoji_gan.methods.base import Counters
-        from emoji_gan.runtime import mesh
+        from emoji_gan.runtime import divergence, mesh
         State = jax.tree_util.register_dataclass(
             dataclasses.make_dataclass("State", ("counters",)))
         old, bad = (mesh.replicate(mesh.make_mesh(), State(Counters(*np.int32(x))))
                     for x in ((4, 0, 0, 0), (9, 3, 5, 0)))
         saved = types.SimpleNamespace(restore=lambda shapes: (old, 4))
-        new = train._roll_back(saved, None, bad, step=9, kimg=0.3, again=False)
+        new = divergence.roll_back(saved, None, bad, step=9, kimg=0.3, again=False)
         assert [int(x) for x in jax.tree.leaves(new)] == [9, 0, 5, 1]
         assert all(len(x.sharding.device_set) == 3 for x in jax.tree.leaves(new))
     """

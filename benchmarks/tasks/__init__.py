@@ -1,0 +1,1 @@
+"""Measures whole tasks as users meet them."""
