@@ -1,6 +1,7 @@
-"""Strict types, eight fake devices and one compilation cache for every test."""
+"""Sets strict types, eight fake devices and one compilation cache for every test."""
 
 import atexit
+import logging
 import os
 import shutil
 import tempfile
@@ -11,8 +12,8 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "8")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-# Programs compiled once for all tests, their processes and pytest-xdist's workers, none of the
-# user's own.
+# Compiled programs are shared by all tests, their processes and pytest-xdist's workers, but not
+# with the user's own runs.
 if "PYTEST_XDIST_WORKER" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="emoji_gan_xla_")
     atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
@@ -22,29 +23,28 @@ import pytest
 
 from tests.support import runs as runs_lib
 
-# Most of the suite's time is compiling small programs, half of that in LLVM's optimisation: done
-# without in this process. The programs that tests start are compiled as a user's are.
+# Most of the suite's time is the compilation of small programs, half of that LLVM's optimisation:
+# this process does without. The programs that tests start are compiled as a user's are.
 with mock.patch.dict(os.environ, XLA_FLAGS="--xla_backend_optimization_level=0"):
     jax.devices()  # XLA reads its flags once
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
-_SHARING = ("test_cluster.py", "test_encoder.py")  # with costly fixtures of their own
+_COSTLY_FIXTURES = ("test_cluster.py", "test_encoder.py")  # files with fixtures of their own
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Fast tests first, then those that share costly fixtures, in one of pytest-xdist's workers each."""
+    """Orders fast tests before those with costly fixtures; a worker of xdist has all of a group."""
     for item in items:
         if "interrupted" in item.fixturenames:
             item.add_marker(pytest.mark.xdist_group("interrupted"))
-        elif item.path.name in _SHARING:
+        elif item.path.name in _COSTLY_FIXTURES:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
         elif item.path.name == "test_stylegan2.py":
             item.add_marker(pytest.mark.xdist_group("stylegan2"))
-        elif item.path.name == "test_methods.py" and hasattr(
-            item, "callspec"
-        ):  # one compiles for the others
+        elif item.path.name == "test_methods.py" and hasattr(item, "callspec"):
+            # The first test of a method compiles for the others.
             item.add_marker(pytest.mark.xdist_group(item.callspec.params.get("method", "parity")))
     items.sort(
         key=lambda item: ("slow" in item.keywords, item.get_closest_marker("xdist_group") is None)
@@ -67,3 +67,14 @@ def interrupted(runs):
 def whole(runs, interrupted):
     """The same run, never stopped."""
     return runs_lib.whole(runs, interrupted.total)
+
+
+@pytest.fixture
+def logged_warnings():
+    """Collects the warnings that a user sees, orbax's own included."""
+    lines = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: lines.append(record.getMessage())
+    logging.getLogger("absl").addHandler(handler)
+    yield lines
+    logging.getLogger("absl").removeHandler(handler)

@@ -8,18 +8,24 @@ from benchmarks.scale.roofline import Collective
 # Lines as libtpu 0.0.42 prints them, shortened.
 _TUPLE = """
   %fusion.1 = f32[8,8]{1,0:T(8,128)} fusion(%all-reduce.200), kind=kLoop, calls=%fused_computation
-  %all-reduce.200 = (f32[8]{0:T(128)S(1)}, f32[8,8]{1,0:T(8,128)S(1)}, /*index=2*/bf16[3,3,8,8]{2,3,1,0},\
- f32[]{:T(128)}) all-reduce(%a, %b, %c, %d), channel_id=1, replica_groups={{0,1,2,3}}, to_apply=%add
+  %all-reduce.200 = (f32[8]{0:T(128)S(1)}, f32[8,8]{1,0:T(8,128)S(1)},\
+ /*index=2*/bf16[3,3,8,8]{2,3,1,0}, f32[]{:T(128)}) all-reduce(%a, %b, %c, %d),\
+ channel_id=1, replica_groups={{0,1,2,3}}, to_apply=%add
   %get-tuple-element.2 = f32[8]{0:T(128)} get-tuple-element(%all-reduce.200), index=0
-  ROOT %all-reduce.201 = f32[2,4]{1,0} all-reduce(%e), channel_id=2, replica_groups={{0,1,2,3}}, to_apply=%add
+  ROOT %all-reduce.201 = f32[2,4]{1,0} all-reduce(%e), channel_id=2,\
+ replica_groups={{0,1,2,3}}, to_apply=%add
 """
 _ASYNC = """
-  %all-reduce-start.1 = f32[1024]{0} all-reduce-start(%p), replica_groups=[2,16]<=[32], to_apply=%add
+  %all-reduce-start.1 = f32[1024]{0} all-reduce-start(%p),\
+ replica_groups=[2,16]<=[32], to_apply=%add
   %all-reduce-done.1 = f32[1024]{0} all-reduce-done(f32[1024]{0} %all-reduce-start.1)
-  %all-gather-start.2 = (bf16[4,8]{1,0}, bf16[64,8]{1,0}) all-gather-start(%q), replica_groups=[2,16]<=[32]
+  %all-gather-start.2 = (bf16[4,8]{1,0}, bf16[64,8]{1,0}) all-gather-start(%q),\
+ replica_groups=[2,16]<=[32]
   %all-gather-done.2 = bf16[64,8]{1,0} all-gather-done(%all-gather-start.2)
-  %collective-permute-start.3 = (s8[5]{0}, s8[5]{0}, u32[], u32[]) collective-permute-start(%r), channel_id=9
-  %reduce-scatter.4 = pred[6]{0} reduce-scatter(%s), replica_groups=[16,2]<=[2,16]T(1,0), to_apply=%or
+  %collective-permute-start.3 = (s8[5]{0}, s8[5]{0}, u32[], u32[]) collective-permute-start(%r),\
+ channel_id=9
+  %reduce-scatter.4 = pred[6]{0} reduce-scatter(%s),\
+ replica_groups=[16,2]<=[2,16]T(1,0), to_apply=%or
 """
 _SLICES = """
   %send.1 = (f32[19,8,128]{2,1,0:T(8,128)}, u32[], token[]) send(%x, %after-all.1), channel_id=4,\
@@ -36,8 +42,8 @@ def test_what_goes_to_other_slices_is_found_among_transfers_to_the_host():
 
 
 def test_collectives_of_a_tuple_count_once_with_all_their_bytes():
-    (found,) = roofline.collectives(_TUPLE)
-    assert found == Collective(
+    (reduce,) = roofline.collectives(_TUPLE)
+    assert reduce == Collective(
         "all-reduce", 4, 2, {"f32": (8 + 64 + 1 + 8) * 4, "bf16": 3 * 3 * 8 * 8 * 2}
     )
 
@@ -74,8 +80,8 @@ def test_one_device_passes_nothing_on():
 
 
 def test_between_slices_a_sum_passes_twice_through_the_network():
-    found = [Collective(roofline.BETWEEN_SLICES, None, 1, {"f32": 16})]
-    r = roofline.roofline(_CHIP, 0, 0, found, slice_devices=4, num_slices=2)
+    collectives = [Collective(roofline.BETWEEN_SLICES, None, 1, {"f32": 16})]
+    r = roofline.roofline(_CHIP, 0, 0, collectives, slice_devices=4, num_slices=2)
     assert r.links == 2 * 16 * (1 / 2) / 0.5
 
 
@@ -90,9 +96,9 @@ def test_an_all_reduce_in_two_halves_costs_the_same():
 
 
 def test_a_core_has_its_share_of_the_chip():
-    found = [Collective("all-reduce", 4, 1, {"f32": 16})]
+    collectives = [Collective("all-reduce", 4, 1, {"f32": 16})]
     chip, core = (
-        roofline.roofline(_CHIP, 8.0, 8.0, found, slice_devices=4, devices_per_chip=n).total
+        roofline.roofline(_CHIP, 8.0, 8.0, collectives, slice_devices=4, devices_per_chip=n).total
         for n in (1, 2)
     )
     assert core == 2 * chip

@@ -1,4 +1,4 @@
-"""Training steps compiled for TPUs that are not here (with libtpu only), and lowered for them (always)."""
+"""Training steps lowered for TPUs and, where libtpu is installed, compiled for them."""
 
 import contextlib
 import importlib.util
@@ -171,12 +171,12 @@ def test_only_gradients_and_one_loss_travel_in_float32(flow_costs):
     _, state = programs("flow", tpu_compile.abstract_mesh("tpu", 16))
     whole = 4 * (sum(x.size for x in jax.tree.leaves(state.v)) + 1)
     for cost, devices in zip(flow_costs, (16, 256), strict=False):
-        (found,) = cost.collectives
-        assert (found.kind, found.group, found.bytes.keys()) == ("all-reduce", devices, {"f32"})
+        (reduce,) = cost.collectives
+        assert (reduce.kind, reduce.group, reduce.bytes.keys()) == ("all-reduce", devices, {"f32"})
         # Two biases that are added to one another have the same gradient; it travels once.
-        assert 0.99 * whole < found.bytes["f32"] <= whole
-    found = {c.kind: set(c.bytes) for c in flow_costs[2].collectives}
-    assert found == {"all-reduce": {"f32"}, roofline.BETWEEN_SLICES: {"f32"}}
+        assert 0.99 * whole < reduce.bytes["f32"] <= whole
+    dtypes = {c.kind: set(c.bytes) for c in flow_costs[2].collectives}
+    assert dtypes == {"all-reduce": {"f32"}, roofline.BETWEEN_SLICES: {"f32"}}
 
 
 @_NEEDS_LIBTPU

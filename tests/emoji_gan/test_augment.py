@@ -241,7 +241,7 @@ def test_same_result_and_gradient_on_a_mesh_and_in_shard_map():
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), actual, expected)
 
 
-# The share of draws that change an image: a mirror or turn by nothing is also drawn.
+# The fraction of draws that change an image: a mirror or turn by nothing is also drawn.
 SHARE = {"flip": 1 / 2, "rotate90": 3 / 4, "luma_flip": 1 / 2, "translate_int": 3 / 4}
 
 
@@ -250,17 +250,17 @@ def test_each_transform_applies_with_probability_p(name):
     n, p = 2000, 0.3
     x = jnp.repeat(_random_images(1, 8), n, axis=0)
     out = np.asarray(_augment(name)(x, _keys(n), p))
-    share = (np.abs(out - np.asarray(x)).max(axis=(1, 2, 3)) > 1e-4).mean()
+    fraction = (np.abs(out - np.asarray(x)).max(axis=(1, 2, 3)) > 1e-4).mean()
     expected = p * SHARE.get(name, 1.0)
-    assert share == pytest.approx(expected, abs=4 * (expected / n) ** 0.5)
+    assert fraction == pytest.approx(expected, abs=4 * (expected / n) ** 0.5)
 
 
 def test_a_weight_scales_the_probability():
     n = 2000
     x = jnp.repeat(_random_images(1, 8), n, axis=0)
     out = augment.augment(x, _keys(n), jnp.float32(0.8), _config(brightness=0.5))
-    share = (np.abs(out - x).max(axis=(1, 2, 3)) > 1e-4).mean()
-    assert share == pytest.approx(0.4, abs=0.05)
+    fraction = (np.abs(out - x).max(axis=(1, 2, 3)) > 1e-4).mean()
+    assert fraction == pytest.approx(0.4, abs=0.05)
 
 
 def _straight(x):

@@ -30,7 +30,7 @@ def batch_of(count, first=0):
     return {"condition": {"group": ones, "style": 0 * ones, "text": text}, "sample": samples}
 
 
-def told(spec=SPEC, first=0, count=4096, **changes):
+def encoded(spec=SPEC, first=0, count=4096, **changes):
     config = default.get_config()
     config.condition.update(changes)
     return np.asarray(conditions.with_dropout(spec, config, batch_of(count, first)))
@@ -38,8 +38,8 @@ def told(spec=SPEC, first=0, count=4096, **changes):
 
 def test_a_vector_has_a_part_for_each_condition():
     batch = batch_of(2)["condition"]
-    found = np.asarray(conditions.encode(SPEC, batch))
-    np.testing.assert_array_equal(found, [[0, 1, 1, 0, 1, 0, 0]] * 2)
+    encoded_batch = np.asarray(conditions.encode(SPEC, batch))
+    np.testing.assert_array_equal(encoded_batch, [[0, 1, 1, 0, 1, 0, 0]] * 2)
     # What is missing, or -1, or 0, is not given: the same vector.
     for part in ({"group": np.int32([1, 1])}, SPEC.none(2) | {"group": np.int32([1, 1])}):
         np.testing.assert_array_equal(conditions.encode(SPEC, part), [[0, 1, 0, 0, 0, 0, 0]] * 2)
@@ -48,36 +48,37 @@ def test_a_vector_has_a_part_for_each_condition():
 
 
 def test_some_images_come_without_conditions():
-    found = told(drop_all=0.25, drop_each=0.5)
-    group, style, text = (found[:, i : i + 2].any(1) for i in (0, 2, 4))
+    encodings = encoded(drop_all=0.25, drop_each=0.5)
+    group, style, text = (encodings[:, i : i + 2].any(1) for i in (0, 2, 4))
     nothing = ~(group | style | text)
     assert abs(group.mean() - 0.75 * 0.5) < 0.03 and abs(nothing.mean() - (0.25 + 0.75 / 8)) < 0.03
     assert abs((group & style).mean() - 0.75 / 4) < 0.03
     np.testing.assert_array_equal(
-        told(drop_all=0.0, drop_each=0.0, count=5), [[0, 1, 1, 0, 1, 0, 0]] * 5
+        encoded(drop_all=0.0, drop_each=0.0, count=5), [[0, 1, 1, 0, 1, 0, 0]] * 5
     )
     np.testing.assert_array_equal(
-        found[100:110], told(first=100, count=10, drop_all=0.25, drop_each=0.5)
+        encodings[100:110], encoded(first=100, count=10, drop_all=0.25, drop_each=0.5)
     )
 
 
 def test_conditions_blend_in():
-    shares = [
-        told(first=kimg * 1000, drop_all=0.0, drop_each=0.0, blend_kimg=(10.0, 30.0)).any(1).mean()
+    no_drop = {"drop_all": 0.0, "drop_each": 0.0}
+    fractions = [
+        encoded(first=kimg * 1000, blend_kimg=(10.0, 30.0), **no_drop).any(1).mean()
         for kimg in (0, 18, 40)
     ]
-    assert shares[0] == 0 and 0.4 < shares[1] < 0.6 and shares[2] == 1
+    assert fractions[0] == 0 and 0.4 < fractions[1] < 0.6 and fractions[2] == 1
 
 
 def test_classes_are_found_by_a_part_of_their_name():
     assert [SPEC.number("group", value) for value in ("Food", "ani", "O")] == [1, 0, 1]
     assert SPEC.number("style", "a") == 0 and SPEC.number("style", "line") == 1
-    for name, value, wanted in (
+    for name, value, message in (
         ("group", "Flags", "no such class; choose from Animals, Food"),
         ("style", "A", "several fit; choose from a, a line"),
         ("tone", "dark", "no such condition; its conditions: group, style, text"),
     ):
-        with pytest.raises(UserError, match=wanted):
+        with pytest.raises(UserError, match=message):
             SPEC.number(name, value)
 
 
@@ -104,7 +105,7 @@ def test_phrases_in_english_and_french():
 
 
 def ask(monkeypatch, capsys, *arguments, program=sample):
-    """Exit code, stdout and the error line of the sampler, or of another program."""
+    """Returns exit code, stdout and the error lines of the sampler, or of another program."""
     monkeypatch.setattr(sys, "argv", ["sample", *map(str, arguments)])
     with pytest.raises(SystemExit) as e:
         errors.run(program.main)
@@ -112,9 +113,10 @@ def ask(monkeypatch, capsys, *arguments, program=sample):
     return e.value.code, out, [line for line in err.splitlines() if line.startswith("error: ")]
 
 
+# One test, because the training costs far more than all that is checked of it.
 @pytest.mark.slow
-def test_asked_by_text_group_and_style(monkeypatch, capsys, tmp_path):
-    """A flow trains on all three; run and model file draw what is asked, and say so."""
+def test_requests_by_text_group_and_style(monkeypatch, capsys, tmp_path):
+    """A flow trains on all three; the run and its model file draw as requested, and say so."""
     run, file = tmp_path / "run", tmp_path / "model.safetensors"
     flags = [
         "--config=configs/flow.py:cpu",
@@ -142,16 +144,16 @@ def test_asked_by_text_group_and_style(monkeypatch, capsys, tmp_path):
     )
     assert code == 0 and "4 emoji" in out, problems
     with PIL.Image.open(tmp_path / "out" / "seed0000000000.png") as f:
-        shown = f.text
-    assert shown["understood text"] == "chat souriant" and "understood as" in out
-    assert shown["asked text"] == "chat souriant" and shown["sample.guidance"] == "3.0"
+        texts = f.text
+    assert texts["understood text"] == "chat souriant" and "understood as" in out
+    assert texts["asked text"] == "chat souriant" and texts["sample.guidance"] == "3.0"
     by_run, by_file = sampler_lib.Sampler(str(run)), sampler_lib.Sampler(str(file))
     seeds = list(range(4))
     a, b = (s(seeds).astype(int) for s in (by_run, by_file))
-    assert np.abs(a - b).mean() < 1 and by_file.spec == by_run.spec  # but for float16
-    asked = sampler_lib.ask(by_file.spec, {"text": "apple", "group": "food"}, 4)
-    assert (by_file(seeds, asked) != by_file(seeds)).any()
-    for flag, wanted in (
+    assert np.abs(a - b).mean() < 1 and by_file.spec == by_run.spec  # the file is of float16
+    request = sampler_lib.ask(by_file.spec, {"text": "apple", "group": "food"}, 4)
+    assert (by_file(seeds, request) != by_file(seeds)).any()
+    for flag, message in (
         ("--text=xqzvw", "xqzvw unknown in fr or en"),
         ("--group=Flags", "no such class; choose from Animals & Nature, Food & Drink"),
         ("--tone=dark", "no such condition; its conditions: group, style, text"),
@@ -159,7 +161,7 @@ def test_asked_by_text_group_and_style(monkeypatch, capsys, tmp_path):
         ("--step=3", "holds one step only"),
     ):
         code, _, problems = ask(monkeypatch, capsys, *where, flag)
-        assert code == 2 and len(problems) == 1 and wanted in problems[0]
+        assert code == 2 and len(problems) == 1 and message in problems[0]
     judged = tmp_path / "judged"
     code, _, problems = ask(
         monkeypatch, capsys, f"--model={file}", "--n=60", f"--out={judged}", program=eval_conditions
@@ -209,34 +211,33 @@ def test_a_damaged_model_file_is_one_line(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [sampler_lib.SHIPPED_MODEL.name, "openmoji_64.safetensors"])
-def test_the_models_in_the_box_draw_what_they_are_asked_for(name):
+def test_shipped_models_draw_what_is_requested(name):
     path = sampler_lib.SHIPPED_MODEL.with_name(name)
     assert path.stat().st_size < 12e6
-    box = sampler_lib.Sampler(str(path))
-    assert box.spec.names == ("group", "style", "text") and box.config.data.sources == ("openmoji",)
+    shipped = sampler_lib.Sampler(str(path))
+    assert shipped.spec.names == ("group", "style", "text")
+    assert shipped.config.data.sources == ("openmoji",)
     params, meta = encoder.load()
     groups = sorted(set(meta["groups"]))
     kind = np.array([groups.index(g) for g in meta["groups"]])
     for group in ("Flags", "Smileys & Emotion"):
-        drawn = box(
-            list(range(16)), sampler_lib.ask(box.spec, {"group": group, "style": "openmoji"}, 16)
-        )
+        request = sampler_lib.ask(shipped.spec, {"group": group, "style": "openmoji"}, 16)
+        drawn = shipped(list(range(16)), request)
         seen = recogniser.group_probabilities(recogniser.extract(params, drawn)[1], kind).argmax(1)
         assert (seen == groups.index(group)).mean() > 0.5, group
     # Line art has no colours.
-    line = box(
-        list(range(8)), sampler_lib.ask(box.spec, {"text": "chat souriant", "style": "line"}, 8)
-    )
+    request = sampler_lib.ask(shipped.spec, {"text": "chat souriant", "style": "line"}, 8)
+    line = shipped(list(range(8)), request)
     ink = line[line[..., 3] > 200][:, :3]
     assert np.median(ink.max(1)) < 60
 
 
-def test_styles_are_told_apart_by_pixels():
+def test_styles_are_distinguished_by_pixels():
     real = np.zeros((2, 32, 32, 4), np.uint8)
     real[0, 8:24, 8:24], real[1, 8:24, 8:10] = (255, 0, 0, 255), (0, 0, 0, 255)
-    asked = np.stack([real[1], real[0], real[0]])
-    asked[1, 0, 0] = 255
-    assert eval_conditions.nearest_style(asked, real, np.int32([4, 5])).tolist() == [5, 4, 4]
+    drawn = np.stack([real[1], real[0], real[0]])
+    drawn[1, 0, 0] = 255
+    assert eval_conditions.nearest_style(drawn, real, np.int32([4, 5])).tolist() == [5, 4, 4]
 
 
 def test_recognition_counts():
@@ -245,10 +246,10 @@ def test_recognition_counts():
         "groups": ["x", "x", "y", "y", "z", "z", "z"],
     }
     logits = np.tile(np.float32([9, 5, 0, 0, 0, 0, 0]), (60, 1))
-    asked = ["a"] * 30 + ["b"] * 15 + ["g"] * 15
-    found = eval_conditions.recognised(logits, asked, meta)
-    assert (
-        found["codepoint_top1"][0] == 0.5 and found["codepoint_top5"][0] == 1.0
-    )  # the rest tie at 0
-    assert found["group_top1"][0] == 0.75 and found["group_top1"][1] < 0.75 < found["group_top1"][2]
-    assert eval_conditions.recognised(logits[:10], asked[:10], meta) == {}
+    requested = ["a"] * 30 + ["b"] * 15 + ["g"] * 15
+    scores = eval_conditions.recognised(logits, requested, meta)
+    assert scores["codepoint_top1"][0] == 0.5
+    assert scores["codepoint_top5"][0] == 1.0  # the rest tie at 0
+    assert scores["group_top1"][0] == 0.75
+    assert scores["group_top1"][1] < 0.75 < scores["group_top1"][2]
+    assert eval_conditions.recognised(logits[:10], requested[:10], meta) == {}

@@ -1,4 +1,4 @@
-"""A user's mistakes through main.py: one line that begins with `error: `, exit code 2, no traceback."""
+"""A user's mistakes: main.py prints one line, `error: ...`, no traceback, and exits with 2."""
 
 import contextlib
 import pathlib
@@ -14,7 +14,7 @@ TINY = f"--config={runs.CONFIG}"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "wanted"),
+    ("arguments", "message"),
     [
         (
             ["--config=configs/stylegan.py:laptop"],
@@ -34,11 +34,11 @@ TINY = f"--config={runs.CONFIG}"
         ([TINY, "--wrkdir=x"], "wrkdir"),
     ],
 )
-def test_one_line(arguments, wanted, tmp_path):
+def test_one_line(arguments, message, tmp_path):
     code, _, err = runs.in_process(*arguments, f"--workdir={tmp_path / 'run'}")
     assert code == 2, err
-    found = [line for line in err.splitlines() if line.startswith("error: ")]
-    assert len(found) == 1 and wanted in found[0], err
+    problems = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert len(problems) == 1 and message in problems[0], err
     assert "Traceback" not in err
     assert not list(tmp_path.iterdir())  # nothing half made
 
@@ -63,10 +63,8 @@ def test_unwritable_workdir(tmp_path):
     (tmp_path / "file").write_text("")
     code, _, err = runs.in_process(TINY, f"--workdir={tmp_path / 'file' / 'run'}")
     assert code == 2
-    assert (
-        err.splitlines()[-1].startswith("error: cannot write the workdir ")
-        and "Traceback" not in err
-    )
+    assert err.splitlines()[-1].startswith("error: cannot write the workdir ")
+    assert "Traceback" not in err
 
 
 def test_damaged_workdir_is_refused_not_overwritten(tmp_path):

@@ -215,12 +215,12 @@ def test_a_seed_is_the_same_image_in_any_company(monkeypatch, capsys, drawn, who
     assert full > half > none == 0
 
     refuse = lambda *a: refused(monkeypatch, capsys, *where, tmp_path / "x", *a)  # noqa: E731
-    for flag, wanted in (
+    for flag, message in (
         ("--group=cat", "--group=cat: this model has no such condition; its conditions: none"),
         ("--text=cat", "--text=cat: this model has no such condition; its conditions: none"),
         ("--guidance=2", "--guidance: stylegan2 has no such choice (it draws in one step)"),
     ):
-        assert wanted in refuse(flag)
+        assert message in refuse(flag)
     there = ", ".join(map(str, runs_lib.sealed(whole.workdir)))
     assert refuse("--step=5").endswith(f"there are: {there}")
     (tmp_path / "file").write_text("")

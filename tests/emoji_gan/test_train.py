@@ -53,29 +53,28 @@ ALPHA = {
 
 
 def points(lines):
-    """(step, name) -> value, without what depends on the clock; fails on a point that is there twice."""
-    found = {}
+    """Maps (step, name) to the value, without those of the clock; fails on a repeated point."""
+    values = {}
     for line in lines:
         for name, value in line.items():
             if name not in ("kimg", "step") and not name.startswith(("progress/", "memory/")):
-                assert (line["step"], name) not in found
-                found[line["step"], name] = value
-    return found
+                assert (line["step"], name) not in values
+                values[line["step"], name] = value
+    return values
 
 
 def error_line(text):
-    """The one line of a mistake in what a program printed, which is its last."""
+    """Returns the one line of a mistake, which is the last that a program printed."""
     assert "Traceback" not in text, text[-3000:]
     assert text.count("error: ") == 1 and text.splitlines()[-1].startswith("error: "), text[-3000:]
     return text.splitlines()[-1]
 
 
 def test_sigterm_saves_and_the_same_command_goes_on(runs, interrupted):
-    found = interrupted
-    assert found.term_code == EXIT_PREEMPTED, runs.read("term.err")[-2000:]
+    assert interrupted.term_code == EXIT_PREEMPTED, runs.read("term.err")[-2000:]
     assert "SIGTERM: saving after this step" in runs.read("term.err")
-    assert found.term_step == found.term_lines[-1]["step"]  # nothing done was lost
-    kimg = f"starting at {found.term_step * runs_lib.BATCH / 1000:.1f} of "
+    assert interrupted.term_step == interrupted.term_lines[-1]["step"]  # nothing done was lost
+    kimg = f"starting at {interrupted.term_step * runs_lib.BATCH / 1000:.1f} of "
     assert kimg in runs.read("kill.err")
 
 
@@ -88,17 +87,18 @@ def test_a_second_job_is_refused(interrupted):
 
 
 def test_interrupted_equals_whole_bit_for_bit(interrupted, whole):
-    found = interrupted
-    assert found.end.returncode == 0, found.end.err[-2000:]
+    assert interrupted.end.returncode == 0, interrupted.end.err[-2000:]
     assert whole.returncode == 0, whole.err[-2000:]
-    assert found.kill_lines[-1]["step"] > found.kill_step  # steps were lost and made again
-    assert found.total > found.kill_step > found.term_step > 0
+    # Steps were lost and made again.
+    assert interrupted.kill_lines[-1]["step"] > interrupted.kill_step
+    assert interrupted.total > interrupted.kill_step > interrupted.term_step > 0
 
     every = tuple(stylegan2.State.__dataclass_fields__)
     a, b = (
-        checkpoint.load_for_inference(r.workdir, found.total, every).state for r in (found, whole)
+        checkpoint.load_for_inference(r.workdir, interrupted.total, every).state
+        for r in (interrupted, whole)
     )
-    assert int(a["counters"]["step"]) == found.total and int(a["counters"]["bad_total"]) == 0
+    assert int(a["counters"]["step"]) == interrupted.total and int(a["counters"]["bad_total"]) == 0
     same = jax.tree.map(lambda x, y: x.dtype == y.dtype and x.tobytes() == y.tobytes(), a, b)
     assert jax.tree.structure(a) == jax.tree.structure(b) and len(jax.tree.leaves(a)) > 100
     different = [
@@ -106,13 +106,13 @@ def test_interrupted_equals_whole_bit_for_bit(interrupted, whole):
     ]
     assert not different
 
-    in_parts, at_once = points(runs_lib.lines(found.workdir)), points(runs_lib.lines(whole.workdir))
-    once_more = {
-        k for k in in_parts if k[1].startswith("alpha") and k[0] == found.term_step
-    }  # shown at the stop
+    in_parts = points(runs_lib.lines(interrupted.workdir))
+    at_once = points(runs_lib.lines(whole.workdir))
+    # Written once more at the stop.
+    once_more = {k for k in in_parts if k[1].startswith("alpha") and k[0] == interrupted.term_step}
     assert in_parts.keys() - once_more == at_once.keys() - once_more
     assert {k: (v, in_parts[k]) for k, v in at_once.items() if v != in_parts[k]} == {}
-    assert {s for s, name in at_once if name == "loss/g"} == set(range(1, found.total + 1))
+    assert {s for s, name in at_once if name == "loss/g"} == set(range(1, interrupted.total + 1))
 
 
 def test_each_program_is_compiled_once(whole):
@@ -189,15 +189,15 @@ def test_another_config_is_refused_by_name(whole):
         in error_line(err)
     )
     code, _, err = runs_lib.in_process(*where[:2], "--config.data.groups=('Animals & Nature',)")
-    assert (
-        code == 2 and "data set (hash)" in error_line(err) and "data.groups was" in error_line(err)
-    )
+    assert code == 2
+    assert "data set (hash)" in error_line(err)
+    assert "data.groups was" in error_line(err)
     code, out, err = runs_lib.in_process(*where, "--allow_config_change", runs_lib.until(3))
     assert code == 0 and "already trained" in out, err
 
 
 def test_divergence_rolls_back_once_then_stops(runs, interrupted):
-    """From a state that makes only non-finite steps, so that the programs stay those of the cache."""
+    """Starts from a state whose every step is non-finite, so that the cached programs fit."""
     w, step = interrupted.workdir, interrupted.total
     config = methods.resolve(config_lib.load(runs_lib.CONFIG), 2)
     one = jax.sharding.SingleDeviceSharding(jax.devices()[0])

@@ -1,4 +1,4 @@
-"""`python -m eval`: folders and runs judged from end to end, one-line errors; an untrained encoder judges."""
+"""`python -m eval` from end to end on folders and runs, with an untrained encoder."""
 
 import sys
 
@@ -70,7 +70,7 @@ def test_two_folders_and_what_the_report_says_of_them(monkeypatch, capsys, tmp_p
     white = blobs(150, 2)
     white[white[..., 3] > 0] = 255
     other = save(tmp_path / "other", white)
-    found = {}
+    reports = {}
     for name, side in (("same", same), ("other", other), ("copies", real)):
         flags = [
             f"--{k}={v}"
@@ -83,14 +83,14 @@ def test_two_folders_and_what_the_report_says_of_them(monkeypatch, capsys, tmp_p
         ]
         code, out, _ = run(monkeypatch, capsys, *flags)
         assert code == 0 and "fd_emoji" in out
-        found[name] = report_file.load(tmp_path / f"out {name}")
+        reports[name] = report_file.load(tmp_path / f"out {name}")
         assert (tmp_path / f"out {name}" / "report.html").stat().st_size > 1000
-    fd = {name: r.metrics["fd"].value for name, r in found.items()}
+    fd = {name: r.metrics["fd"].value for name, r in reports.items()}
     assert abs(fd["copies"]) < 1e-5 < fd["same"] < fd["other"]
-    assert found["copies"].metrics["memorisation_rate"].value == 1
-    assert found["same"].metrics["memorisation_rate"].value < 0.2
-    assert found["other"].metrics["palette"].value > 2 * found["same"].metrics["palette"].value
-    one = found["same"]
+    assert reports["copies"].metrics["memorisation_rate"].value == 1
+    assert reports["same"].metrics["memorisation_rate"].value < 0.2
+    assert reports["other"].metrics["palette"].value > 2 * reports["same"].metrics["palette"].value
+    one = reports["same"]
     assert (one.real.n, one.fake.n, one.extractor.name) == (150, 150, "emoji-encoder")
     assert "path_length" in one.settings["missing"] and "agreement" in one.settings["missing"]
     assert "FID" not in (tmp_path / "out same" / "report.md").read_text()
@@ -204,10 +204,10 @@ def test_a_run_is_judged_watched_and_compared(monkeypatch, capsys, tmp_path, who
     code, out, _ = run(
         monkeypatch, capsys, f"--workdir={whole.workdir}", *small, f"--out={tmp_path / 'one'}"
     )
-    found = report_file.load(tmp_path / "one")
+    report = report_file.load(tmp_path / "one")
     steps = checkpoint.sealed_steps(whole.workdir)
-    assert code == 0 and found.fake.step == steps[-1] and found.fake.seeds == "0-119"
-    assert found.fake.kimg == found.fake.step * runs_lib.BATCH / 1000
+    assert code == 0 and report.fake.step == steps[-1] and report.fake.seeds == "0-119"
+    assert report.fake.kimg == report.fake.step * runs_lib.BATCH / 1000
     assert {
         "fd",
         "kid",
@@ -216,10 +216,10 @@ def test_a_run_is_judged_watched_and_compared(monkeypatch, capsys, tmp_path, who
         "memorisation_rate",
         "legibility_16",
         "palette",
-    } <= set(found.metrics)
+    } <= set(report.metrics)
     held_out = f"--out={tmp_path / 'two'}"
     run(monkeypatch, capsys, f"--workdir={whole.workdir}", *small, "--data=validation", held_out)
-    assert report_file.load(tmp_path / "two").real.n < found.real.n
+    assert report_file.load(tmp_path / "two").real.n < report.real.n
 
     code, out, _ = run(
         monkeypatch,
@@ -243,9 +243,8 @@ def test_a_run_is_judged_watched_and_compared(monkeypatch, capsys, tmp_path, who
         "--watch",
         "--watch_minutes=0.001",
     )
-    assert (
-        again[0] == 0 and "best so far" not in again[1]
-    )  # nothing new, and the best is remembered
+    assert again[0] == 0
+    assert "best so far" not in again[1]  # nothing new, and the best is remembered
 
     flags = ("--compare", tmp_path / "one", whole.workdir, f"--out={tmp_path / 'table'}")
     code, out, _ = run(monkeypatch, capsys, *flags)

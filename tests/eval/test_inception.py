@@ -56,8 +56,8 @@ def test_plain_form():
     w = np.random.default_rng(1).normal(size=(3, 1, 2, 1))
     padded = np.pad(x[0], ((1, 1), (0, 0), (0, 0)))
     expected = [[(padded[i : i + 3, j] * w[:, 0, :, 0]).sum() for j in range(5)] for i in range(5)]
-    found = inception_ops.conv(x, inception_ops.kernel(w, 1, "plain"), (3, 1), 1, (1, 0))
-    np.testing.assert_allclose(found[0, :, :, 0], expected, atol=1e-5)
+    output = inception_ops.conv(x, inception_ops.kernel(w, 1, "plain"), (3, 1), 1, (1, 0))
+    np.testing.assert_allclose(output[0, :, :, 0], expected, atol=1e-5)
 
 
 def windows(x, stride, pad):
@@ -88,9 +88,9 @@ def bilinear(image, at):
         n = image.shape[axis]
         position = np.clip([at(i, n) for i in range(inception.SIZE)], 0, n - 1)
         low = np.floor(position).astype(int)
-        high, share = np.minimum(low + 1, n - 1), position - low
-        share = share[:, None, None] if axis == 0 else share[None, :, None]
-        image = np.take(image, low, axis) * (1 - share) + np.take(image, high, axis) * share
+        high, weight = np.minimum(low + 1, n - 1), position - low
+        weight = weight[:, None, None] if axis == 0 else weight[None, :, None]
+        image = np.take(image, low, axis) * (1 - weight) + np.take(image, high, axis) * weight
     return image
 
 
@@ -113,22 +113,22 @@ def test_resizing(h, w, seed):
             -1,
         ).clip(0, 255),
     }
-    for pipeline, wanted in expected.items():
-        found = inception.resize(image[None], pipeline)
-        assert found.shape == (1, 299, 299, 3) and found.dtype == jnp.float32
-        np.testing.assert_allclose(found[0], wanted, atol=0.02, err_msg=pipeline)
+    for pipeline, resized in expected.items():
+        result = inception.resize(image[None], pipeline)
+        assert result.shape == (1, 299, 299, 3) and result.dtype == jnp.float32
+        np.testing.assert_allclose(result[0], resized, atol=0.02, err_msg=pipeline)
 
 
 def test_ranges():
     edges = np.stack([np.zeros((40, 40, 3), np.uint8), np.full((40, 40, 3), 255, np.uint8)])
-    for pipeline, wanted in {
+    for pipeline, limits in {
         "pytorch-fid": (-1, 1),
         "tf1": (-1, 127 / 128),
         "clean-fid": (-1, 127 / 128),
     }.items():
         x = inception.preprocess(edges, pipeline)
         np.testing.assert_allclose(
-            x, np.broadcast_to(np.reshape(wanted, (2, 1, 1, 1)), x.shape), atol=1e-6
+            x, np.broadcast_to(np.reshape(limits, (2, 1, 1, 1)), x.shape), atol=1e-6
         )
     with pytest.raises(
         UserError, match="pipeline 'pil': expected one of pytorch-fid, tf1, clean-fid"

@@ -1,4 +1,4 @@
-"""Weights of the 2015 network: found, checked, read from every kind of file, or refused in a line."""
+"""Weights of the 2015 network: located, checked, read from every format, or refused in a line."""
 
 import collections
 import io
@@ -13,7 +13,13 @@ from safetensors.numpy import save_file
 
 from emoji_gan.errors import UserError
 from eval.extractors import inception, inception_weights, legacy_pth
-from tests.emoji_gan.trained.test_official_weights import Harmful, Saver, Tensor, save, torch  # noqa: F401 (a fixture)
+from tests.emoji_gan.trained.test_official_weights import (  # noqa: F401 (torch is a fixture)
+    Harmful,
+    Saver,
+    Tensor,
+    save,
+    torch,
+)
 from tests.support import inception_stand_in
 
 MAGIC, VERSION = 0x1950A86A20F9469CFC6C, 1001
@@ -23,8 +29,8 @@ class LegacySaver(Saver):
     """The pickler of torch.save before the zip format: a storage's id has a sixth part."""
 
     def persistent_id(self, obj):
-        found = super().persistent_id(obj)
-        return found and (*found, None)
+        location = super().persistent_id(obj)
+        return location and (*location, None)
 
 
 def save_legacy(path, tree):
@@ -94,17 +100,17 @@ def official(monkeypatch, path, name=inception_weights.PTH):
     monkeypatch.setitem(inception_weights.OFFICIAL, name, inception_weights._hash(data, like))
 
 
-def assert_same(found, wanted):
-    assert found.keys() == wanted.keys()
-    for name, value in wanted.items():
-        np.testing.assert_array_equal(found[name], value)
+def assert_same(tensors, expected):
+    assert tensors.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(tensors[name], value)
 
 
-def refused(call, *wanted):
+def refused(call, *parts):
     with pytest.raises(UserError) as e:
         call()
     assert "\n" not in str(e.value)
-    for part in wanted:
+    for part in parts:
         assert part in str(e.value), e.value
 
 
@@ -136,13 +142,13 @@ def test_every_kind_of_file(small, torch, tmp_path, monkeypatch):  # noqa: F811
 
 def test_another_hash(small, torch, tmp_path):  # noqa: F811
     path = save_legacy(tmp_path / "a.pth", state_dict_of(small))
-    wanted = "sha256:6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
-    refused(lambda: inception_weights.load(path), f"{path} has the hash sha256:", f"not {wanted}")
+    digest = "sha256:6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
+    refused(lambda: inception_weights.load(path), f"{path} has the hash sha256:", f"not {digest}")
     tensors, weights_hash = inception_weights.load(path, any_weights=True)
     assert_same(tensors, small)
     assert not inception_weights.is_official(weights_hash)
     # A converted file whose bytes have changed since is not its source any more.
-    inception_weights.save_safetensors(tmp_path / "b.safetensors", tensors, wanted)
+    inception_weights.save_safetensors(tmp_path / "b.safetensors", tensors, digest)
     data = bytearray((tmp_path / "b.safetensors").read_bytes())
     data[-1] ^= 1
     (tmp_path / "b.safetensors").write_bytes(data)
@@ -249,15 +255,15 @@ def test_code_is_refused_and_not_run(torch, tmp_path):  # noqa: F811
 
 
 @pytest.mark.parametrize(
-    ("tensor", "wanted"),
+    ("tensor", "message"),
     [
         (Tensor(np.zeros(4, np.float32), (3,), (2,)), "reaches beyond its storage"),
         (Tensor(np.zeros(4, np.float32), (2,), (-1,), 3), "impossible sizes"),
         (Tensor(np.zeros(4, np.float32), (10**6, 10**7), (0, 0)), "more elements than its storage"),
     ],
 )
-def test_impossible_tensors_are_refused(tmp_path, torch, tensor, wanted):  # noqa: F811
-    refused(lambda: inception_weights.read(save_legacy(tmp_path / "a.pth", {"w": tensor})), wanted)
+def test_impossible_tensors_are_refused(tmp_path, torch, tensor, message):  # noqa: F811
+    refused(lambda: inception_weights.read(save_legacy(tmp_path / "a.pth", {"w": tensor})), message)
 
 
 @settings(

@@ -76,13 +76,13 @@ def test_one_run(tmp_path, monkeypatch, capsys):
     assert cells(page, "Nearly binary alpha", "real") == [["4.0", "0.9", "", "0.9", "0.9"]]
     ((*figures, interval, _, _),) = cells(page, "fd_emoji", "generated")
     assert figures == ["4.0", "16"] and interval == "15 to 17"
-    shown = [
+    pngs = [
         base64.b64decode(data) for data in re.findall(r'src="data:image/png;base64,([^"]+)"', page)
     ]
     (metrics,) = (run / "curves").glob("metrics-emoji-encoder-*.png")
-    assert shown == [(run / "curves" / "training.png").read_bytes(), metrics.read_bytes()]
+    assert pngs == [(run / "curves" / "training.png").read_bytes(), metrics.read_bytes()]
     assert "emoji-encoder: 20 images, psi 1, against openmoji train" in page
-    for png in shown:
+    for png in pngs:
         picture = np.asarray(PIL.Image.open(io.BytesIO(png)).convert("RGB"))
         assert picture.shape[1] > 400 and len(np.unique(picture.reshape(-1, 3), axis=0)) > 50
     assert "<script" not in page and "http://" not in page and "https://" not in page
@@ -170,11 +170,11 @@ def test_curves_hold_every_whole_line(tmp_path_factory, points, cut, junk):
     lines = [json.dumps({"kimg": x, "step": 1, "loss/g": y}).encode() for x, y in points]
     half = json.dumps({"kimg": 1.0, "step": 1, "loss/g": 1.0}).encode()[:cut]
     path.write_bytes(b"\n".join([*junk, *lines, half]))
-    found = run_files.read_jsonl(path)
-    wanted = {x: math.nan if y is None else y for x, y in points}
-    kimg, values = found.get("loss/g", (np.empty(0), np.empty(0)))
-    np.testing.assert_array_equal(kimg, sorted(wanted))
-    np.testing.assert_array_equal(values, [wanted[x] for x in sorted(wanted)])
+    curves_read = run_files.read_jsonl(path)
+    expected = {x: math.nan if y is None else y for x, y in points}
+    kimg, values = curves_read.get("loss/g", (np.empty(0), np.empty(0)))
+    np.testing.assert_array_equal(kimg, sorted(expected))
+    np.testing.assert_array_equal(values, [expected[x] for x in sorted(expected)])
 
 
 def test_long_runs_are_smoothed_about_their_own_kimg():

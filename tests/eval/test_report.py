@@ -83,13 +83,13 @@ def same(a, b):
 def test_json_there_and_back(r):
     text = json.dumps(report_file.to_json(r), allow_nan=False)
     back = report_file.from_json(json.loads(text))
-    wanted = dataclasses.asdict(r)
-    metrics = wanted.pop("metrics")
-    timings = wanted.pop("timings")
-    found = dataclasses.asdict(back)
-    assert same(found.pop("metrics"), {k: as_kept(v) for k, v in metrics.items()})
-    assert same(found.pop("timings"), {k: as_kept(v, math.nan) for k, v in timings.items()})
-    assert same(found, as_kept(wanted))
+    expected = dataclasses.asdict(r)
+    metrics = expected.pop("metrics")
+    timings = expected.pop("timings")
+    loaded = dataclasses.asdict(back)
+    assert same(loaded.pop("metrics"), {k: as_kept(v) for k, v in metrics.items()})
+    assert same(loaded.pop("timings"), {k: as_kept(v, math.nan) for k, v in timings.items()})
+    assert same(loaded, as_kept(expected))
     assert same(report_file.to_json(back), report_file.to_json(r))
 
 
@@ -169,7 +169,7 @@ def test_only_the_2015_network_gives_fid():
 
 
 def test_every_metric_is_explained_and_in_its_place():
-    found = [
+    names = [
         "palette",
         "alpha_stray_distance",
         "alpha_stray_real",
@@ -184,7 +184,7 @@ def test_every_metric_is_explained_and_in_its_place():
         "inception_score_real",
         "fd",
     ]
-    assert sorted(found, key=metric_names.order) == [
+    assert sorted(names, key=metric_names.order) == [
         "fd",
         "fd_infinity",
         "kid_standard_error",
@@ -199,11 +199,9 @@ def test_every_metric_is_explained_and_in_its_place():
         "palette",
         "unheard_of",
     ]
-    assert all(metric_names.about(metric).text for metric in found if metric != "unheard_of")
-    assert (
-        metric_names.about("alpha_stray_distance").better == "lower"
-        and not metric_names.about("alpha_stray_real").better
-    )
+    assert all(metric_names.about(metric).text for metric in names if metric != "unheard_of")
+    assert metric_names.about("alpha_stray_distance").better == "lower"
+    assert not metric_names.about("alpha_stray_real").better
 
 
 @pytest.mark.parametrize(
@@ -303,11 +301,9 @@ def test_large_images_are_scaled_down_premultiplied():
     fake = SampleSet(images, np.zeros((1, 5), np.float32), None, None, None, None, None, ("x",))
     page = check_page(html_lib.report_page(a_report(), REAL, fake))
     small = decode(page.pictures()[2])
-    assert (
-        small.shape == (96, 96, 4)
-        and small[..., 0].min() >= 254
-        and 126 <= small[..., 3].min() <= 129
-    )
+    assert small.shape == (96, 96, 4)
+    assert small[..., 0].min() >= 254
+    assert 126 <= small[..., 3].min() <= 129
 
 
 def test_unwritable_folder(tmp_path):

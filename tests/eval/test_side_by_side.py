@@ -12,8 +12,8 @@ from eval.report import report_file, side_by_side, write_report
 from tests.support.reports import FAKE, REAL, a_report, check_page, decode
 
 
-def workdir_with(tmp_path, name, *found):
-    for r in found:
+def workdir_with(tmp_path, name, *reports):
+    for r in reports:
         write_report.save(r, report_file.folder_of(tmp_path / name, r), REAL, FAKE, html=False)
     return str(tmp_path / name)
 

@@ -53,8 +53,8 @@ def test_pictures_of_the_readmes_are_light():
 
 
 def test_every_picture_of_the_docs_is_shown_on_a_page():
-    shown = "".join(page.read_text(encoding="utf-8") for page in PAGES)
-    unseen = [p.name for p in (ROOT / "docs").glob("*.png") if f"{p.name})" not in shown]
+    pages = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    unseen = [p.name for p in (ROOT / "docs").glob("*.png") if f"{p.name})" not in pages]
     assert unseen == []
 
 

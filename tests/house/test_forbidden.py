@@ -1,4 +1,4 @@
-"""What no file of the project may use, but for the exceptions listed here with their reasons."""
+"""Checks that no file uses what is forbidden, except as listed here with the reasons."""
 
 import ast
 import collections
@@ -126,9 +126,9 @@ def _dotted(node: ast.AST) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def found_in(source: str) -> set[str]:
-    """What of the above a file uses, and reads of arrays, processes and the environment that are too free."""
-    found = set()
+def forbidden_uses(source: str) -> set[str]:
+    """Lists what a file uses of the above, and its unsafe reads of arrays and the environment."""
+    uses = set()
     tree = ast.parse(source)
     parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
     for node in ast.walk(tree):
@@ -136,18 +136,18 @@ def found_in(source: str) -> set[str]:
             modules = [alias.name for alias in node.names]
         else:
             modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-        found |= {f"import {root}" for m in modules if (root := m.partition(".")[0]) in MODULES}
+        uses |= {f"import {root}" for m in modules if (root := m.partition(".")[0]) in MODULES}
         if isinstance(node, ast.Call):
             name = _dotted(node.func)
             last_two = ".".join(name.split(".")[-2:])
-            found |= ({name} & BUILTINS) | ({last_two} & FUNCTIONS)
+            uses |= ({name} & BUILTINS) | ({last_two} & FUNCTIONS)
             if isinstance(node.func, ast.Attribute):
-                found |= {node.func.attr} & METHODS
+                uses |= {node.func.attr} & METHODS
             given = {k.arg: getattr(k.value, "value", None) for k in node.keywords}
             if given.get("shell"):
-                found.add("shell=True")
+                uses.add("shell=True")
             if last_two == "np.load" and given.get("allow_pickle") is not False:
-                found.add("np.load without allow_pickle=False")
+                uses.add("np.load without allow_pickle=False")
         if _dotted(node) == "os.environ":
             parent = parents[node]
             key = None
@@ -162,23 +162,23 @@ def found_in(source: str) -> set[str]:
             ):
                 key = call.args[0]
             if not isinstance(key, ast.Constant):  # it may end in a log or a report
-                found.add("all of os.environ")
-    return found
+                uses.add("all of os.environ")
+    return uses
 
 
 def test_nothing_forbidden_is_used_and_no_exception_is_stale():
-    found = collections.defaultdict(set)
+    uses = collections.defaultdict(set)
     for package in PACKAGES:
         root = runs_lib.ROOT / package
         for file in [root] if root.is_file() else sorted(root.rglob("*.py")):
             name = file.relative_to(runs_lib.ROOT).as_posix()
-            for what in found_in(file.read_text()):
-                found[name, what] = True
+            for what in forbidden_uses(file.read_text()):
+                uses[name, what] = True
     assert (
         len(list((runs_lib.ROOT / "emoji_gan").rglob("*.py"))) > 30
     )  # it looks in the right place
-    assert found.keys() - EXCEPTIONS.keys() == set()
-    assert EXCEPTIONS.keys() - found.keys() == set()
+    assert uses.keys() - EXCEPTIONS.keys() == set()
+    assert EXCEPTIONS.keys() - uses.keys() == set()
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_nothing_forbidden_is_used_and_no_exception_is_stale():
     ],
 )
 def test_it_would_be_seen(source, what):
-    assert found_in(source) == {what}
+    assert forbidden_uses(source) == {what}
 
 
 def test_what_may_be_used():
@@ -210,7 +210,7 @@ def test_what_may_be_used():
         "re.compile('a')\nnp.load(p, allow_pickle=False)\n"
         "os.environ.get('A')\n'A' in os.environ\nmodel.eval"
     )
-    assert found_in(good + "\ntime.monotonic()\nconnection.recv_bytes()") == set()
+    assert forbidden_uses(good + "\ntime.monotonic()\nconnection.recv_bytes()") == set()
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""A few cases of `python -m tests.fuzz`, and that it would see what it is there for."""
+"""Runs a few cases of `python -m tests.fuzz`, and checks that it sees each kind of finding."""
 
 import os
 import pathlib
@@ -10,13 +10,14 @@ import pytest
 from hypothesis import strategies as st
 
 from emoji_gan.errors import UserError
-from tests import fuzz
+from tests.fuzz import fuzz_runner
+from tests.fuzz.reader_table import READERS
 
 
-@pytest.mark.filterwarnings("ignore")  # Pillow's and zipfile's, about the damage
-@pytest.mark.parametrize("name", fuzz.READERS)
+@pytest.mark.filterwarnings("ignore")  # Pillow and zipfile warn of the damage
+@pytest.mark.parametrize("name", READERS)
 def test_readers_read_or_refuse(name):
-    result = fuzz.run(fuzz.READERS[name], cases=60, seed=1)
+    result = fuzz_runner.run(READERS[name], cases=60, seed=1)
     assert result.cases >= 50 and not result.findings
     assert result.refused < result.cases  # some are good
 
@@ -36,7 +37,7 @@ def _hostile(case, folder):
     if case == 6:
         time.sleep(0.3)
     if case == 7:
-        (folder / "inside").write_text("")  # which is no finding
+        (folder / "inside").write_text("")  # no finding
     if case == 8:
         os.listdir("/")
         pathlib.Path(__file__).read_text()
@@ -44,14 +45,14 @@ def _hostile(case, folder):
         raise UserError("as documented")
 
 
-def test_it_sees_what_it_looks_for(tmp_path, monkeypatch):
+def test_each_kind_of_finding_is_seen(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    reader = fuzz.Reader(st.integers(0, 9), _hostile, (UserError,), reads_outside=False)
-    result = fuzz.run(reader, cases=200, seed=0, bound_s=0.25)
+    reader = fuzz_runner.Reader(st.integers(0, 9), _hostile, (UserError,), reads_outside=False)
+    result = fuzz_runner.run(reader, cases=200, seed=0, bound_s=0.25)
     assert result.cases == 10 and result.refused == 2
-    found = {what.partition(" at ")[0]: case for what, case in result.findings.items()}
-    assert found.pop("open outside") in ("3", "8")
-    assert found == {
+    findings = {what.partition(" at ")[0]: case for what, case in result.findings.items()}
+    assert findings.pop("open outside") in ("3", "8")
+    assert findings == {
         "KeyError": "1",
         "refused in 2 lines": "2",
         "another process": "4",

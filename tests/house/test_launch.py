@@ -1,4 +1,4 @@
-"""The launch files say what the cluster understands, and name what there is."""
+"""The launch files fit the schemas of the cluster and agree with the program."""
 
 import copy
 import os
@@ -24,13 +24,12 @@ def documents():
 
 
 def check_schemas(jobset, policy):
-    """Raises unless Kubernetes would take them; strict: no unknown field."""
+    """Raises unless Kubernetes accepts them; unknown fields are refused."""
     assert jobset["apiVersion"] == "jobset.x-k8s.io/v1alpha2" and jobset["kind"] == "JobSet"
     assert jobset.keys() == JOBSET and jobset["spec"].keys() == SPEC
     (replicated,) = jobset["spec"]["replicatedJobs"]
-    assert replicated.keys() == {"name", "replicas", "template"} and replicated[
-        "template"
-    ].keys() == {"spec"}
+    assert replicated.keys() == {"name", "replicas", "template"}
+    assert replicated["template"].keys() == {"spec"}
     job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": replicated["name"]}}
     for document in (job | replicated["template"], policy):
         kubernetes_validate.validate(document, "1.34", strict=True)
@@ -63,14 +62,12 @@ def test_the_manifest_agrees_with_itself_and_the_program():
     env = {x["name"]: x["value"] for x in container["env"]}
     assert job["completionMode"] == "Indexed"
     assert job["completions"] == job["parallelism"] == int(env["JAX_NUM_PROCESSES"])
-    assert env["JAX_COORDINATOR_ADDRESS"] == (
-        f"{name}-{jobset['spec']['replicatedJobs'][0]['name']}-0-0.{name}:{container['ports'][0]['containerPort']}"
-    )
+    worker = jobset["spec"]["replicatedJobs"][0]["name"]
+    port = container["ports"][0]["containerPort"]
+    assert env["JAX_COORDINATOR_ADDRESS"] == f"{name}-{worker}-0-0.{name}:{port}"
     (rule,) = job["podFailurePolicy"]["rules"]
-    assert rule["action"] == "FailJob" and rule["onExitCodes"]["values"] == [
-        EXIT_USER_ERROR,
-        EXIT_DIVERGED,
-    ]
+    assert rule["action"] == "FailJob"
+    assert rule["onExitCodes"]["values"] == [EXIT_USER_ERROR, EXIT_DIVERGED]
     assert rule["onExitCodes"]["containerName"] == container["name"]
     assert jobset["spec"]["failurePolicy"]["rules"][0]["onJobFailureReasons"] == [
         "PodFailurePolicy"
@@ -132,10 +129,11 @@ def test_local_sh_says_how_it_is_used(arguments):
     ],
 )
 def test_slurm_requeues_what_another_try_can_help(tmp_path, code, state, restarts, again):
-    """The shipped file, with stand-ins for srun and scontrol; launch/test_slurm.sh has the real ones."""
+    """Runs the shipped file with stand-ins for srun and scontrol; test_slurm.sh has the real."""
     programs = {
         "srun": f'echo "$@" >{tmp_path}/srun\nexit {code}',
-        "scontrol": f'echo "$@" >>{tmp_path}/scontrol\n[ $1 = requeue ] || echo "A=7 JobState={state} B=c"',
+        "scontrol": f'echo "$@" >>{tmp_path}/scontrol\n'
+        f'[ $1 = requeue ] || echo "A=7 JobState={state} B=c"',
         "sleep": "",
     }
     for name, text in programs.items():
@@ -171,14 +169,14 @@ def test_tpu_vm_sh_runs_the_same_command_on_every_host(tmp_path):
     words = subprocess.run(
         ["bash", "-c", f"printf '%s\\0' {run}"], capture_output=True, text=True, check=True
     ).stdout.split("\0")
-    assert (
-        words[:6] == ["gcloud", "compute", "tpus", "tpu-vm", "ssh", "slice"]
-        and "--worker=all" in words
-    )
+    assert words[:6] == ["gcloud", "compute", "tpus", "tpu-vm", "ssh", "slice"]
+    assert "--worker=all" in words
     script = words[-2].removeprefix("--command=").replace("exec .venv/bin/python", "printf '%s\\n'")
     last = script.splitlines()[-1].strip()
-    said = subprocess.run(["bash", "-c", last], capture_output=True, text=True, check=True).stdout
-    assert said.splitlines() == [
+    printed = subprocess.run(
+        ["bash", "-c", last], capture_output=True, text=True, check=True
+    ).stdout
+    assert printed.splitlines() == [
         "main.py",
         "--config=a.py",
         "--config.data.groups=('Food & Drink',)",

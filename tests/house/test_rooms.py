@@ -62,12 +62,12 @@ def _room(module: str) -> str:
     return program if program in _PROGRAMS else "emoji_gan"
 
 
-def _imports(name: str, source: str, known: set[str]):
+def _imports(name: str, source: str, modules: set[str]):
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
                 whole = f"{node.module}.{alias.name}"
-                yield whole if whole in known else node.module
+                yield whole if whole in modules else node.module
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
 
@@ -141,7 +141,7 @@ for room in ("methods", "networks", "ops", "trained", "encoder"):
 heavy = {"tensorflow", "tensorflow_datasets", "clu", "orbax", "tensorstore", "matplotlib"}
 print(sorted(heavy & sys.modules.keys()))
 """
-    assert _said(script) == "[]"
+    assert _printed(script) == "[]"
     script = """
 import importlib, pkgutil, sys
 sys.modules["PIL"] = sys.modules["safetensors"] = None  # as where they are not installed
@@ -151,10 +151,10 @@ for name in methods.METHODS:
 import benchmarks.gpu, tests.parity.networks_parity
 print("trains")
 """
-    assert _said(script) == "trains"
+    assert _printed(script) == "trains"
 
 
-def _said(script: str) -> str:
+def _printed(script: str) -> str:
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=runs_lib.ROOT, capture_output=True, text=True
     )

@@ -16,7 +16,8 @@ from input_pipeline.art import rasterise
 _STEMS = """
     1F600 1F603 1F604 1F408 1F415 1F34E 1F34F 1F697 1F6F8 2764 1F499 1F4A1 1F1E6-1F1E8 1F1E6-1F1E9
     0023-FE0F-20E3 1F44B 1F44B-1F3FB 1F44B-1F3FF 1F468-200D-1F4BB 1F468-1F3FD-200D-1F4BB 1F91D
-    1FAF1-1F3FB-200D-1FAF2-1F3FF 1F3F4-E0075-E0073-E0074-E0078-E007F 23F8 2658 E0FF 1F525 1F4A7 1F33B 1F344
+    1FAF1-1F3FB-200D-1FAF2-1F3FF 1F3F4-E0075-E0073-E0074-E0078-E007F 23F8 2658 E0FF 1F525
+    1F4A7 1F33B 1F344
 """
 _FILES = [f for f in openmoji.svg_files() if f.stem in _STEMS.split()]
 _N_RECORDS = 89  # 30 emoji in three domains, but the pause button has no fill
@@ -168,10 +169,8 @@ def test_a_second_process_waits_and_takes_over_from_a_killed_one(few, tmp_path, 
         second = threading.Thread(target=lambda: built.append(openmoji.build(tmp_path, 32)))
         second.start()
         time.sleep(1)
-        assert (
-            second.is_alive()
-            and f"process {other.pid} builds this data set" in capfd.readouterr().err
-        )
+        assert second.is_alive()
+        assert f"process {other.pid} builds this data set" in capfd.readouterr().err
         if killed:
             other.kill()
         else:

@@ -35,11 +35,9 @@ def _take(data, batch_count, **kwargs):
 @given(count=st.integers(1, 40), batch_size=st.integers(1, 50), seed=st.integers(0, 2**40))
 def test_every_epoch_is_a_permutation(count, batch_size, seed):
     got = _take(_numbered(count), -(-3 * count // batch_size), seed=seed, batch_size=batch_size)
-    assert (
-        got["image"].dtype == np.uint8
-        and got["group"].dtype == np.int32
-        and got["sample"].dtype == np.uint32
-    )
+    assert got["image"].dtype == np.uint8
+    assert got["group"].dtype == np.int32
+    assert got["sample"].dtype == np.uint32
     np.testing.assert_array_equal(got["sample"], np.arange(len(got["sample"])))
     np.testing.assert_array_equal(got["image"][:, 0, 0, 0], got["group"])
     for epoch in range(3):
@@ -159,11 +157,9 @@ def test_load_is_sorted_and_repeatable(data_dir):
 def test_splits_share_no_cluster(data_dir):
     parts = [dataset.load(_config(data_dir, tones="all", domains=()), s) for s in dataset.SPLITS]
     clusters = [set(p.columns["cluster"].tolist()) for p in parts]
-    assert (
-        not clusters[0] & clusters[1]
-        and not clusters[0] & clusters[2]
-        and not clusters[1] & clusters[2]
-    )
+    assert not clusters[0] & clusters[1]
+    assert not clusters[0] & clusters[2]
+    assert not clusters[1] & clusters[2]
     assert len({p.content_hash for p in parts}) == 3
 
 
@@ -222,11 +218,11 @@ def test_an_unknown_split_is_refused(data_dir):
 
 
 def test_classes_are_those_of_all_splits(data_dir):
-    wanted = _config(
+    config = _config(
         data_dir, conditions=("group", "codepoint", "style", "text"), domains=("full", "line")
     )
     train, held_out = (
-        dataset.load(wanted, s, lambda phrases: np.array([[len(p)] for p in phrases]))
+        dataset.load(config, s, lambda phrases: np.array([[len(p)] for p in phrases]))
         for s in ("train", "validation")
     )
     assert train.class_names == held_out.class_names
@@ -343,9 +339,9 @@ def test_a_set_of_ones_own_is_trained_on_whole_where_asked(data_dir, other_set, 
     mine = {"sources": (f"mine={other_set}",), "tones": "all"}
     parts = [dataset.load(_config(data_dir, **mine), split) for split in dataset.SPLITS]
     counts = [len(part.images) for part in parts]
-    said = capsys.readouterr().err
-    assert f"mine: {counts[0]} in train, {counts[1]} in validation, {counts[2]} in test" in said
-    assert "--config.data.split=all" in said
+    printed = capsys.readouterr().err
+    assert f"mine: {counts[0]} in train, {counts[1]} in validation, {counts[2]} in test" in printed
+    assert "--config.data.split=all" in printed
     whole = dataset.load(_config(data_dir, split="all", **mine))
     assert len(whole.images) == sum(counts)
     with pytest.raises(DataError, match=r"no emoji of the validation split .* in train"):

@@ -16,7 +16,8 @@ _RED = _SVG + 'viewBox="0 0 8 8"><rect width="8" height="4" fill="red"/></svg>'
 # Aborts resvg: a pattern of 1e12 units a side.
 _CRASH = (
     _SVG + 'viewBox="0 0 1000000 1000000"><pattern id="p" width="1000000" height="1000000" '
-    'patternUnits="userSpaceOnUse" patternTransform="scale(1e6)"><rect width="9" height="9"/></pattern>'
+    'patternUnits="userSpaceOnUse" patternTransform="scale(1e6)">'
+    '<rect width="9" height="9"/></pattern>'
     '<rect width="1000000" height="1000000" fill="url(#p)"/></svg>'
 )
 _SLOW = (

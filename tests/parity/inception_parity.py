@@ -1,4 +1,4 @@
-"""How far the Inception network here is from the reference programs on a fixture.
+"""Measures how far the Inception network here is from the reference programs on a fixture.
 
     python -m tests.parity.inception_parity FILE.npz --seed=N
 
@@ -41,7 +41,7 @@ RESIZED = {
 def deviations(
     fixture: dict[str, np.ndarray], seed: int, form: str | None = None
 ) -> dict[str, float]:
-    """max |ours - reference| / standard deviation of the reference, by name.
+    """Computes max |ours - reference| / standard deviation of the reference, by name.
 
     Args:
       fixture: the arrays of a fixture.
@@ -54,7 +54,7 @@ def deviations(
     if "images" not in fixture:
         raise UserError("there are no images in it")
     params = inception.prepare(inception_stand_in.make_weights(seed), form)
-    images, found = fixture["images"], {}
+    images, result = fixture["images"], {}
     network = jax.jit(inception.apply)
 
     @functools.cache
@@ -64,13 +64,13 @@ def deviations(
     for name, pipeline in RESIZED.items():
         if name in fixture:
             resized = np.asarray(inception.resize(images, pipeline)).transpose(0, 3, 1, 2)
-            found[name] = _over_deviation(resized[:, :, ::23, ::23], fixture[name])
+            result[name] = _over_deviation(resized[:, :, ::23, ::23], fixture[name])
     for name, (pipeline, output) in COMPARED.items():
         if name in fixture:
-            found[name] = _over_deviation(np.asarray(ours(pipeline)[output]), fixture[name])
-    if not found:
+            result[name] = _over_deviation(np.asarray(ours(pipeline)[output]), fixture[name])
+    if not result:
         raise UserError("there is nothing in it to compare with")
-    return found
+    return result
 
 
 def _over_deviation(ours, reference):
@@ -81,19 +81,20 @@ def _over_deviation(ours, reference):
 
 
 def main(argv: list[str]) -> int:
+    """Prints the deviations of a fixture; returns 1 if any is beyond the limit, 2 on a mistake."""
     p = argparse.ArgumentParser(prog="python -m tests.parity.inception_parity")
     p.add_argument("fixture", metavar="FILE.npz")
     p.add_argument("--seed", type=int, required=True)
     a = p.parse_args(argv)
     try:
-        found = deviations(official_weights.read(a.fixture), a.seed)
+        result = deviations(official_weights.read(a.fixture), a.seed)
     except UserError as e:
         print(f"error: {a.fixture}: {e}", file=sys.stderr)
         return 2
-    for name, value in found.items():
+    for name, value in result.items():
         mark = "" if value <= LIMIT else f"  BEYOND {LIMIT:.0e}"
         print(f"{name:34s} {value:.2e}{mark}")
-    return int(any(not v <= LIMIT for v in found.values()))
+    return int(any(not v <= LIMIT for v in result.values()))
 
 
 if __name__ == "__main__":

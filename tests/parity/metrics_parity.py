@@ -1,4 +1,4 @@
-"""How far the metrics here are from pytorch-fid, torch-fidelity and prdc on seeded features.
+"""Measures how far the metrics here are from pytorch-fid, torch-fidelity and prdc.
 
     python -m tests.parity.metrics_parity
 
@@ -7,52 +7,41 @@ reference's and the relative deviation (absolute where the reference is 0 up to 
 beyond the limits.
 """
 
-import json
-import pathlib
 import sys
 
 from eval.metrics import density_coverage, frechet, inception_score, kid, precision_recall
-from tests.support.seeded_features import make_features, make_logits
+from tests.support.seeded_features import REFERENCE, REFERENCE_2048, make_features, make_logits
 
-_FIXTURES = pathlib.Path(__file__).parents[1] / "fixtures"
 LIMIT = 1e-9
 # torch-fidelity's and pytorch-fid's own noise in the null space of singular covariances (n <= d).
 SINGULAR_LIMIT = 1e-7
 
 
 def deviations() -> dict[str, tuple[float, float, float]]:
-    """Value, reference and limit of every case, by name."""
-    reference = json.loads((_FIXTURES / "metrics.json").read_text())
-    large = json.loads((_FIXTURES / "metrics_2048.json").read_text())["cases"]
-    found = {}
-    for case in reference["fid"]:
+    """Computes the value, the reference and the limit of every case, by name."""
+    cases = {}
+    for case in REFERENCE["fid"]:
         a, b = make_features(**case["a"]), make_features(**case["b"])
         limit = SINGULAR_LIMIT if max(len(a), len(b)) <= a.shape[1] else LIMIT
-        found[f"FD {_sizes(a, b)} seeds {case['a']['seed']}, {case['b']['seed']}"] = (
-            frechet.fd(a, b),
-            case["torch_fidelity"],
-            limit,
-        )
-    for case in large:
+        name = f"FD {_sizes(a, b)} seeds {case['a']['seed']}, {case['b']['seed']}"
+        cases[name] = frechet.fd(a, b), case["torch_fidelity"], limit
+    for case in REFERENCE_2048:
         a, b = make_features(**case["a"]), make_features(**case["b"])
-        found[f"FD {_sizes(a, b)}"] = frechet.fd(a, b), case["results"]["svd"]["fid"], LIMIT
-    for case in reference["kid"]:
+        cases[f"FD {_sizes(a, b)}"] = frechet.fd(a, b), case["results"]["svd"]["fid"], LIMIT
+    for case in REFERENCE["kid"]:
         a, b = make_features(**case["a"]), make_features(**case["b"])
         value = kid.kid(a, b, case["kid_subsets"], case["kid_subset_size"], case["rng_seed"])
         expected = case["float64"]["kernel_inception_distance_mean"]
-        found[f"KID {_sizes(a, b)} seeds {case['a']['seed']}, {case['b']['seed']}"] = (
-            value.mean,
-            expected,
-            LIMIT,
-        )
-    for case in reference["isc"]:
+        name = f"KID {_sizes(a, b)} seeds {case['a']['seed']}, {case['b']['seed']}"
+        cases[name] = value.mean, expected, LIMIT
+    for case in REFERENCE["isc"]:
         logits = make_logits(case["n"], case["c"], case["seed"], case["scale"])
         value, _ = inception_score.inception_score(logits, case["splits"], case["shuffle"])
         shuffled = "shuffled" if case["shuffle"] else "in order"
-        found[
-            f"IS {case['n']}x{case['c']}, {case['splits']} splits, {shuffled}, seed {case['seed']}"
-        ] = (value, case["inception_score_mean"], LIMIT)
-    for case in reference["prdc"]:
+        size = f"{case['n']}x{case['c']}"
+        name = f"IS {size}, {case['splits']} splits, {shuffled}, seed {case['seed']}"
+        cases[name] = (value, case["inception_score_mean"], LIMIT)
+    for case in REFERENCE["prdc"]:
         real, fake, k = make_features(**case["real"]), make_features(**case["fake"]), case["k"]
         of_fake, of_real = precision_recall.inside(real, fake, k)
         counts, covered = density_coverage.reach(real, fake, k)
@@ -63,12 +52,12 @@ def deviations() -> dict[str, tuple[float, float, float]]:
             "coverage": covered.mean(),
         }
         for name, value in ours.items():
-            found[f"{name} {_sizes(real, fake)}, k {k}"] = value, case["prdc"][name], LIMIT
-    return found
+            cases[f"{name} {_sizes(real, fake)}, k {k}"] = value, case["prdc"][name], LIMIT
+    return cases
 
 
 def deviation(value: float, reference: float) -> float:
-    """Relative, or absolute where the reference is 0 up to rounding."""
+    """Computes the relative deviation, or the absolute where the reference is 0 up to rounding."""
     return abs(value - reference) / (abs(reference) if abs(reference) > 1e-9 else 1.0)
 
 
@@ -77,15 +66,13 @@ def _sizes(a, b):
 
 
 def main() -> int:
-    """Prints all; 1 if any is beyond its limit."""
+    """Prints every case; returns 1 if any is beyond its limit."""
     failed = False
     for name, (value, reference, limit) in deviations().items():
         d = deviation(value, reference)
-        beyond = d > limit
-        failed |= beyond
-        print(
-            f"{name:50s} {value:22.15g} {reference:22.15g}  {d:.1e}{'  BEYOND' if beyond else ''}"
-        )
+        failed |= d > limit
+        mark = "  BEYOND" if d > limit else ""
+        print(f"{name:50s} {value:22.15g} {reference:22.15g}  {d:.1e}{mark}")
     return int(failed)
 
 

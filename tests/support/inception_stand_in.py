@@ -1,4 +1,4 @@
-"""Stand-in weights for the 2015 Inception network: nothing trained, but the same numbers everywhere.
+"""Draws weights for the 2015 Inception network: untrained, but the same numbers everywhere.
 
 Every tensor of the state dict is drawn from a PCG64 stream of its own, seeded by the seed and the
 CRC-32 of its name, so that two programs can be compared without exchanging a file. The scales keep
@@ -11,9 +11,10 @@ import numpy as np
 
 from eval.extractors import inception
 
-_GAIN, _FIRST_GAIN = 2.0, 6.0  # of a convolution's variance over 1 / fan-in
-_CENTRE = 0.25  # share of a filter's mean that is taken out
-_RANGES = {  # of the batch normalisation's tensors, and of the last bias
+_GAIN = 2.0  # a convolution's variance times its fan-in
+_FIRST_GAIN = 6.0  # of the first convolution
+_CENTRE = 0.25  # fraction of a filter's mean that is taken out
+_RANGES = {  # of the tensors of the batch normalisations, and of the last bias
     "weight": (0.8, 1.2),
     "bias": (-0.2, 0.2),
     "running_mean": (-0.1, 0.1),
@@ -23,7 +24,7 @@ _RANGES = {  # of the batch normalisation's tensors, and of the last bias
 
 
 def make_weights(seed: int = 0) -> dict[str, np.ndarray]:
-    """The state dict: float32 arrays by name, convolutions OIHW."""
+    """Draws the state dict: float32 arrays by name, convolutions OIHW."""
     return {
         name: _tensor(name, shape, seed) for name, shape in inception.state_dict_shapes().items()
     }

@@ -1,12 +1,13 @@
-"""Makes a fixture of the class-conditional R3GAN from the official code, for `tests.parity.networks_parity`.
+"""Makes a fixture of the class-conditional R3GAN from the official code.
 
     PYTHON -m tests.support.make_r3gan_fixture --reference=CHECKOUT
     --out=tests/fixtures/r3gan_16_cond.npz
 
 PYTHON is an interpreter with torch, numpy and scipy, CHECKOUT a copy of R3GAN. Three classes, 16
 px, each stage of another width, so that nothing fits by chance; the embeddings have the sizes that
-the checkout's train.py gives them. All parameters are random, also those that start at 0, or most
+the checkout's train.py gives them. All parameters are random, also those that start at 0: else most
 gradients would vanish. One step of each network is taken, with the same latents and images.
+`tests.parity.networks_parity` reads the file.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Reports, sets and pages that the tests of eval's files share."""
+"""Makes reports and sets, and parses pages, for the tests of eval's files."""
 
 import base64
 import dataclasses
@@ -13,7 +13,7 @@ from eval.report import report_file
 
 
 def a_report(**changes):
-    """A report of a run, with `changes` to fields of it or, by `part__field`, of its parts."""
+    """Makes a run's report with `changes` of its fields or, as `part__field`, those of a part."""
     r = report_file.Report(
         extractor=report_file.ExtractorInfo("emoji-encoder", "ab" * 32, "alpha", "none"),
         real=report_file.RealInfo("openmoji train", 20, "cd" * 32, {"groups": ["Food & Drink"]}),

@@ -1,4 +1,4 @@
-"""Runs of the real programs on the tiny experiment, for several test files."""
+"""Runs the real programs on the tiny experiment, for several test files."""
 
 import contextlib
 import io
@@ -19,11 +19,12 @@ from absl.testing import flagsaver
 
 ROOT = pathlib.Path(__file__).parents[2]
 CONFIG = "tests/support/tiny.py"
-JOB_CONFIG = "tests/support/tiny_job.py"  # of jobs of several processes
-NPROC = "4"  # of their threads, as XLA reads it: how work is cut up decides how sums are rounded
-BATCH = 32  # images, of both
+JOB_CONFIG = "tests/support/tiny_job.py"  # for jobs of several processes
+# Threads of such a job, as XLA reads it: how work is cut up decides how sums are rounded.
+NPROC = "4"
+BATCH = 32  # images, of both configs
 _FOREVER = "--config.total_kimg=100000.0"
-# As people have them in their shells; no run may write them down.
+# As people have them in their shells; no run may write them anywhere.
 SECRETS = {
     "HF_TOKEN": "hf_S3cretOfATest",
     "WANDB_API_KEY": "0123S3cret",
@@ -33,7 +34,10 @@ _TIMEOUT_S = 400  # of one run; the first compiles
 
 
 def in_process(*arguments: str) -> tuple[int, str, str]:
-    """What `python main.py ARGUMENTS` exits with and prints, without a new process; on the tests' devices."""
+    """Runs `python main.py ARGUMENTS` in this process, on the devices of the tests.
+
+    Returns the exit code, the standard output and the standard error.
+    """
     import main  # defines flags
     from emoji_gan import errors
     from emoji_gan.runtime import config
@@ -55,14 +59,14 @@ def in_process(*arguments: str) -> tuple[int, str, str]:
 
 
 def lines(workdir: pathlib.Path) -> list[dict]:
-    """The points of a run's metrics.jsonl that are whole."""
+    """Reads the points of a run's metrics.jsonl whose lines are whole."""
     path = workdir / "metrics.jsonl"
     text = path.read_text() if path.exists() else ""
     return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
 
 def sealed(workdir: pathlib.Path) -> list[int]:
-    """Steps of the whole checkpoints."""
+    """Lists the steps of the checkpoints that are whole."""
     return sorted(
         int(p.parent.name)
         for p in workdir.glob("checkpoints/*/seal.json")
@@ -71,14 +75,14 @@ def sealed(workdir: pathlib.Path) -> list[int]:
 
 
 def free_port() -> int:
-    """One that nobody listens on, for a coordinator."""
+    """Finds a port that nobody listens on, for a coordinator."""
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
 
 
 class Runs:
-    """Runs of main.py as processes of two devices each."""
+    """Runs main.py as processes of two devices each."""
 
     def __init__(self, root: pathlib.Path):
         self.root = root
@@ -92,7 +96,7 @@ class Runs:
     def started(
         self, workdir: pathlib.Path, *arguments: str, log: str, config: str = CONFIG, **env: str
     ) -> Iterator[subprocess.Popen]:
-        """main.py, killed on leaving; `<log>.out` and `<log>.err` in the root take what it prints."""
+        """Starts main.py and kills it on leaving; it prints to `<log>.out` and `<log>.err`."""
         command = [
             sys.executable,
             "main.py",
@@ -105,7 +109,7 @@ class Runs:
 
     @contextlib.contextmanager
     def process(self, command: list[str], *, log: str, **env: str) -> Iterator[subprocess.Popen]:
-        """As `started`, for any command."""
+        """Does as `started` for any command."""
         with (
             open(self.root / f"{log}.out", "wb") as out,
             open(self.root / f"{log}.err", "wb") as err,
@@ -122,7 +126,7 @@ class Runs:
     def train(
         self, workdir: pathlib.Path, *arguments: str, log: str, **env: str
     ) -> types.SimpleNamespace:
-        """Runs main.py to its end: returncode, out, err."""
+        """Runs main.py to its end; the result has returncode, out and err."""
         with self.started(workdir, *arguments, log=log, **env) as process:
             code = process.wait(_TIMEOUT_S)
         return types.SimpleNamespace(
@@ -133,7 +137,7 @@ class Runs:
     def job(
         self, workdir: pathlib.Path, processes: int, devices: int, *arguments: str, log: str
     ) -> Iterator[list[subprocess.Popen]]:
-        """main.py on JOB_CONFIG in so many processes, killed on leaving; `<log>.<i>.out` and `.err`."""
+        """Starts main.py on JOB_CONFIG in so many processes and kills them on leaving."""
         coordinator = f"127.0.0.1:{free_port()}"
         with contextlib.ExitStack() as stack:
             yield [
@@ -155,11 +159,11 @@ class Runs:
             ]
 
     def read(self, name: str) -> str:
-        """A file of the root."""
+        """Reads a file of the root."""
         return (self.root / name).read_text()
 
     def wait(self, process: subprocess.Popen, log: str, condition: Callable[[], bool]) -> None:
-        """Waits until something is so; fails if the process ends before."""
+        """Waits until the condition holds; fails if the process ends before."""
         end = time.monotonic() + _TIMEOUT_S
         while not condition():
             assert process.poll() is None, (
@@ -170,39 +174,42 @@ class Runs:
 
 
 def until(steps: int) -> str:
-    """The flag that ends training at so many steps."""
+    """Returns the flag that ends training at so many steps."""
     return f"--config.total_kimg={(steps - 0.5) * BATCH / 1000}"
 
 
 def interrupted(runs: Runs) -> types.SimpleNamespace:
-    """One training in three processes, by SIGTERM, kill -9 and its end; a second job beside the first."""
-    found = types.SimpleNamespace(workdir=runs.root / "interrupted")
-    w = found.workdir
+    """Trains in three processes: one ended by SIGTERM, one by kill -9, one by itself.
+
+    A second job is started beside the first.
+    """
+    record = types.SimpleNamespace(workdir=runs.root / "interrupted")
+    w = record.workdir
     with runs.started(w, _FOREVER, log="term") as process:
         runs.wait(process, "term", lambda: len(lines(w)) > 3)
-        found.second_job = in_process(f"--config={CONFIG}", f"--workdir={w}")
+        record.second_job = in_process(f"--config={CONFIG}", f"--workdir={w}")
         process.send_signal(signal.SIGTERM)
-        found.term_code = process.wait(_TIMEOUT_S)
-    found.term_step = sealed(w)[-1]
-    found.term_lines = lines(w)
+        record.term_code = process.wait(_TIMEOUT_S)
+    record.term_step = sealed(w)[-1]
+    record.term_lines = lines(w)
 
     def lost_something():
         last = sealed(w)[-1]
-        return last > found.term_step and lines(w)[-1]["step"] > last
+        return last > record.term_step and lines(w)[-1]["step"] > last
 
     with runs.started(w, _FOREVER, log="kill") as process:
         runs.wait(process, "kill", lost_something)
         process.kill()
-    found.kill_lines = lines(w)
-    found.kill_step = sealed(w)[-1]
-    found.total = found.kill_step + 7  # steps
-    found.end = runs.train(w, until(found.total), log="end")
-    return found
+    record.kill_lines = lines(w)
+    record.kill_step = sealed(w)[-1]
+    record.total = record.kill_step + 7  # steps
+    record.end = runs.train(w, until(record.total), log="end")
+    return record
 
 
 def whole(runs: Runs, steps: int) -> types.SimpleNamespace:
-    """The same training in one process, of so many steps."""
+    """Trains the same in one process, for so many steps."""
     workdir = runs.root / "whole"
-    found = runs.train(workdir, until(steps), log="whole", JAX_LOG_COMPILES="1")
-    found.workdir = workdir
-    return found
+    record = runs.train(workdir, until(steps), log="whole", JAX_LOG_COMPILES="1")
+    record.workdir = workdir
+    return record

@@ -1,10 +1,10 @@
-"""The smallest experiment that has every part of a real one; the tests train it."""
+"""Defines the smallest experiment that has every part of a real one; the tests train it."""
 
 from configs import default
 
 
 def get_config():
-    """Returns 16 px, 32 images a step (four on each of eight devices), every hook within ten steps."""
+    """Returns 16 px, 32 images a step (4 on each of 8 devices), every hook within ten steps."""
     c = default.get_config()
     c.batch_size, c.data.resolution = 32, 16
     c.data.groups = ("Smileys & Emotion",)

@@ -1,4 +1,4 @@
-"""The cheapest experiment to compile, for jobs of several processes: each of them compiles all of it."""
+"""Defines the experiment that is cheapest to compile: each process of a job compiles it all."""
 
 from configs import dcgan
 

@@ -164,9 +164,8 @@ def test_training_writes_weights_curves_and_a_report(trained):
     params, meta = encoder.load(f"{trained}.safetensors")
     assert set(meta["codepoints"]) == {emoji_names.normalise(c) for c in _EMOJI}
     assert meta["groups"] == [emoji_names.lookup(c).group for c in meta["codepoints"]]
-    assert (
-        set(meta["art"]) == {"plain", "other"} and meta["licence"] == "as of its art: plain, other"
-    )
+    assert set(meta["art"]) == {"plain", "other"}
+    assert meta["licence"] == "as of its art: plain, other"
     assert len(params["classes"]) == len(_EMOJI)
     np.testing.assert_allclose(np.linalg.norm(params["classes"], axis=1), 1, atol=1e-2)
     rows = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
@@ -199,7 +198,7 @@ def test_stopped_training_goes_on_to_the_same_weights(art, trained, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("flags", "said"),
+    ("flags", "message"),
     [
         (["--art=kept"], "expected openmoji or STYLE=PATH"),
         (["--art=more=nowhere"], "no such folder"),
@@ -208,9 +207,9 @@ def test_stopped_training_goes_on_to_the_same_weights(art, trained, tmp_path):
         (["--out=nowhere/x.safetensors"], "no such folder"),
     ],
 )
-def test_mistakes_of_a_training_are_one_line(art, tmp_path, flags, said):
+def test_mistakes_of_a_training_are_one_line(art, tmp_path, flags, message):
     result = _train(art, tmp_path / "run", *flags)
-    assert result.returncode == 2 and said in result.stderr and "Traceback" not in result.stderr
+    assert result.returncode == 2 and message in result.stderr and "Traceback" not in result.stderr
 
 
 def test_recognises_emoji_by_the_shipped_weights(drawn, tmp_path, monkeypatch, capsys):
@@ -262,17 +261,17 @@ def test_folders_that_cannot_be_judged(tmp_path):
 
 def test_text_finds_emoji(shipped):
     params, meta = shipped
-    asked = {
+    request = {
         "strawberry": "1F353",
         "fraise": "1F353",
         "guitar": "1F3B8",
         "papillon": "1F98B",
         "soccer ball": "26BD",
     }
-    similarity = encoder.embed_text(params, list(asked)) @ np.asarray(params["classes"]).T
+    similarity = encoder.embed_text(params, list(request)) @ np.asarray(params["classes"]).T
     rank = [
         (row > row[meta["codepoints"].index(c)]).sum()
-        for row, c in zip(similarity, asked.values(), strict=True)
+        for row, c in zip(similarity, request.values(), strict=True)
     ]
     assert max(rank) < 5
 
@@ -307,17 +306,17 @@ def test_pairs_are_held_out_in_both_languages():
         assert (
             split.setdefault((p.codepoints, text_features.fold(p.text)), p.held_out) == p.held_out
         )
-    share = np.mean([p.held_out for p in training_phrases.phrases(emoji_names.every()[:400])])
-    assert 0.05 < share < 0.15
+    fraction = np.mean([p.held_out for p in training_phrases.phrases(emoji_names.every()[:400])])
+    assert 0.05 < fraction < 0.15
 
 
 def test_batches_follow_from_seed_and_step_and_pair_the_styles(art, tmp_path):
-    known = training_art.read_art([f"plain={art / 'plain'}", f"other={art / 'other'}"], tmp_path)
+    art_set = training_art.read_art([f"plain={art / 'plain'}", f"other={art / 'other'}"], tmp_path)
     again = training_art.read_art(
         [f"plain={art / 'plain'}", f"other={art / 'other'}"], tmp_path
     )  # cached
-    codepoints = sorted(set(known.codepoints.tolist()))
-    a, b = (training_batches.Batches(k, codepoints, seed=3, batch_size=8) for k in (known, again))
+    codepoints = sorted(set(art_set.codepoints.tolist()))
+    a, b = (training_batches.Batches(k, codepoints, seed=3, batch_size=8) for k in (art_set, again))
     first, same, later = a(5, 32, 512), b(5, 32, 512), a(6, 32, 512)
     for name, array in first.items():
         np.testing.assert_array_equal(array, same[name])

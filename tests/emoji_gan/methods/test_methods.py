@@ -1,4 +1,4 @@
-"""Every way of learning through the same functions: steps, samples, devices; and their networks' parts."""
+"""Every method through the same functions: steps, samples, devices; and parts of its networks."""
 
 import jax
 import jax.numpy as jnp
@@ -45,16 +45,17 @@ def tiny_config(method: str, **changes) -> ml_collections.ConfigDict:
 
 # Of most tests below, so that they share compiled programs: told of its condition from the second
 # step on.
-TOLD = {"condition.blend_kimg": (0.0, 0.017)}
+CONDITIONED = {"condition.blend_kimg": (0.0, 0.017)}
 SPEC = conditions.Spec((("group", ("a", "b", "c")), ("style", ("x", "y"))), 5, "hash")
 
 
 def condition_of(spec, rng, count):
-    found = {
-        name: rng.integers(0, len(known), count).astype(np.int32) for name, known in spec.classes
+    labels = {
+        name: rng.integers(0, len(classes), count).astype(np.int32)
+        for name, classes in spec.classes
     }
     points = rng.normal(size=(count, spec.text_dim)).astype(np.float32)
-    return found | (
+    return labels | (
         {"text": points / np.linalg.norm(points, axis=1)[:, None]} if spec.text_dim else {}
     )
 
@@ -81,11 +82,11 @@ def trained(method, devices=1, spec=conditions.NONE, count=3, **changes):
     config = methods.resolve(tiny_config(method, **changes), devices)
     module = methods.load(method)
     state = jax.device_put(module.init(config, spec, 0), mesh_lib.replicated(mesh))
-    step_fn, found = module.train_step(config, spec, mesh), []
+    step_fn, history = module.train_step(config, spec, mesh), []
     for step in range(count):
         state, metrics = step_fn(state, batch_of(mesh, config, step, spec), step)
-        found.append(jax.device_get(metrics))
-    return state, found, config
+        history.append(jax.device_get(metrics))
+    return state, history, config
 
 
 def sampler(method, state, config, spec=conditions.NONE):
@@ -109,9 +110,9 @@ def sampler(method, state, config, spec=conditions.NONE):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_steps_samples_and_summaries(method):
-    state, found, config = trained(method, spec=SPEC, **TOLD)
+    state, history, config = trained(method, spec=SPEC, **CONDITIONED)
     assert int(state.counters.step) == 3 and int(state.counters.bad_total) == 0
-    assert all(np.isfinite(v) for metrics in found for v in metrics.values())
+    assert all(np.isfinite(v) for metrics in history for v in metrics.values())
     sample = sampler(method, state, config, SPEC)
     condition = condition_of(SPEC, np.random.default_rng(0), 8)
     x = sample(range(8), condition)
@@ -126,9 +127,9 @@ def test_steps_samples_and_summaries(method):
     for name in SPEC.names:  # each part of a condition says something
         without = condition | {name: SPEC.none(8)[name]}
         assert np.abs(sample(range(8), without) - x).max() > 1e-6, name
-    shown = methods.load(method).summaries(config, SPEC)(state, batch_of(mesh, config, 9, SPEC))
-    assert shown["scalars"] and all(np.isfinite(v) for v in shown["scalars"].values())
-    assert all(v.shape == (16, 16, 16, 4) for v in shown["images"].values())
+    summary = methods.load(method).summaries(config, SPEC)(state, batch_of(mesh, config, 9, SPEC))
+    assert summary["scalars"] and all(np.isfinite(v) for v in summary["scalars"].values())
+    assert all(v.shape == (16, 16, 16, 4) for v in summary["images"].values())
 
 
 @pytest.mark.parametrize(
@@ -137,8 +138,8 @@ def test_steps_samples_and_summaries(method):
 def test_devices_do_not_change_the_losses(method):
     losses = []
     for devices in (1, 2):
-        _, found, _ = trained(method, devices, SPEC, **TOLD)
-        losses.append([v for m in found for k, v in sorted(m.items()) if k.startswith("loss/")])
+        _, history, _ = trained(method, devices, SPEC, **CONDITIONED)
+        losses.append([v for m in history for k, v in sorted(m.items()) if k.startswith("loss/")])
     for other in losses[1:]:
         np.testing.assert_allclose(other, losses[0], rtol=1e-5, atol=1e-6)
 
@@ -146,7 +147,7 @@ def test_devices_do_not_change_the_losses(method):
 @pytest.mark.parametrize("method", METHODS[1:])  # tests/emoji_gan/test_train.py has the first
 def test_a_step_that_is_not_finite_is_skipped(method):
     mesh = mesh_lib.make_mesh(jax.devices()[:1])
-    config = methods.resolve(tiny_config(method, **TOLD), 1)
+    config = methods.resolve(tiny_config(method, **CONDITIONED), 1)
     module = methods.load(method)
     state = module.init(config, SPEC, 0)
     poisoned = {
@@ -213,13 +214,13 @@ def test_r3gan_follows_its_schedules():
 
 
 def test_r3gan_penalties_may_be_lazy():
-    _, found, _ = trained("r3gan", count=4, **{"loss.penalty_every": 2})
-    assert ["r1/penalty" in m for m in found] == [True, False, True, False]
+    _, history, _ = trained("r3gan", count=4, **{"loss.penalty_every": 2})
+    assert ["r1/penalty" in m for m in history] == [True, False, True, False]
 
 
 def test_critic_steps():
-    _, found, _ = trained("wgan_gp", count=4, **{"loss.critic_steps": 2})
-    assert ["loss/g" in m for m in found] == [False, True, False, True]
+    _, history, _ = trained("wgan_gp", count=4, **{"loss.critic_steps": 2})
+    assert ["loss/g" in m for m in history] == [False, True, False, True]
 
 
 @pytest.mark.slow
@@ -262,7 +263,7 @@ def test_parity_with_the_official_networks(fixture, capsys):
 
 
 @pytest.mark.parametrize(
-    ("method", "changes", "wanted"),
+    ("method", "changes", "message"),
     [
         ("r3gan", {"model.groups": 3}, "model.groups=3 does not divide the 16 channels"),
         ("flow", {"sample.guidance": 2.0}, "nothing guides without data.conditions"),
@@ -281,8 +282,8 @@ def test_parity_with_the_official_networks(fixture, capsys):
         ("dcgan", {"batch_size": 7}, "batch_size=7 does not divide over 2 devices; nearest: 8"),
     ],
 )
-def test_bad_fields_are_refused(method, changes, wanted):
-    with pytest.raises(UserError, match=wanted.replace("(", r"\(")):
+def test_bad_fields_are_refused(method, changes, message):
+    with pytest.raises(UserError, match=message.replace("(", r"\(")):
         methods.resolve(tiny_config(method, **changes), 2)
 
 

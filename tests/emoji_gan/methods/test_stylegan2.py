@@ -1,4 +1,4 @@
-"""The training step: same on any number of devices, compiled once, safe against non-finite numbers."""
+"""The training step: the same on any devices, compiled once, safe against non-finite numbers."""
 
 import dataclasses
 import re
@@ -32,7 +32,7 @@ ALONE = {"loss.pl_weight": 0.0, "loss.r1_gamma": 0.0, "augment.every": 2}
 
 
 def run(config, devices, steps, spec=conditions.NONE, change=lambda state: state):
-    """The metrics of each step, the last state and the step function, on the first so many devices."""
+    """Returns each step's metrics, the last state and the step function, on so many devices."""
     mesh = mesh_lib.make_mesh(jax.devices()[:devices])
     config = methods.resolve(config, devices)
     state = jax.device_put(stylegan2.init(config, spec, 0), mesh_lib.replicated(mesh))
@@ -128,7 +128,7 @@ def test_lazy_regularisation_corrects_adam():
 
 
 def _convolution_gflop(hlo):
-    """GFLOP of all convolutions of an optimised program, and of those outside XLA CPU's fast fusion."""
+    """Counts the GFLOP of all convolutions, and of those outside the fast fusion of XLA's CPU."""
     fast = set(re.findall(r"calls=%([\w.\-]+),?[^\n]*__ynn_fusion", hlo))
     assert fast, "XLA no longer names its fast fusion __ynn_fusion: measure anew"
     shapes = {

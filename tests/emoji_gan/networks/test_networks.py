@@ -21,9 +21,9 @@ FIXTURES = pathlib.Path(__file__).parents[2] / "fixtures"
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["stylegan2_32_rgba_resnet", "stylegan2_16_rgb_orig_cond"])
 def test_equal_to_the_official_networks(name):
-    found = networks_parity.deviations(official_weights.read(str(FIXTURES / f"{name}.npz")))
-    assert len(found) == 13  # every group of the fixture was compared
-    for group, deviation in found.items():
+    deviations = networks_parity.deviations(official_weights.read(str(FIXTURES / f"{name}.npz")))
+    assert len(deviations) == 13  # every group of the fixture was compared
+    for group, deviation in deviations.items():
         assert deviation <= networks_parity.limit(group), group
 
 
@@ -72,16 +72,16 @@ def test_shapes_and_dtypes(architecture):
         image = g(z, c, keys, dtype=dtype)
         return image, d(image, c, dtype=dtype)
 
-    found = [both(dtype) for dtype in (jnp.float32, jnp.bfloat16)]
-    for image, logits in found:
+    outputs = [both(dtype) for dtype in (jnp.float32, jnp.bfloat16)]
+    for image, logits in outputs:
         assert image.shape == (2, resolution, resolution, 4) and image.dtype == jnp.float32
         assert logits.shape == (2,) and logits.dtype == jnp.float32
     # bfloat16 has 8 bits of mantissa: near, and not equal.
-    (exact, _), (rough, _) = found
+    (exact, _), (rough, _) = outputs
     assert 0 < float(jnp.abs(exact - rough).max()) < 0.1 * float(jnp.abs(exact).max())
 
 
-def test_noise_belongs_to_the_sample_not_to_its_place():
+def test_noise_belongs_to_the_sample_not_to_its_position():
     g = stylegan2_networks.Generator(
         np.random.default_rng(0),
         z_dim=4,
@@ -103,7 +103,7 @@ def test_noise_belongs_to_the_sample_not_to_its_place():
     assert float(jnp.abs(noisy(z, keys) - constant(z)).max()) > 1e-2
 
 
-def test_r3gan_embeds_its_condition_as_wide_as_it_is_told():
+def test_r3gan_embeds_its_condition_in_the_requested_width():
     rng = np.random.default_rng(0)
     common = {"c_dim": 3, "widths": [8, 4], "groups": [2, 1], "count": 1, "image_channels": 4}
     g = r3gan_networks.Generator(rng, z_dim=6, embed_dim=5, **common)

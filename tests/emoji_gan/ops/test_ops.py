@@ -25,7 +25,7 @@ OPS = {
 
 
 def _through(op, x, w):
-    """Value, gradients and gradients of a penalty on the input gradient, of a function not linear in x, w."""
+    """Returns value, gradients and those of a penalty on the input gradient; not linear in x, w."""
 
     def f(x, w):
         return jnp.sum(jnp.sin(op(x, w)))

@@ -1,4 +1,4 @@
-"""Jobs of several real processes on the loopback interface: stopped, killed, restarted, in every layout."""
+"""Jobs of several processes on the loopback interface: stopped, killed and restarted."""
 
 import contextlib
 import json
@@ -49,7 +49,7 @@ def local_sh(runs, processes, devices, *arguments):
 
 
 def pods(workdir):
-    """Command and environment of each pod of launch/k8s-jobset.yaml, here and on the tiny experiment."""
+    """Returns each pod's command and environment of launch/k8s-jobset.yaml, made to run here."""
     jobset, _ = yaml.safe_load_all((runs_lib.ROOT / "launch" / "k8s-jobset.yaml").read_text())
     job = jobset["spec"]["replicatedJobs"][0]["template"]["spec"]
     container = job["template"]["spec"]["containers"][0]
@@ -63,9 +63,8 @@ def pods(workdir):
     assert flags.keys() == here.keys()
     env = {x["name"]: x["value"] for x in container["env"] if x["name"].startswith("JAX_")}
     host, _, port = env["JAX_COORDINATOR_ADDRESS"].partition(":")
-    assert host == f"{jobset['metadata']['name']}-worker-0-0.{jobset['metadata']['name']}" and int(
-        port
-    )
+    assert host == f"{jobset['metadata']['name']}-worker-0-0.{jobset['metadata']['name']}"
+    assert int(port)
     env["JAX_COORDINATOR_ADDRESS"] = f"127.0.0.1:{runs_lib.free_port()}"
     program = [sys.executable if word == "python" else word for word in container["command"]]
     command = [*program, *(f"{k}={v}" for k, v in here.items()), FOREVER, "--stop_after_minutes=0"]
@@ -74,30 +73,30 @@ def pods(workdir):
 
 @pytest.fixture(scope="module")
 def moved(runs):
-    """2 processes of 2 devices until SIGTERM to one, 4 of 1 to the end, once more; 1 of 4 throughout."""
-    found = types.SimpleNamespace(workdir=runs.root / "moved", whole=runs.root / "moved_whole")
-    w = found.workdir
+    """Trains on 2 processes of 2 devices until SIGTERM to one, then on 4 of 1; and on 1 of 4."""
+    record = types.SimpleNamespace(workdir=runs.root / "moved", whole=runs.root / "moved_whole")
+    w = record.workdir
     with runs.job(w, 2, 2, FOREVER, *JUDGED, log="two") as processes:
         runs.wait(processes[0], "two.0", lambda: len(losses(runs_lib.lines(w))) > 10)
         processes[1].send_signal(signal.SIGTERM)
-        found.codes = wait_all(processes)
-    found.stopped = runs_lib.sealed(w)[-1]
-    found.lines = runs_lib.lines(w)
-    found.total = found.stopped + 5
-    found.four = local_sh(runs, 4, 1, f"--workdir={w}", runs_lib.until(found.total))
-    found.again = local_sh(runs, 2, 2, f"--workdir={w}", runs_lib.until(found.total))
+        record.codes = wait_all(processes)
+    record.stopped = runs_lib.sealed(w)[-1]
+    record.lines = runs_lib.lines(w)
+    record.total = record.stopped + 5
+    record.four = local_sh(runs, 4, 1, f"--workdir={w}", runs_lib.until(record.total))
+    record.again = local_sh(runs, 2, 2, f"--workdir={w}", runs_lib.until(record.total))
     with runs.job(
-        found.whole, 1, 4, runs_lib.until(found.total), *JUDGED, log="moved_whole"
+        record.whole, 1, 4, runs_lib.until(record.total), *JUDGED, log="moved_whole"
     ) as processes:
         assert wait_all(processes) == [0], runs.read("moved_whole.0.err")[-2000:]
-    return found
+    return record
 
 
 @pytest.fixture(scope="module")
 def bereaved(runs):
     """2 processes of 1 device, of which one is killed; then, as pods, until the clock says stop."""
-    found = types.SimpleNamespace(workdir=runs.root / "bereaved")
-    w = found.workdir
+    record = types.SimpleNamespace(workdir=runs.root / "bereaved")
+    w = record.workdir
 
     def lost_something():
         saved = runs_lib.sealed(w)
@@ -106,10 +105,10 @@ def bereaved(runs):
     with runs.job(w, 2, 1, FOREVER, log="killed") as processes:
         runs.wait(processes[0], "killed.0", lost_something)
         processes[1].kill()
-        found.code = processes[0].wait(
+        record.code = processes[0].wait(
             60
         )  # four times the heartbeat and more: CI's cores are shared
-    found.lines, found.saved = runs_lib.lines(w), runs_lib.sealed(w)[-1]
+    record.lines, record.saved = runs_lib.lines(w), runs_lib.sealed(w)[-1]
     with contextlib.ExitStack() as stack:
         processes = [
             stack.enter_context(
@@ -119,16 +118,16 @@ def bereaved(runs):
             )
             for i, (command, env) in enumerate(pods(w))
         ]
-        found.clock_codes = wait_all(processes)
-    return found
+        record.clock_codes = wait_all(processes)
+    return record
 
 
 def test_sigterm_to_one_process_saves_the_same_step_in_all(runs, moved):
     assert moved.codes == [EXIT_PREEMPTED] * 2, runs.read("two.0.err")[-2000:]
     assert losses(moved.lines)[-1][0] == moved.stopped
     for i in range(2):
-        said = f"a process was told to stop: saving after step {moved.stopped}"
-        assert runs.read(f"two.{i}.err").count(said) == 1
+        message = f"a process was told to stop: saving after step {moved.stopped}"
+        assert runs.read(f"two.{i}.err").count(message) == 1
 
 
 def test_any_layout_of_as_many_devices_gives_the_same_losses(runs, moved):
@@ -220,9 +219,8 @@ def test_a_full_disk_is_met_by_all_processes(runs):
         codes = wait_all(processes, timeout=60)
     assert codes == [EXIT_NOT_SAVED] * 2, runs.read("full.0.err")[-2000:]
     kept = runs_lib.sealed(w)
-    assert len(kept) >= 2 and not any(
-        seal.problem_of(w / "checkpoints" / str(step)) for step in kept
-    )
+    assert len(kept) >= 2
+    assert not any(seal.problem_of(w / "checkpoints" / str(step)) for step in kept)
     assert runs.read("full.0.err").count("error: checkpoint ") == 1
     assert "Traceback" not in runs.read("full.0.err")  # orbax prints a hundred
     assert "error: " not in runs.read("full.1.err") and "could not" not in runs.read("full.1.err")
@@ -242,7 +240,7 @@ def test_a_workdir_in_use_is_said_once_and_ends_all(runs):
 
 
 def test_features_and_rollback_in_several_processes(tmp_path):
-    """Features are shared out, the last batch not full; a state rolled back is one of all devices."""
+    """Processes share the features, the last batch not full; a roll-back is of all devices."""
     images = np.random.default_rng(0).integers(0, 256, (19, 16, 16, 4), np.uint8)
     np.save(tmp_path / "images.npy", images)
     program = """if True:

@@ -1,4 +1,4 @@
-"""The experiment reader through its command line: what it fills in, and one line for every mistake."""
+"""Reading an experiment from the command line: what is filled in, and one line a mistake."""
 
 import json
 import os
@@ -55,7 +55,7 @@ def test_load_variant_and_overrides(experiment):
 
 
 @pytest.mark.parametrize(
-    ("suffix", "override", "wanted"),
+    ("suffix", "override", "message"),
     [
         ("", "model.z_dmi=3", "unknown config key 'model.z_dmi' in"),
         ("", "model.z_dmi=3", "nearest is 'model.z_dim'"),
@@ -70,14 +70,14 @@ def test_load_variant_and_overrides(experiment):
         (":big", "seed=1", "variant 'big': unknown variant 'big'; one of: small"),
     ],
 )
-def test_bad_overrides_are_one_line(experiment, suffix, override, wanted):
+def test_bad_overrides_are_one_line(experiment, suffix, override, message):
     with pytest.raises(UserError) as e:
         config_lib.load(f"{experiment}{suffix}", [override])
-    assert wanted in str(e.value) and "\n" not in str(e.value)
+    assert message in str(e.value) and "\n" not in str(e.value)
 
 
 @pytest.mark.parametrize(
-    ("source", "wanted"),
+    ("source", "message"),
     [
         ("def get_config(:\n", "line 1"),
         ("import nothing_of_that_name\n", "No module named 'nothing_of_that_name'"),
@@ -91,10 +91,10 @@ def test_bad_overrides_are_one_line(experiment, suffix, override, wanted):
         ),
     ],
 )
-def test_broken_file_is_one_line(tmp_path, source, wanted):
+def test_broken_file_is_one_line(tmp_path, source, message):
     path = tmp_path / "broken.py"
     path.write_text(source)
-    with pytest.raises(UserError, match=wanted) as e:
+    with pytest.raises(UserError, match=message) as e:
         config_lib.load(str(path))
     assert str(path) in str(e.value) and "\n" not in str(e.value)
 
@@ -121,12 +121,14 @@ from emoji_gan import errors
 from emoji_gan.runtime import config
 
 CONFIG = config_flags.DEFINE_config_file("config")
-errors.run(lambda: app.run(lambda argv: print(CONFIG.value.model.z_dim), flags_parser=config.parse_flags))
+def main(argv):
+    print(CONFIG.value.model.z_dim)
+errors.run(lambda: app.run(main, flags_parser=config.parse_flags))
 """
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "wanted"),
+    ("arguments", "code", "message"),
     [
         (["--config.model.z_dim=5"], 0, "5"),
         (["--config.model.z_dim", "6"], 0, "6"),
@@ -136,14 +138,14 @@ errors.run(lambda: app.run(lambda argv: print(CONFIG.value.model.z_dim), flags_p
         (["surplus"], 2, "error: unexpected argument 'surplus'"),
     ],
 )
-def test_command_line(experiment, arguments, code, wanted):
+def test_command_line(experiment, arguments, code, message):
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, f"--config={experiment}", *arguments],
         capture_output=True,
         text=True,
     )
     assert done.returncode == code, done.stderr
-    assert wanted in (done.stderr if code else done.stdout)
+    assert message in (done.stderr if code else done.stdout)
     assert len(done.stderr.splitlines()) == (1 if code else 0)
 
 
@@ -198,7 +200,7 @@ def config_with(**fields):
 
 
 @pytest.mark.parametrize(
-    ("fields", "devices", "wanted"),
+    ("fields", "devices", "message"),
     [
         (dict(batch_size=30), 8, "batch_size=30 does not divide over 8 devices; nearest: 32"),
         (dict(batch_size=24), 8, "not a multiple of model.mbstd_group=4; nearest: 32"),
@@ -237,10 +239,10 @@ def config_with(**fields):
         (dict(checkpoint=dict(keep=0)), 1, "checkpoint.keep=0: must be at least 1"),
     ],
 )
-def test_resolve_refuses(fields, devices, wanted):
+def test_resolve_refuses(fields, devices, message):
     with pytest.raises(UserError) as e:
         methods.resolve(config_with(**fields), devices)
-    assert wanted in str(e.value) and "\n" not in str(e.value)
+    assert message in str(e.value) and "\n" not in str(e.value)
 
 
 def test_diff_survives_json():

@@ -1,4 +1,7 @@
-"""Faults that the tests of single modules do not cover; docs/robustness.md says which test shows what."""
+"""Injects faults that the tests of single modules do not cover.
+
+docs/robustness.md says which test shows what.
+"""
 
 import errno
 import fcntl
@@ -9,41 +12,43 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from benchmarks.faults import damage, random_faults
 from emoji_gan.errors import EXIT_NOT_SAVED, NotSaved, UserError
 from emoji_gan.runtime import curves, seal
 from emoji_gan.runtime import workdir as workdir_lib
-from tests.emoji_gan.runtime import test_checkpoint as saved
+from tests.support import runs as runs_lib
+from tests.support import saved_states as states
 
 # Checkpoints.
 
 
 def test_saves_that_fail_in_a_row_end_the_run(tmp_path, monkeypatch):
-    saved.save_steps(tmp_path, [1])
-    c = saved.open_checkpointer(tmp_path)
+    states.save_steps(tmp_path, [1])
+    c = states.open_checkpointer(tmp_path)
 
     def read_only(**kw):
         raise OSError(errno.EROFS, "Read-only file system")
 
     monkeypatch.setattr(workdir_lib.tempfile, "mkstemp", read_only)
     for step in (2, 3, 4, 5, 6):
-        c.save(step, saved.make_state(step))  # a warning each
+        c.save(step, states.make_state(step))  # a warning each
     with pytest.raises(
         NotSaved, match=r"5 saves in a row failed, the last: checkpoint 6 .*: Read-only"
     ) as e:
-        c.save(7, saved.make_state(7))
+        c.save(7, states.make_state(7))
     assert e.value.exit_code == EXIT_NOT_SAVED and "\n" not in str(e.value)
     monkeypatch.undo()
     c.close()
-    c = saved.open_checkpointer(tmp_path)
-    assert c.restore(saved.abstract_state())[1] == 1
+    c = states.open_checkpointer(tmp_path)
+    assert c.restore(states.abstract_state())[1] == 1
     c.close()
 
 
 def test_a_save_that_works_forgives_those_before(tmp_path, monkeypatch):
-    c = saved.open_checkpointer(tmp_path)
+    c = states.open_checkpointer(tmp_path)
     good = workdir_lib.tempfile.mkstemp
     for step in range(1, 11):
 
@@ -53,14 +58,14 @@ def test_a_save_that_works_forgives_those_before(tmp_path, monkeypatch):
             return good(**kw)
 
         monkeypatch.setattr(workdir_lib.tempfile, "mkstemp", mkstemp)
-        c.save(step, saved.make_state(step), wait=step % 5 == 0)
+        c.save(step, states.make_state(step), wait=step % 5 == 0)
     c.close()
-    assert saved.names(tmp_path) == ["10", "5"]
+    assert states.step_names(tmp_path) == ["10", "5"]
 
 
 KILLED_BEFORE_SEAL = """
 import sys, time
-from tests.emoji_gan.runtime import test_checkpoint as t
+from tests.support import saved_states as t
 from emoji_gan.runtime import seal
 c = t.open_checkpointer(sys.argv[1])
 c.save(1, t.make_state(1), wait=True)
@@ -74,14 +79,14 @@ c.save(2, t.make_state(2), wait=True)
 
 def test_kill_between_commit_and_seal(tmp_path):
     command = [sys.executable, "-c", KILLED_BEFORE_SEAL, str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=saved.ROOT) as saver:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=runs_lib.ROOT) as saver:
         assert saver.stdout.readline() == "committed\n"
         saver.send_signal(signal.SIGKILL)
-    assert saved.names(tmp_path) == ["1", "2", "saving"]
-    c = saved.open_checkpointer(tmp_path)
-    restored, step = c.restore(saved.abstract_state())
+    assert states.step_names(tmp_path) == ["1", "2", "saving"]
+    c = states.open_checkpointer(tmp_path)
+    restored, step = c.restore(states.abstract_state())
     assert step == 1
-    saved.assert_same(restored, saved.make_state(1))
+    states.assert_same(restored, states.make_state(1))
     c.close()
 
 
@@ -158,7 +163,7 @@ def holder(tmp_path):
     """Another job that holds tmp_path/run by a lease."""
     command = [sys.executable, "-c", LEASED, str(tmp_path / "run")]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, cwd=saved.ROOT, **pipes) as process:
+    with subprocess.Popen(command, text=True, cwd=runs_lib.ROOT, **pipes) as process:
         assert process.stdout.readline() == "locked\n"
         yield process
         process.kill()
@@ -185,9 +190,8 @@ def test_a_job_that_wakes_up_to_another_ends_without_saving(tmp_path, no_locks, 
         holder.send_signal(signal.SIGCONT)
         assert holder.wait(60) == EXIT_NOT_SAVED
         error = holder.stderr.read()
-        assert (
-            error.startswith("error: another job has taken the workdir") and error.count("\n") == 1
-        )
+        assert error.startswith("error: another job has taken the workdir")
+        assert error.count("\n") == 1
 
 
 def test_of_two_that_take_a_dead_lease_one_has_it(tmp_path, no_locks, monkeypatch):
@@ -228,9 +232,7 @@ def test_a_picture_that_cannot_be_written_is_one_warning(tmp_path, caplog):
     (tmp_path / "samples").write_text("a file in the folder's place")
     for _ in range(3):
         with writer.tolerant("the pictures"):
-            images.save_png(
-                tmp_path / "samples" / "x.png", saved.np.zeros((4, 4, 3), saved.np.uint8)
-            )
+            images.save_png(tmp_path / "samples" / "x.png", np.zeros((4, 4, 3), np.uint8))
     writer.close()
     logging.get_absl_logger().removeHandler(caplog.handler)
     lines = {r.getMessage() for r in caplog.records}
@@ -244,7 +246,7 @@ def test_a_picture_that_cannot_be_written_is_one_warning(tmp_path, caplog):
 
 @pytest.mark.slow
 def test_a_training_survives_faults_bit_for_bit(tmp_path, monkeypatch):
-    monkeypatch.chdir(saved.ROOT)
+    monkeypatch.chdir(runs_lib.ROOT)
     s = random_faults.Soak(tmp_path / "faults", tmp_path / "log.txt", random.Random(0))
     s.once(
         "disk full for a while",

@@ -38,8 +38,8 @@ def test_home_folders_are_expanded(monkeypatch):
 def test_training_refuses_remote_paths_before_it_runs(argument, tmp_path):
     more = [] if argument.startswith("--workdir") else [f"--workdir={tmp_path / 'run'}"]
     code, out, err = runs.in_process(_TINY, *more, argument)
-    found = [line for line in err.splitlines() if line.startswith("error: ")]
-    assert code == 2 and len(found) == 1 and "local or mounted folder" in found[0], err
+    problems = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert code == 2 and len(problems) == 1 and "local or mounted folder" in problems[0], err
     assert not out and not list(tmp_path.iterdir())
 
 

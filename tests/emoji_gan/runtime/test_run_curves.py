@@ -98,8 +98,8 @@ def _files_limited_to(size):
 
 def _points(root):
     """What TensorBoard shows of one curve."""
-    found = _events(root).Tensors("loss")
-    return [(p.step, float(tf.make_ndarray(p.tensor_proto))) for p in found]
+    points = _events(root).Tensors("loss")
+    return [(p.step, float(tf.make_ndarray(p.tensor_proto))) for p in points]
 
 
 def test_a_full_disk_is_one_warning_and_leaves_whole_lines(tmp_path, config, console):
@@ -234,7 +234,10 @@ def test_progress(monkeypatch, console):
     third = progress.scalars(1030, wait_seconds=6.5)
     assert third["progress/hours_left"] == pytest.approx(1970 * 50 / 50 / 3600)
     assert third["progress/data_wait"] == 0
-    line = "51.5 of 150.0 kimg (34.3 %): 33.3 images/s, 30.00 s/kimg, 0.0 % waiting for data, ETA 33 min"
+    line = (
+        "51.5 of 150.0 kimg (34.3 %): 33.3 images/s, 30.00 s/kimg, 0.0 % waiting for data, "
+        "ETA 33 min"
+    )
     assert line in console.text
 
 

@@ -103,10 +103,10 @@ def save(path, tree, *, change=lambda files: None):
     return str(path)
 
 
-def refused(path, wanted=""):
+def refused(path, message=""):
     with pytest.raises(UserError) as e:
         official_weights.read(str(path))
-    assert wanted in str(e.value), e.value
+    assert message in str(e.value), e.value
     return str(e.value)
 
 
@@ -118,11 +118,11 @@ TENSORS = {
 }
 
 
-def assert_same(found, wanted=TENSORS):
-    assert found.keys() == wanted.keys()
-    for name, value in wanted.items():
-        assert found[name].dtype == value.dtype
-        np.testing.assert_array_equal(found[name], value)
+def assert_same(tensors, expected=TENSORS):
+    assert tensors.keys() == expected.keys()
+    for name, value in expected.items():
+        assert tensors[name].dtype == value.dtype
+        np.testing.assert_array_equal(tensors[name], value)
 
 
 def test_pth(tmp_path, torch):
@@ -136,8 +136,8 @@ def test_pth(tmp_path, torch):
         "step": 5,
         "G": {"t": Tensor(matrix, (4, 3), (1, 4)), "row": Tensor(matrix, (4,), (1,), 8)},
     }
-    found = official_weights.read(save(tmp_path / "b.pt", nested))
-    assert_same(found, {"G.t": matrix.T, "G.row": matrix[2]})
+    tensors = official_weights.read(save(tmp_path / "b.pt", nested))
+    assert_same(tensors, {"G.t": matrix.T, "G.row": matrix[2]})
 
 
 def test_safetensors_and_npz(tmp_path):
@@ -171,7 +171,7 @@ def test_code_is_refused_and_not_run(tmp_path, torch):
 
 
 @pytest.mark.parametrize(
-    ("tensor", "wanted"),
+    ("tensor", "message"),
     [
         (Tensor(np.zeros(4, np.float32), (3,), (2,)), "reaches beyond its storage"),
         (Tensor(np.zeros(4, np.float32), (2,), (1,), 3), "reaches beyond its storage"),
@@ -181,8 +181,8 @@ def test_code_is_refused_and_not_run(tmp_path, torch):
         (Tensor(np.zeros(4, np.float32), (2, 2), (1,)), "impossible sizes"),
     ],
 )
-def test_impossible_tensors_are_refused(tmp_path, torch, tensor, wanted):
-    refused(save(tmp_path / "a.pth", {"w": tensor}), wanted)
+def test_impossible_tensors_are_refused(tmp_path, torch, tensor, message):
+    refused(save(tmp_path / "a.pth", {"w": tensor}), message)
 
 
 def test_damaged_files_are_refused(tmp_path, torch):
@@ -229,11 +229,11 @@ def test_any_bytes_are_read_or_refused(tmp_path, torch, suffix, cut, noise, whol
     good = path.read_bytes()
     path.write_bytes(good[:cut] + noise + good[cut + len(noise) :] if whole else noise)
     try:
-        found = official_weights.read(str(path))
+        tensors = official_weights.read(str(path))
     except UserError as e:
         assert str(e)
     else:
-        assert all(isinstance(v, np.ndarray) for v in found.values())
+        assert all(isinstance(v, np.ndarray) for v in tensors.values())
 
 
 @given(data=st.data(), name=st.sampled_from(NAMES), ndim=st.integers(0, 4))
@@ -284,11 +284,11 @@ def test_load_into_takes_all_or_nothing():
         "G.synthesis.b8.resample_filter": np.ones((4, 4)),
         "D.b4.out.weight": np.ones((1, 2)),
     }
-    found = official_weights.load_into(zeros, tensors | constants, "G.")
-    jax.tree.map(np.testing.assert_array_equal, found, tree)
+    loaded = official_weights.load_into(zeros, tensors | constants, "G.")
+    jax.tree.map(np.testing.assert_array_equal, loaded, tree)
 
-    def fails(change, wanted):
-        with pytest.raises(UserError, match=wanted):
+    def fails(change, message):
+        with pytest.raises(UserError, match=message):
             official_weights.load_into(
                 zeros, {k: v for k, v in (tensors | change).items() if v is not None}, "G."
             )

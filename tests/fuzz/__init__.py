@@ -1,0 +1,1 @@
+"""Feeds random input to the readers of files that others made."""
