@@ -75,8 +75,9 @@ def keras(args: argparse.Namespace) -> None:
     shape = (args.batch, args.resolution, args.resolution, 3)
     images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
 
+    # Annotations in quotes: AutoGraph evaluates them where np and tf are not defined.
     @tf.function
-    def features(images: np.ndarray) -> tf.Tensor:
+    def features(images: "np.ndarray") -> "tf.Tensor":
         x = tf.image.resize(tf.cast(images, tf.float32), (299, 299))
         return network(x / 127.5 - 1.0, training=False)
 
@@ -164,5 +165,5 @@ def _torch_peers(args: argparse.Namespace, folder: str) -> tuple[list[Peer], lis
 
 
 if __name__ == "__main__":
-    # Not `errors.run`: it imports `input_pipeline`, which sets how fast TensorFlow runs.
+    # Not by `emoji_gan.errors.run`: importing it switches off what makes TensorFlow fast.
     main()
