@@ -1,6 +1,7 @@
 # Each target is a few commands that can be typed by hand.
 VENV ?= .venv
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
+NEWEST_PYTHON ?= $(shell command -v python3.13 || command -v python3.12)
 BIN = $(VENV)/bin
 PYTEST_ARGS ?=
 
@@ -30,8 +31,9 @@ demo: setup  ## the shipped model draws; the data set; ten minutes of training o
 test: setup-dev
 	$(BIN)/python -m pytest -n auto --dist loadgroup $(PYTEST_ARGS)
 
-test-newest:  ## the fast tests on the newest releases that the ranges allow: make test-newest PYTHON=python3.13
-	$(MAKE) setup-dev VENV=.venv-newest PYTHON=$(PYTHON)
+test-newest:  ## the fast tests on the newest releases that the ranges allow
+	$(MAKE) setup-dev VENV=.venv-newest PYTHON=$(NEWEST_PYTHON)
+	.venv-newest/bin/python -m pip install --upgrade -r requirements.txt -r requirements-dev.txt
 	.venv-newest/bin/python -m pytest -n auto --dist loadgroup -m "not slow" $(PYTEST_ARGS)
 
 lock:  ## requirements.lock: the newest versions that the ranges allow here, with hashes
