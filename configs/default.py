@@ -83,7 +83,8 @@ def model() -> ConfigDict:
 def loss() -> ConfigDict:
     """Returns StyleGAN2's regularisers; other methods replace this section."""
     c = ConfigDict()
-    c.r1_gamma = config_dict.placeholder(float)  # auto: 0.0002 resolution^2 / batch
+    # The penalty: r1_gamma / 2 * r1_every * |slope|^2; 0: none; auto: 0.0002 resolution^2 / batch.
+    c.r1_gamma = config_dict.placeholder(float)
     c.r1_every = 16  # steps between R1 penalties
     c.pl_weight = 2.0  # of the path-length penalty; 0: none
     c.pl_every = 4  # steps between path-length penalties

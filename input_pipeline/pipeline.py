@@ -17,7 +17,7 @@ from input_pipeline.dataset import EmojiData
 with contextlib.suppress(RuntimeError):  # too late if TensorFlow already runs
     tf.config.set_visible_devices([], "GPU")  # else it takes all of the GPU's memory
 
-# The third number of the seeds: of the order of the emoji, and of the choice of phrases.
+# The first number of the seeds: of the order of the emoji, and of the choice of phrases.
 _ORDER_SALT = 498247692
 _PHRASE_SALT = 771204377
 _PHRASE_DRAWS = 2**20  # numbers that an emoji's phrase is chosen by

@@ -14,6 +14,21 @@ A method is a module of `emoji_gan.methods` with these names:
   generator   (config, spec) -> Generator.
   summaries   (config, spec) -> Summaries: what is shown besides the losses.
 
+Other rooms rely on this besides:
+
+  - Of the networks' names in a state, `d` is a discriminator and `NAME_ema` the average of `NAME`;
+    parameters are nested dicts with names or numbers as keys, and `Generator.fields` begins with
+    the average. `init` is also traced for shapes, and no two of its arrays share a buffer.
+  - The first program of a step moves the counters on (`step.next_step`) and is guarded
+    (`step.guarded`), later ones by `step.guarded_again`. Its metrics hold `step.bad_step_metrics`.
+  - Programs come from `step.compiled`: what they return must be averaged by
+    `step.mean_over_devices`, or each device keeps its own.
+  - `resolve` also fills the fields that all methods share: batch_size and ema.half_life_kimg. A
+    config section `sample` (steps, solver, guidance) is what the sampler's flags change.
+
+`emoji_gan.trained.sampler.Sampler` opens a run or a model file by this contract and has `latents`
+and `draw` of its own, for arrays of the host.
+
 `config` is resolved, `spec` says which conditions there are (`emoji_gan.conditions`), and a batch
 holds image u8 [b h w 4] straight alpha, condition (a dict of arrays [b ...]) and sample u32 [b],
 global sample numbers.
@@ -157,7 +172,7 @@ class Generator:
         Args:
           params: what `fields` names.
           seeds: u32 [b].
-          condition: arrays [b ...]; what is absent is not asked for.
+          condition: arrays [b ...]; an absent one is not asked for; `spec.none(b)`: nothing is.
           truncation: f32 scalar, psi: 0 draws the mean emoji, 1 the full variety.
         """
         return self.draw(params, self.latents(seeds, truncation), condition)
@@ -188,7 +203,10 @@ class Summaries(Protocol):
     """Shows what a state says of a batch."""
 
     def __call__(self, state: Any, batch: Batch) -> dict[str, dict[str, jax.Array]]:
-        """Returns {'scalars': of held-out emoji, 'images': of training ones [b h w 4]}, by name."""
+        """Returns {'scalars': ..., 'images': f32 [b h w 4] premultiplied, in [-1, 1]}, by name.
+
+        The caller shows the scalars of held-out emoji and the images of training ones.
+        """
 
 
 class Method(Protocol):
