@@ -9,14 +9,17 @@ import math
 import os
 import pathlib
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import numpy as np
 from absl import app, flags, logging
 from ml_collections import config_flags
 
 from emoji_gan import errors
 from emoji_gan.runtime import config as config_lib
 from emoji_gan.runtime import host, paths, processes
+
+if TYPE_CHECKING:
+    from emoji_gan.encoder import encoder
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", "configs/stylegan.py", "Experiment, FILE.py or FILE.py:VARIANT."
@@ -103,7 +106,7 @@ def _judge_maker() -> Callable[..., Callable[..., dict[str, float]]]:
     return in_training.make
 
 
-def _phrase_encoder() -> Callable[[list[str]], np.ndarray]:
+def _phrase_encoder() -> "encoder.PhraseEncoder":
     from emoji_gan.encoder import encoder  # a run without phrases does without
 
     return encoder.PhraseEncoder()

@@ -142,7 +142,7 @@ class UNet(nnx.Module):
       rng: source of the initial weights.
       c_dim: size of the condition; 0: unconditional.
       widths: channels of the largest map, of the map half as large, ...
-      blocks: residual blocks on every map on the way down; one more on the way up.
+      blocks: residual blocks on every map, down and up; one more up, on the largest.
       heads: of the attention.
       patch: px, the side of the square of the image that is one position of the largest map.
       image_channels: of the images.

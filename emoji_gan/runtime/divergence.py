@@ -41,7 +41,7 @@ def roll_back(
     if restored is None:
         when = "again after rolling back" if again else "before the first checkpoint"
         raise Diverged(
-            f"{event}, {when}: lower optim.*_lr or raise loss.r1_gamma; the checkpoints are intact"
+            f"{event}, {when}: lower optim.*_lr, or raise a penalty; the checkpoints are intact"
         )
     old, from_step = restored
     logging.warning("%s: rolling back to the state of step %d", event, from_step)
