@@ -118,9 +118,14 @@ def encode(spec: Spec, condition: Condition) -> jax.Array | None:
     """Encodes a condition, of which parts may be missing, as vectors f32 `b dim`.
 
     Returns None for the spec `NONE`.
+
+    Raises:
+      ValueError: nothing is in the condition, which so says no b; `spec.none(b)` asks for nothing.
     """
     if not spec.dim:
         return None
+    if not condition:
+        raise ValueError("an empty condition has no batch size; spec.none(b) asks for nothing")
     count = len(next(iter(condition.values())))
     whole = spec.none(count) | dict(condition)
     parts = [jax.nn.one_hot(whole[name], len(values)) for name, values in spec.classes]

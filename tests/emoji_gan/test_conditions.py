@@ -253,3 +253,11 @@ def test_recognition_counts():
     assert scores["group_top1"][0] == 0.75
     assert scores["group_top1"][1] < 0.75 < scores["group_top1"][2]
     assert eval_conditions.recognised(logits[:10], requested[:10], meta) == {}
+
+
+def test_an_empty_condition_is_refused():
+    spec = conditions.Spec((("group", ("a", "b")),))
+    assert conditions.encode(conditions.NONE, {}) is None
+    assert not conditions.encode(spec, spec.none(2)).any()
+    with pytest.raises(ValueError, match=r"spec\.none\(b\) asks for nothing"):
+        conditions.encode(spec, {})
