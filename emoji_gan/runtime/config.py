@@ -16,7 +16,7 @@ from typing import Any
 from absl import flags
 from ml_collections import config_dict, config_flags
 
-from emoji_gan import conditions
+from emoji_gan import augment, conditions
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import paths, rules
 
@@ -264,20 +264,6 @@ def _are_distinct_conditions(v: Any) -> bool:
 _AUTO = frozenset(("batch_size", "ema.half_life_kimg"))
 _DOMAINS = ("full", "line", "fill")
 _CONDITIONS = (*conditions.CLASSES, conditions.TEXT)
-_TRANSFORMS = (
-    "flip",
-    "rotate90",
-    "translate_int",
-    "scale",
-    "rotate",
-    "anisotropic",
-    "translate_frac",
-    "brightness",
-    "contrast",
-    "luma_flip",
-    "hue",
-    "saturation",
-)
 
 # Field -> its rule. None passes for the auto fields.
 _RULES = {
@@ -307,7 +293,7 @@ _RULES = {
     "augment.every": rules.at_least(1),
     "augment.p_init": rules.FRACTION,
     "augment.p_max": rules.FRACTION,
-    **{f"augment.{name}": rules.at_least(0) for name in _TRANSFORMS},
+    **{f"augment.{name}": rules.at_least(0) for name in augment.GEOMETRY + augment.COLOUR},
     "log.scalars_kimg": rules.POSITIVE,
     "log.images_kimg": rules.POSITIVE,
     "log.grid": rules.at_least(1),
