@@ -120,4 +120,7 @@ def _default_workdir() -> str:
 
 if __name__ == "__main__":
     logging.set_verbosity(logging.INFO)
-    errors.run(lambda: app.run(main, flags_parser=config_lib.parse_flags))
+    try:
+        errors.run(lambda: app.run(main, flags_parser=config_lib.parse_flags))
+    except SystemExit as end:
+        processes.leave(end.code)

@@ -23,6 +23,7 @@ import sys
 import threading
 import types
 from collections.abc import Callable, Iterator, Mapping
+from typing import NoReturn
 
 import jax
 import jax.numpy as jnp
@@ -30,7 +31,7 @@ import numpy as np
 from absl import logging
 from jax.experimental import multihost_utils
 
-from emoji_gan.errors import EXIT_INTERRUPTED, EXIT_OK, UserError
+from emoji_gan.errors import EXIT_INTERRUPTED, EXIT_NOT_SAVED, EXIT_OK, UserError
 from emoji_gan.runtime import mesh as mesh_lib
 
 HEARTBEAT_S = 30  # a process that has been silent for so long is dead, and the others end
@@ -294,6 +295,23 @@ def _end_on_second(reader: int) -> None:
             with contextlib.suppress(OSError):
                 os.write(2, line)
             os._exit(EXIT_INTERRUPTED)
+
+
+def leave(code: int | str | None) -> NoReturn:
+    """Ends the process with an exit code; does not wait for threads after a save that failed.
+
+    Such a save may leave threads of orbax that wait 300 s for a signal which never comes, and a
+    process does not end before its threads. All of ours is closed by then.
+    """
+    if code == EXIT_NOT_SAVED:
+        with contextlib.suppress(RuntimeError):  # the other processes may be gone
+            if jax.distributed.is_initialized():
+                jax.distributed.shutdown()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):
+                stream.flush()
+        os._exit(EXIT_NOT_SAVED)
+    sys.exit(code)
 
 
 # ---- what the launchers say ----------------------------------------------------------------------

@@ -184,3 +184,32 @@ def test_a_second_interrupt_ends_a_busy_process_at_once():
     assert process.returncode == errors.EXIT_INTERRUPTED
     *_, last = err.splitlines()
     assert last.startswith("interrupted again: ") and "Traceback" not in err
+
+
+_LINGERS = """
+import sys, threading
+from emoji_gan.runtime import processes
+
+threading.Thread(target=threading.Event().wait).start()
+print("written", end="")
+print("error: no room", end="", file=sys.stderr)
+processes.leave(74)
+"""
+
+
+def test_a_save_that_failed_ends_whatever_other_threads_wait_for():
+    done = subprocess.run(
+        [sys.executable, "-c", _LINGERS],
+        cwd=runs.ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (74, "written", "error: no room")
+
+
+def test_any_other_end_is_an_ordinary_one():
+    for code in (0, 2, 75):
+        with pytest.raises(SystemExit) as end:
+            processes.leave(code)
+        assert end.value.code == code
