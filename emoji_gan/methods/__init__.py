@@ -14,6 +14,7 @@ METHODS = (
     "dcgan",
     "wgan_gp",
     "flow",
+    "onestep",
 )
 
 

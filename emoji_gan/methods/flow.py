@@ -61,12 +61,14 @@ class State:
     opt: Any  # state of the optimiser
 
 
-_RULES = {
+MODEL_RULES = {
     **{f"model.{name}": rules.at_least(1) for name in ("width", "blocks", "heads", "patch")},
     "model.multipliers": (
         lambda v: len(v) and all(m >= 1 for m in v),
         "a tuple of numbers, at least 1",
     ),
+}
+_RULES = MODEL_RULES | {
     "optim.lr": rules.POSITIVE,
     "optim.warmup_kimg": rules.at_least(0),
     "sample.steps": rules.at_least(1),
@@ -80,12 +82,7 @@ _PREDICT_RULE = {"model.predict": rules.one_of("velocity", "image")}
 def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
     """Fills the auto fields and checks the method's own, in place; raises `UserError`."""
     rules.check(config, _RULES | (_PREDICT_RULE if "predict" in config.model else {}))
-    halvings = len(config.model.multipliers) - 1
-    px, patch = config.data.resolution, config.model.patch
-    if px % patch or px // patch >> halvings < 2:
-        raise rules.UserError(
-            f"model.multipliers: {halvings} halvings are too many for {px} px in patches of {patch}"
-        )
+    check_maps(config)
     if config.sample.guidance != 1 and not config.data.conditions:
         raise rules.UserError(
             "sample.guidance: nothing guides without data.conditions; set it to 1"
@@ -101,17 +98,31 @@ def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
         config.ema.half_life_kimg = config.batch_size * 10 / 32
 
 
+def check_maps(config: Config) -> None:
+    """Checks that the maps of a config's network are whole; raises `UserError`."""
+    halvings = len(config.model.multipliers) - 1
+    px, patch = config.data.resolution, config.model.patch
+    if px % patch or px // patch >> halvings < 2:
+        raise rules.UserError(
+            f"model.multipliers: {halvings} halvings are too many for {px} px in patches of {patch}"
+        )
+
+
 def make_network(config: Config, spec: Spec, seed: int) -> networks.UNet:
     """Builds the network of a resolved config with initial weights from `seed`."""
+    return networks.UNet(np.random.default_rng(seed), **network_sizes(config, spec))
+
+
+def network_sizes(config: Config, spec: Spec) -> dict[str, Any]:
+    """Returns the sizes of the network of a resolved config, as arguments by name."""
     m = config.model
-    return networks.UNet(
-        np.random.default_rng(seed),
-        c_dim=spec.dim,
-        widths=[m.width * k for k in m.multipliers],
-        blocks=m.blocks,
-        heads=m.heads,
-        patch=m.patch,
-    )
+    return {
+        "c_dim": spec.dim,
+        "widths": [m.width * k for k in m.multipliers],
+        "blocks": m.blocks,
+        "heads": m.heads,
+        "patch": m.patch,
+    }
 
 
 def init(config: Config, spec: Spec, seed: int) -> State:
@@ -136,7 +147,7 @@ def velocity_function(config: Config, spec: Spec) -> Velocity:
     velocity; an image lies on few dimensions and needs no such room (2511.13720).
     """
     graph = nnx.graphdef(nnx.eval_shape(lambda: make_network(config, spec, 0)))
-    predicts_image = _predicts_image(config)
+    is_image = predicts_image(config)
 
     def velocity(
         params: Any,
@@ -146,14 +157,15 @@ def velocity_function(config: Config, spec: Spec) -> Velocity:
         dtype: jnp.dtype = jnp.float32,
     ) -> jax.Array:
         y = nnx.merge(graph, params)(x, t, c, dtype)
-        if not predicts_image:
+        if not is_image:
             return y
         return (y - x) / jnp.maximum(1 - t, _MIN_TIME_LEFT)[:, None, None, None]
 
     return velocity
 
 
-def _predicts_image(config: Config) -> bool:
+def predicts_image(config: Config) -> bool:
+    """Returns whether the network's output is an image rather than a velocity."""
     return config.model.get("predict", "velocity") == "image"
 
 
@@ -198,7 +210,7 @@ def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
         value, grads = step.mean_over_devices(jax.value_and_grad(loss)(state.v))
         norm = step.tree_norm(grads)
         grads, _ = clip.update(grads, optax.EmptyState())
-        lr = _warmed_up(config, step.images_seen(state, config))
+        lr = warmed_up(config, config.optim.lr, step.images_seen(state, config))
         v = step.apply_gradients(state.v, _optimizer(config, lr), state.opt, grads)
         new = State(
             counters=step.next_step(state.counters),
@@ -213,10 +225,10 @@ def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
     return Step({"main": Program(step.compiled(main, mesh))})
 
 
-def _warmed_up(config: Config, images_seen: jax.Array) -> jax.Array:
+def warmed_up(config: Config, lr: float, images_seen: jax.Array) -> jax.Array:
     """Returns the learning rate, which rises linearly over the first `optim.warmup_kimg`."""
     images = max(1.0, 1000.0 * config.optim.warmup_kimg)
-    return config.optim.lr * jnp.minimum(1.0, (images_seen + 1.0) / images)
+    return lr * jnp.minimum(1.0, (images_seen + 1.0) / images)
 
 
 # ---- drawing -------------------------------------------------------------------------------------
@@ -273,7 +285,7 @@ def solve(
         velocities at both ends of a step (2206.00364, algorithm 1).
     """
     count = config.sample.steps
-    heun, predicts_image = config.sample.solver == "heun", _predicts_image(config)
+    heun, is_image = config.sample.solver == "heun", predicts_image(config)
 
     def one_step(x: jax.Array, i: jax.Array) -> tuple[jax.Array, None]:
         t = i.astype(jnp.float32) / count
@@ -282,7 +294,7 @@ def solve(
         def both_ends(v: jax.Array) -> jax.Array:
             return 0.5 * (v + velocity(x + v / count, t + 1.0 / count))
 
-        if heun and predicts_image:
+        if heun and is_image:
             # A predicted image has no velocity at t = 1: the last step is Euler's, as there.
             v = jax.lax.cond(i < count - 1, both_ends, lambda v: v, v)
         elif heun:

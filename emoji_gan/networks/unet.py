@@ -67,7 +67,7 @@ class Conv(nnx.Module):
         return layers.add_bias(y, self.bias[...])
 
 
-def _group_norm(x: jax.Array) -> jax.Array:
+def group_norm(x: jax.Array) -> jax.Array:
     """Normalises groups of channels, in float32, without learned scale and shift (1803.08494)."""
     b, h, w, channels = x.shape
     groups = max(1, channels // _GROUP)
@@ -96,8 +96,8 @@ class Block(nnx.Module):
         """Maps `b h w n_in`, under the embedding `b embedding_dim`, to `b h w n_out`."""
         modulation = jnp.expand_dims(self.condition(embedding).astype(x.dtype), (1, 2))
         scale0, scale1, shift1 = jnp.split(modulation, [self.n_in, self.n_in + self.n_out], -1)
-        y = self.conv0(jax.nn.silu(_group_norm(x) * (1 + scale0)))
-        y = self.conv1(jax.nn.silu(_group_norm(y) * (1 + scale1) + shift1))
+        y = self.conv0(jax.nn.silu(group_norm(x) * (1 + scale0)))
+        y = self.conv1(jax.nn.silu(group_norm(y) * (1 + scale1) + shift1))
         return y + (self.change(x) if self.n_in != self.n_out else x)
 
 
@@ -111,7 +111,7 @@ class Attention(nnx.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         """Maps `b h w n` to the same shape."""
         b, h, w, n = x.shape
-        qkv = self.qkv(_group_norm(x)).reshape(b, h * w, 3, self.heads, n // self.heads)
+        qkv = self.qkv(group_norm(x)).reshape(b, h * w, 3, self.heads, n // self.heads)
         y = jax.nn.dot_product_attention(qkv[:, :, 0], qkv[:, :, 1], qkv[:, :, 2])
         return x + self.out(y.reshape(b, h, w, n))
 
@@ -135,14 +135,14 @@ def _from_patches(x: jax.Array, patch: int) -> jax.Array:
     return x.reshape(b, h * patch, w * patch, -1)
 
 
-class UNet(nnx.Module):
-    """Maps noisy images, times and conditions to a field of the shape of the images.
+class Trunk(nnx.Module):
+    """Computes the half of a U-Net that reads: maps of falling size, then the middle.
 
     Args:
       rng: source of the initial weights.
       c_dim: size of the condition; 0: unconditional.
       widths: channels of the largest map, of the map half as large, ...
-      blocks: residual blocks on every map, down and up; one more up, on the largest.
+      blocks: residual blocks on every map.
       heads: of the attention.
       patch: px, the side of the square of the image that is one position of the largest map.
       image_channels: of the images.
@@ -166,22 +166,81 @@ class UNet(nnx.Module):
             self.condition0 = _normal(rng, c_dim, n, fan_in=1)
             self.condition1 = Dense(rng, n, n)
         self.enter = Conv(rng, image_channels * patch**2, widths[0])
-        skip_widths, last = [widths[0]], widths[0]
-        down, up = [], []
+        last, down = widths[0], []
         for width in widths:
             for _ in range(blocks):
                 down.append(Block(rng, last, width, embedding_dim=n))
-                skip_widths.append(last := width)
+                last = width
         self.middle0 = Block(rng, last, last, embedding_dim=n)
         self.attention = Attention(rng, last, heads=heads)
         self.middle1 = Block(rng, last, last, embedding_dim=n)
+        self.down = nnx.List(down)
+        self.blocks, self.width, self.patch = blocks, widths[0], patch
+
+    def embed(self, t: jax.Array, c: jax.Array | None) -> jax.Array:
+        """Embeds times `b` and conditions `b c_dim` in one vector: f32 `b n`."""
+        # Sines of geometrically spaced frequencies (1706.03762, section 3.5).
+        frequency = jnp.exp(
+            -math.log(1000.0) * jnp.arange(self.width // 2, dtype=jnp.float32) / (self.width // 2)
+        )
+        angle = 1000.0 * t[:, None] * frequency[None]
+        y = jax.nn.silu(self.time0(jnp.concatenate([jnp.sin(angle), jnp.cos(angle)], 1)))
+        y = self.time1(y)
+        if c is not None:
+            y = y + self.embed_condition(c)
+        return jax.nn.silu(y)
+
+    def embed_condition(self, c: jax.Array) -> jax.Array:
+        """Embeds conditions `b c_dim`: f32 `b n`."""
+        return self.condition1(jax.nn.silu(c @ self.condition0[...]))
+
+    def read(self, x: jax.Array, embedding: jax.Array) -> tuple[jax.Array, list[jax.Array]]:
+        """Reads images `b h w image_channels` in the dtype of the activations.
+
+        Returns:
+          The middle `b h/k w/k n`, and the maps before it from the first, largest one on.
+        """
+        maps = [self.enter(_to_patches(x, self.patch))]
+        for i, block in enumerate(self.down):
+            x = _halve(maps[-1]) if i and i % self.blocks == 0 else maps[-1]
+            maps.append(block(x, embedding))
+        x = self.middle0(maps[-1], embedding)
+        return self.middle1(self.attention(x), embedding), maps
+
+
+class UNet(Trunk):
+    """Maps noisy images, times and conditions to a field of the shape of the images.
+
+    Args:
+      rng: source of the initial weights.
+      widths: as for the trunk.
+      blocks: residual blocks on every map, down and up; one more up, on the largest.
+      patch: as for the trunk.
+      image_channels: of the images.
+      **trunk: the other arguments of the trunk.
+    """
+
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        *,
+        widths: Sequence[int],
+        blocks: int,
+        patch: int = 1,
+        image_channels: int = 4,
+        **trunk: int,
+    ) -> None:
+        super().__init__(
+            rng, widths=widths, blocks=blocks, patch=patch, image_channels=image_channels, **trunk
+        )
+        skip_widths = [widths[0], *(width for width in widths for _ in range(blocks))]
+        last, up = widths[-1], []
         for width in reversed(widths):
             for _ in range(blocks + (width == widths[0] and len(skip_widths) == blocks + 1)):
-                up.append(Block(rng, last + skip_widths.pop(), width, embedding_dim=n))
+                up.append(Block(rng, last + skip_widths.pop(), width, embedding_dim=4 * widths[0]))
                 last = width
-        self.down, self.up = nnx.List(down), nnx.List(up)
+        self.up = nnx.List(up)
         self.leave = Conv(rng, last, image_channels * patch**2, zero=True)
-        self.blocks, self.width, self.patch = blocks, widths[0], patch
 
     def __call__(
         self,
@@ -201,33 +260,15 @@ class UNet(nnx.Module):
         Returns:
           f32 `b h w image_channels`.
         """
-        embedding = self._embedding(t, c)
-        x = self.enter(_to_patches(x.astype(dtype), self.patch))
-        skips = [x]
-        for i, block in enumerate(self.down):
-            x = block(_halve(x) if i and i % self.blocks == 0 else x, embedding)
-            skips.append(x)
-        x = self.middle1(self.attention(self.middle0(x, embedding)), embedding)
+        embedding = self.embed(t, c)
+        x, skips = self.read(x.astype(dtype), embedding)
         for block in self.up:
             skip = skips.pop()
             if skip.shape[1] != x.shape[1]:
                 x = jnp.repeat(jnp.repeat(x, 2, 1), 2, 2)
             x = block(jnp.concatenate([x, skip], -1), embedding)
-        y = self.leave(jax.nn.silu(_group_norm(x)))
+        y = self.leave(jax.nn.silu(group_norm(x)))
         return _from_patches(y, self.patch).astype(jnp.float32)
-
-    def _embedding(self, t: jax.Array, c: jax.Array | None) -> jax.Array:
-        """Embeds times and conditions in one vector: f32 `b n`."""
-        # Sines of geometrically spaced frequencies (1706.03762, section 3.5).
-        frequency = jnp.exp(
-            -math.log(1000.0) * jnp.arange(self.width // 2, dtype=jnp.float32) / (self.width // 2)
-        )
-        angle = 1000.0 * t[:, None] * frequency[None]
-        y = jax.nn.silu(self.time0(jnp.concatenate([jnp.sin(angle), jnp.cos(angle)], 1)))
-        y = self.time1(y)
-        if c is not None:
-            y = y + self.condition1(jax.nn.silu(c @ self.condition0[...]))
-        return jax.nn.silu(y)
 
 
 def discriminator_depth(path: tuple, resolution: int) -> int | None:

@@ -42,6 +42,9 @@ def start(
         message names the leaves.
     """
     trained, fields = _read(source, config)
+    own = trained.config["method"] == config.method
+    if not own:
+        _check_teacher(source, trained, config, spec)
     networks = methods.load(config.method).networks
     halvings = int(math.log2(config.data.resolution / trained.config["data"]["resolution"]))
     if halvings < 0:
@@ -71,8 +74,10 @@ def start(
                 fitted.append(jnp.asarray(value, leaf.dtype))
             else:
                 fitted.append(leaf)
-                # A model without conditions has no such leaves: they start anew.
-                if not networks.depends_on_condition(path) or trained.spec.dim:
+                # A model without conditions has no such leaves, nor has another method's network
+                # those that this one is more: they start anew.
+                anew = networks.depends_on_condition(path) and not trained.spec.dim
+                if not anew and (own or value is not None):
                     misfits.append(_misfit(field, path, value, leaf))
         changed[field] = jax.tree_util.tree_unflatten(structure, fitted)
     if misfits and (not halvings or taken < _LEAST_FRACTION * total):
@@ -90,11 +95,17 @@ def start(
 def _read(source: str, config: ml_collections.FrozenConfigDict) -> tuple[Trained, dict[str, Any]]:
     """Opens the source and reads the fields that it has: networks, averages, buffers."""
     trained, module = open_trained(source), methods.load(config.method)
-    if trained.config["method"] != config.method:
-        raise UserError(
-            f"--init_from={source}: it is of method {trained.config['method']!r}, this run of "
-            f"{config.method!r}"
-        )
+    method = trained.config["method"]
+    if method != config.method:
+        teachers = module.starts_from(config) if hasattr(module, "starts_from") else {}
+        if method not in teachers:
+            wanted = " or ".join(map(repr, (*teachers, config.method)))
+            raise UserError(
+                f"--init_from={source}: it is of method {method!r}, this run of "
+                f"{config.method!r}, which starts from a model of {wanted}"
+            )
+        theirs = trained.fields(tuple(dict.fromkeys(teachers[method].values())))
+        return trained, {field: theirs[name] for field, name in teachers[method].items()}
     generator = module.generator(config, conditions.NONE)
     fields = trained.fields(tuple(dict.fromkeys([*module.NETWORKS, *generator.fields])))
     if trained.is_file:  # it has only the average, which then also serves as the network
@@ -102,6 +113,40 @@ def _read(source: str, config: ml_collections.FrozenConfigDict) -> tuple[Trained
             if f"{name}_ema" in fields:
                 fields[name] = fields[f"{name}_ema"]
     return trained, fields
+
+
+def _check_teacher(
+    source: str, trained: Trained, config: ml_collections.FrozenConfigDict, spec: conditions.Spec
+) -> None:
+    """Checks that a model of another method has this run's network, resolution and conditions.
+
+    Raises:
+      UserError: it has not; names what differs.
+    """
+    theirs = trained.config
+    if theirs["data"]["resolution"] != config.data.resolution:
+        raise UserError(
+            f"--init_from={source}: it draws {theirs['data']['resolution']} px, this run "
+            f"{config.data.resolution}; set --config.data.resolution"
+        )
+    if trained.spec != spec:
+        raise UserError(
+            f"--init_from={source}: its conditions are {_conditions(trained.spec)}, those of this "
+            f"run {_conditions(spec)}; give both the same data.conditions and filters"
+        )
+    # The configs of the first models lack `predict`; they predict velocities.
+    predicts = theirs["model"].get("predict", "velocity")
+    if predicts != config.model.predict:
+        raise UserError(
+            f"--init_from={source}: it predicts {predicts}; set --config.model.predict={predicts}"
+        )
+
+
+def _conditions(spec: conditions.Spec) -> str:
+    """Describes the conditions of a model, with how many classes each has."""
+    counts = [f"{name} ({len(values)})" for name, values in spec.classes]
+    counts += [f"text ({spec.text_hash[:8]})"] if spec.text_dim else []
+    return ", ".join(counts) or "none"
 
 
 def _misfit(field: str, path: Path, value: np.ndarray | None, leaf: jax.Array) -> str:

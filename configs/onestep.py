@@ -1,0 +1,62 @@
+"""Trains a one-step generator from a flow on OpenMoji, 64 px, RGBA.
+
+    python main.py --config=configs/onestep.py:shipped --workdir=runs/onestep \
+      --init_from=models/openmoji_32.safetensors
+
+The flow that it starts from has the same variant of configs/flow.py, its resolution, `model` and
+conditions.
+"""
+
+import ml_collections
+from ml_collections import config_dict
+
+from configs import flow
+
+
+def get_config(variant: str = "") -> ml_collections.ConfigDict:
+    """Returns the experiment; variants: those of configs/flow.py."""
+    c = flow.get_config(variant)
+    c.method = "onestep"
+    c.model.steps = 1  # calls of the network an image that it learns to do with: 1 or 2
+    c.model.second_time = 0.5  # t of the second call, of a flow's time from 0 to 1
+    c.model.critic = "trunk"  # it starts with the flow's weights; or scratch
+    c.model.composite = False  # the critic also sees the image over a random background
+    c.loss = ml_collections.ConfigDict(
+        {
+            "kind": "relativistic",  # or nonsaturating
+            # Of the critic's penalties on the slope, at real and generated images.
+            "gamma": 0.004,
+            "epsilon": 0.02,  # of the images' range -1 to 1, how far the slope is looked for
+            "drift": 0.001,  # of the squared logits
+            # Strength of the guidance: 1: none; above: how much more the critic minds conditions.
+            "guidance": 1.0,
+            "transport": 0.0,  # pull of an image to the noise it is drawn from, of the critic's pull
+            "second": 0.3,  # fraction of the images drawn by the second call, where there is one
+        }
+    )
+    c.optim = ml_collections.ConfigDict(
+        {
+            "g_lr": 0.0001,  # learning rate of G
+            "d_lr": 0.0004,  # learning rate of the critic
+            "warmup_kimg": 2.0,  # kimg until G's learning rate is reached
+            "beta1": 0.0,
+            "beta2": 0.99,
+            "eps": 1e-8,
+            "max_bad_steps": 10,  # non-finite steps in a row before rolling back; once more: stop
+        }
+    )
+    c.sample = ml_collections.ConfigDict(
+        {
+            "steps": 1,  # calls of the network an image
+            "guidance": config_dict.placeholder(float),  # auto: loss.guidance, which is baked in
+        }
+    )
+    c.augment.target = 0.0
+    for name in ("scale", "rotate", "anisotropic", "translate_frac"):
+        c.augment[name] = 0.0
+    for name in ("brightness", "contrast", "saturation"):
+        c.augment[name] = 0.0
+    c.augment.p_init = 0.5
+    c.ema.rampup = 0.0
+    c.ema.half_life_kimg = 5.0
+    return c

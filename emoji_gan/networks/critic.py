@@ -1,0 +1,81 @@
+"""Builds the critic of a one-step generator: the reading half of a flow's U-Net and two heads.
+
+Its trunk may start with the flow's weights, which know emoji already (2405.20750, section 4, has a
+critic on features of another network; here they are the generator's own teacher's). A condition is
+compared with the features by a projection (1802.05637), so that what a picture shows is computed
+once for any number of conditions.
+"""
+
+import math
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from emoji_gan.networks import layers, unet
+from emoji_gan.ops import convolution
+
+_TIME = 0.9  # at which the trunk reads an image: nearly clean, as the flow has seen it often
+
+
+class Critic(unet.Trunk):
+    """Scores how real images are, and how well they fit a condition.
+
+    Args:
+      rng: source of the initial weights.
+      c_dim: size of the condition; 0: unconditional.
+      widths: channels of the trunk's maps, of the largest first.
+      features: size of the vector that is compared with a condition.
+      **trunk: the other arguments of the trunk.
+    """
+
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        *,
+        c_dim: int,
+        widths: Sequence[int],
+        features: int = 256,
+        px: int,
+        **trunk: int,
+    ) -> None:
+        super().__init__(rng, c_dim=c_dim, widths=widths, **trunk)
+        smallest = px // trunk["patch"] >> len(widths)  # positions of a side, halved once more
+        self.local = unet.Conv(rng, widths[0], 1, kernel=1)
+        self.shrink = unet.Conv(rng, widths[-1], widths[-1], kernel=4)
+        self.gather = unet.Dense(rng, smallest**2 * widths[-1], features)
+        self.score = unet.Dense(rng, features, 1)
+        if c_dim:
+            self.project = unet.Dense(rng, 4 * widths[0], features)
+        self.c_dim, self.features = c_dim, features
+
+    def read_image(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Computes the score f32 `b` of images f32 `b h w c`, and their features f32 `b n`."""
+        b = len(x)
+        nothing = jnp.zeros((b, self.c_dim)) if self.c_dim else None
+        embedding = self.embed(jnp.full(b, _TIME), nothing)
+        y, maps = self.read(x, embedding)
+        patches = self.local(jax.nn.silu(unet.group_norm(maps[self.blocks])))
+        y = convolution.conv4_down(jax.nn.silu(unet.group_norm(y)), self.shrink.weight[...])
+        y = layers.leaky_relu(layers.add_bias(y, self.shrink.bias[...]))
+        features = layers.leaky_relu(self.gather(y.reshape(b, -1)))
+        return self.score(features)[:, 0] + patches.mean((1, 2, 3)), features
+
+    def fit(self, features: jax.Array, c: jax.Array | None) -> jax.Array:
+        """Computes how well features `b n` fit conditions `b c_dim`: f32 `b`, a part of a logit."""
+        if c is None:
+            return jnp.zeros(len(features))
+        wanted = self.project(jax.nn.silu(self.embed_condition(c)))
+        return jnp.sum(features * wanted, 1) / math.sqrt(self.features)
+
+
+is_embedding = unet.is_embedding
+depends_on_condition = unet.depends_on_condition
+
+
+def discriminator_depth(path: tuple, resolution: int) -> int | None:
+    """Returns None: the maps of a critic cannot be frozen one by one."""
+    del path, resolution
+    return None
