@@ -30,7 +30,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
             "drift": 0.001,  # of the squared logits
             # Strength of the guidance: 1: none; above: how much more the critic minds conditions.
             "guidance": 1.0,
-            "transport": 0.0,  # pull of an image to the noise it is drawn from, of the critic's pull
+            "transport": 0.0,  # of the critic's pull, that of an image to the noise it is made of
             "second": 0.3,  # fraction of the images drawn by the second call, where there is one
         }
     )

@@ -1,7 +1,7 @@
 """Trains a one-step generator: a flow's network, called once, learns adversarially (2405.20750).
 
 G starts as a flow that is called at full noise, which draws blurred means, and learns from a critic
-alone what a sharp emoji is. `model.steps=2` also trains a second call, at an image with noise in it.
+what a sharp emoji is. `model.steps=2` also trains a second call, at an image with noise in it.
 """
 
 import dataclasses
@@ -34,6 +34,7 @@ from emoji_gan.networks import unet
 from emoji_gan.runtime import rules
 
 NETWORKS = gan.NETWORKS
+_SLOPE_DECAY = 0.99  # of its running norm, per step
 _PENALISED = 4  # of so many images one is penalised: the slope at it is enough of an estimate
 
 
@@ -42,10 +43,8 @@ class Draw(enum.IntEnum):
 
     NOISE = 0
     SECOND = 1
-    SECOND_NOISE = 2
     REAL_AUGMENT = 3
     FAKE_AUGMENT = 4
-    BACKGROUND = 5
     NEAR = 6
 
 
@@ -57,12 +56,17 @@ class State(gan.GanState):
     slope: jax.Array  # f32, running norm of the critic's gradient at a generated image
 
 
+# Losses of D and of G, of logits [b] of real and generated images.
+_ADVERSARIAL = {
+    "relativistic": (losses.d_relativistic, losses.g_relativistic),
+    "nonsaturating": (losses.d_logistic, lambda _, fake: losses.g_nonsaturating(fake)),
+}
 _RULES = {
     "model.critic": rules.one_of("trunk", "scratch"),
     **flow.MODEL_RULES,
     "model.predict": rules.one_of("velocity", "image"),
     "model.steps": rules.one_of(1, 2),
-    "loss.kind": rules.one_of("relativistic", "nonsaturating"),
+    "loss.kind": rules.one_of(*_ADVERSARIAL),
     "loss.gamma": rules.at_least(0),
     "loss.epsilon": rules.POSITIVE,
     "loss.drift": rules.at_least(0),
@@ -145,11 +149,16 @@ def _optimizer(config: Config, lr: float | jax.Array) -> Any:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Call:
-    """Calls G: images f32 [b h w 4] from what it sees, x [b h w 4] at the times t [b]."""
+class Call:
+    """Calls G: images f32 [b h w 4] from what it sees, x [b h w 4] at the times t [b].
 
-    g_def: Any
-    is_image: bool  # what the network puts out; else a velocity
+    Attributes:
+      graph: of G.
+      is_image: whether the network puts out an image; else a velocity, which leads to one.
+    """
+
+    graph: Any
+    is_image: bool
 
     def __call__(
         self,
@@ -159,8 +168,28 @@ class _Call:
         c: jax.Array | None,
         dtype: jnp.dtype = jnp.float32,
     ) -> jax.Array:
-        y = nnx.merge(self.g_def, g)(x, t, c, dtype)
+        """Calls the network once."""
+        y = nnx.merge(self.graph, g)(x, t, c, dtype)
         return y if self.is_image else x + (1 - t)[:, None, None, None] * y
+
+
+@dataclasses.dataclass(frozen=True)
+class _Judged:
+    """Holds the critic's logits of a batch, f32 each.
+
+    Attributes:
+      reals: [b].
+      fakes: [b].
+      near_reals: [q], of points near the first q real images.
+      near_fakes: [q].
+      mistaken: [b], of real images with the condition of another one; None: no guidance.
+    """
+
+    reals: jax.Array
+    fakes: jax.Array
+    near_reals: jax.Array
+    near_fakes: jax.Array
+    mistaken: jax.Array | None
 
 
 def _between(image: jax.Array, noise: jax.Array, t: jax.Array) -> jax.Array:
@@ -183,96 +212,119 @@ def _what_g_sees(
     return _between(real, noise, t), t
 
 
-def _d_loss(
-    config: Config, fakes: jax.Array, others: dict[str, jax.Array]
-) -> tuple[jax.Array, Metrics]:
-    """Computes the critic's loss of logits [b] of images, and of others by what they are."""
-    reals, q = others["reals"], len(others["near_reals"])
-    if config.loss.kind == "relativistic":
-        adversarial = losses.d_relativistic(reals, fakes).mean()
-    else:
-        adversarial = losses.d_logistic(reals, fakes).mean()
+def d_loss(config: Config, logits: _Judged) -> tuple[jax.Array, Metrics]:
+    """Computes the critic's loss and its parts."""
+    d_adversarial, _ = _ADVERSARIAL[config.loss.kind]
+    adversarial = d_adversarial(logits.reals, logits.fakes).mean()
     # The slope towards a random point nearby (2511.22475, eq. 14), in place of a gradient's norm.
-    r1 = jnp.square((others["near_reals"] - reals[:q]) / config.loss.epsilon).mean()
-    r2 = jnp.square((others["near_fakes"] - fakes[:q]) / config.loss.epsilon).mean()
-    drift = (jnp.square(reals) + jnp.square(fakes)).mean()
+    q, far = len(logits.near_reals), config.loss.epsilon
+    r1 = jnp.square((logits.near_reals - logits.reals[:q]) / far).mean()
+    r2 = jnp.square((logits.near_fakes - logits.fakes[:q]) / far).mean()
+    drift = (jnp.square(logits.reals) + jnp.square(logits.fakes)).mean()
     total = adversarial + config.loss.gamma / 2 * (r1 + r2) + config.loss.drift * drift
-    if config.loss.guidance != 1:
+    if logits.mistaken is not None:
         # An emoji with another one's condition counts as less real (1605.05396, section 4.2), so
         # that G moves to where the condition is plain: it is guided.
-        mistaken = losses.d_relativistic(reals, others["mistaken"]).mean()
+        mistaken = losses.d_relativistic(logits.reals, logits.mistaken).mean()
         total += (config.loss.guidance - 1) * mistaken
     return total, {"loss/d": adversarial, "r1/penalty": r1, "r2/penalty": r2}
 
 
 def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
     """Returns the training step over the global batch of `mesh`."""
-    g_def, d_def = _graphs(config, spec)
-    call = _Call(g_def, flow.predicts_image(config))
+    graphs = _graphs(config, spec)
 
     def main(state: State, batch: Batch) -> tuple[State, Metrics]:
-        c, real = conditions.with_dropout(spec, config, batch), images.to_model(batch["image"])
-        x, t = _what_g_sees(config, state, batch, real)
-        real_keys, fake_keys, near_keys = step.all_sample_keys(
-            config, state, batch, (Draw.REAL_AUGMENT, Draw.FAKE_AUGMENT, Draw.NEAR)
-        )
-        p = gan.augmentation_probability(state, config)
-
-        def read(d: Any, x: jax.Array, keys: jax.Array) -> tuple[jax.Array, jax.Array, Any]:
-            critic = nnx.merge(d_def, d)
-            return *critic.read_image(gan.d_input(x, keys, keys, p, config)), critic
-
-        def of_fakes(d: Any, fake: jax.Array) -> jax.Array:
-            score, features, critic = read(d, fake, fake_keys)
-            return score + critic.fit(features, c)
-
-        q = -(-len(real) // _PENALISED)
-        away = config.loss.epsilon * step.normal(near_keys[:q], *real.shape[1:])
-        fake, pull_g = jax.vjp(lambda g: call(g, x, t, c, jnp.dtype(config.dtype)), state.g)
-
-        def of_others(d: Any) -> dict[str, jax.Array]:
-            seen = jnp.concatenate([real, real[:q] + away, fake[:q] + away])
-            keys = jnp.concatenate([real_keys, real_keys[:q], fake_keys[:q]])
-            score, features, critic = read(d, seen, keys)
-            b = len(real)
-            near = None if c is None else jnp.concatenate([c, c[:q], c[:q]])
-            logits = score + critic.fit(features, near)
-            others = {
-                "reals": logits[:b],
-                "near_reals": logits[b : b + q],
-                "near_fakes": logits[b + q :],
-            }
-            if config.loss.guidance != 1:
-                others["mistaken"] = score[:b] + critic.fit(features[:b], jnp.roll(c, 1, 0))
-            return others
-
-        # One pass of the critic over the images serves both: its own gradient, and G's.
-        fakes, pull_fakes = jax.vjp(of_fakes, state.d, fake)
-        others, pull_others = jax.vjp(of_others, state.d)
-        (_, metrics), (to_fakes, to_others) = jax.value_and_grad(
-            lambda fakes, others: _d_loss(config, fakes, others), (0, 1), has_aux=True
-        )(fakes, others)
-        d_grads = jax.tree.map(jnp.add, pull_fakes(to_fakes)[0], pull_others(to_others)[0])
-
-        def g_loss(fakes: jax.Array) -> jax.Array:
-            if config.loss.kind == "relativistic":
-                return losses.g_relativistic(others["reals"], fakes).mean()
-            return losses.g_nonsaturating(fakes).mean()
-
-        loss_g, to_fakes = jax.value_and_grad(g_loss)(fakes)
-        slopes = len(real) * pull_fakes(to_fakes)[1]  # of each image's own loss
-        squares = step.mean_over_devices(jnp.sum(jnp.square(slopes), (1, 2, 3)).mean())
-        norm = jnp.sqrt(squares)
-        running = jnp.where(state.slope > 0, step.lerp(norm, state.slope, 0.99), norm)
-        pull = slopes / running + config.loss.transport * (fake - x) / np.sqrt(x[0].size)
-        (g_grads,) = pull_g(pull / len(real))
-
-        metrics |= {"loss/g": loss_g, "slope/g": norm}
-        metrics |= gan.logit_metrics(others["reals"], fakes)
+        c = conditions.with_dropout(spec, config, batch)
+        g_grads, d_grads, slope, metrics = gradients(config, graphs, state, batch, c)
         g_grads, d_grads, metrics = step.mean_over_devices((g_grads, d_grads, metrics))
-        return _updated(config, state, g_grads, d_grads, running, metrics)
+        return _updated(config, state, g_grads, d_grads, slope, metrics)
 
     return Step({"main": Program(step.compiled(main, mesh))})
+
+
+def gradients(
+    config: Config, graphs: tuple[Any, Any], state: State, batch: Batch, c: jax.Array | None
+) -> tuple[Any, Any, jax.Array, Metrics]:
+    """Computes G's gradient, the critic's, the running norm of its slopes, and the losses.
+
+    G's is that of its loss over the running norm (2511.22475, section 3.4).
+    """
+    g_graph, d_graph = graphs
+    call, real = Call(g_graph, flow.predicts_image(config)), images.to_model(batch["image"])
+    _, g_adversarial = _ADVERSARIAL[config.loss.kind]
+    x, t = _what_g_sees(config, state, batch, real)
+    fake, pull_g = jax.vjp(lambda g: call(g, x, t, c, jnp.dtype(config.dtype)), state.g)
+    critic = _critic(config, d_graph, state, batch, c)
+    # One pass of the critic over the fakes serves both: its own gradient, and G's.
+    fakes, pull_fakes = jax.vjp(critic.of_fakes, state.d, fake)
+    others, pull_others = jax.vjp(lambda d: critic.of_others(d, real, fake), state.d)
+
+    (_, metrics), (to_fakes, to_others) = jax.value_and_grad(
+        lambda fakes, others: d_loss(config, _Judged(fakes=fakes, **others)), (0, 1), has_aux=True
+    )(fakes, others)
+    d_grads = jax.tree.map(jnp.add, pull_fakes(to_fakes)[0], pull_others(to_others)[0])
+
+    loss_g, to_fakes = jax.value_and_grad(
+        lambda fakes: g_adversarial(others["reals"], fakes).mean()
+    )(fakes)
+    slopes = len(real) * pull_fakes(to_fakes)[1]  # of each image's own loss
+    squares = step.mean_over_devices(jnp.sum(jnp.square(slopes), (1, 2, 3)).mean())
+    norm = jnp.sqrt(squares)
+    running = jnp.where(state.slope > 0, step.lerp(norm, state.slope, _SLOPE_DECAY), norm)
+    pull = slopes / running + config.loss.transport * (fake - x) / np.sqrt(x[0].size)
+    (g_grads,) = pull_g(pull / len(real))
+    metrics |= {"loss/g": loss_g, "slope/g": running}
+    return g_grads, d_grads, running, metrics | gan.logit_metrics(others["reals"], fakes)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Critic:
+    """Computes the critic's logits of a batch on one device, in float32: slopes are differences."""
+
+    graph: Any
+    config: Config
+    p: jax.Array | None  # probability of augmentation
+    c: jax.Array | None  # condition vectors [b d]
+    real_keys: jax.Array  # [b], of the augmentation, as the others
+    fake_keys: jax.Array
+    near_keys: jax.Array  # [b], of the points nearby
+
+    def of_fakes(self, d: Any, fake: jax.Array) -> jax.Array:
+        """Computes the logits [b] of generated images [b h w 4]."""
+        critic = nnx.merge(self.graph, d)
+        score, features = critic.read_image(self._seen(fake, self.fake_keys))
+        return score + critic.fit(features, self.c)
+
+    def of_others(self, d: Any, real: jax.Array, fake: jax.Array) -> dict[str, jax.Array | None]:
+        """Computes all logits but those of the fakes, by their names in `_Judged`, in one pass."""
+        b, q, c = len(real), -(-len(real) // _PENALISED), self.c
+        away = self.config.loss.epsilon * step.normal(self.near_keys[:q], *real.shape[1:])
+        x = jnp.concatenate([real, real[:q] + away, fake[:q] + away])
+        keys = jnp.concatenate([self.real_keys, self.real_keys[:q], self.fake_keys[:q]])
+        critic = nnx.merge(self.graph, d)
+        score, features = critic.read_image(self._seen(x, keys))
+        logits = score + critic.fit(
+            features, None if c is None else jnp.concatenate([c, c[:q], c[:q]])
+        )
+        mistaken = None
+        if self.config.loss.guidance != 1:
+            mistaken = score[:b] + critic.fit(features[:b], jnp.roll(c, 1, 0))
+        return {
+            "reals": logits[:b],
+            "near_reals": logits[b : b + q],
+            "near_fakes": logits[b + q :],
+            "mistaken": mistaken,
+        }
+
+    def _seen(self, x: jax.Array, keys: jax.Array) -> jax.Array:
+        return gan.d_input(x, keys, keys, self.p, self.config)
+
+
+def _critic(config: Config, graph: Any, state: State, batch: Batch, c: jax.Array | None) -> _Critic:
+    draws = (Draw.REAL_AUGMENT, Draw.FAKE_AUGMENT, Draw.NEAR)
+    p = gan.augmentation_probability(state, config)
+    return _Critic(graph, config, p, c, *step.all_sample_keys(config, state, batch, draws))
 
 
 def _updated(
@@ -280,10 +332,9 @@ def _updated(
 ) -> tuple[State, Metrics]:
     """Applies the gradients, moves the average and guards the step."""
     g_lr = flow.warmed_up(config, config.optim.g_lr, step.images_seen(state, config))
+    d_lr = config.optim.d_lr
     g = step.apply_gradients(state.g, _optimizer(config, g_lr), state.g_opt, g_grads)
-    d = step.apply_gradients(
-        state.d, _optimizer(config, config.optim.d_lr), state.d_opt, d_grads
-    )
+    d = step.apply_gradients(state.d, _optimizer(config, d_lr), state.d_opt, d_grads)
     new = dataclasses.replace(
         state,
         counters=step.next_step(state.counters),
@@ -294,7 +345,7 @@ def _updated(
         g_ema=step.ema(state.g_ema, g.params, state, config=config),
         slope=slope,
     )
-    metrics |= g.metrics("g", g_lr) | d.metrics("d", config.optim.d_lr)
+    metrics |= g.metrics("g", g_lr) | d.metrics("d", d_lr)
     watched = (metrics["loss/g"], metrics["loss/d"], g.gradient_norm, d.gradient_norm)
     return gan.finish(state, new, metrics, *watched, config=None)
 
@@ -304,8 +355,8 @@ def _updated(
 
 def generator(config: Config, spec: Spec) -> Generator:
     """Returns the generator; its latents are noise of the image's shape."""
-    g_def, _ = _graphs(config, spec)
-    call = _Call(g_def, flow.predicts_image(config))
+    graph, _ = _graphs(config, spec)
+    call = Call(graph, flow.predicts_image(config))
     shape = (config.data.resolution, config.data.resolution, 4)
 
     def latents(seeds: jax.Array, truncation: jax.Array, stream: int = 0) -> Latents:
@@ -326,10 +377,10 @@ def generator(config: Config, spec: Spec) -> Generator:
 
 def summaries(config: Config, spec: Spec) -> Summaries:
     """Returns the critic on a batch and the batch augmented; see `gan.summaries`."""
-    _, d_def = _graphs(config, spec)
+    _, graph = _graphs(config, spec)
 
     def logits(state: State, x: jax.Array, c: jax.Array | None) -> jax.Array:
-        critic = nnx.merge(d_def, state.d)
+        critic = nnx.merge(graph, state.d)
         score, features = critic.read_image(x)
         return score + critic.fit(features, c)
 

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 
 from emoji_gan.networks import layers, unet
 from emoji_gan.ops import convolution

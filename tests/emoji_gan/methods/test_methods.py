@@ -6,7 +6,7 @@ import ml_collections
 import numpy as np
 import pytest
 
-from configs import dcgan, flow, r3gan, stylegan, wgan_gp
+from configs import dcgan, flow, onestep, r3gan, stylegan, wgan_gp
 from emoji_gan import conditions, images, methods
 from emoji_gan.errors import UserError
 from emoji_gan.methods import base
@@ -19,7 +19,14 @@ from tests.support import runs as runs_lib
 from tests.support import tiny
 
 METHODS = ("stylegan2", *(m for m in methods.METHODS if m != "stylegan2"))
-_CONFIGS = {"stylegan2": stylegan, "dcgan": dcgan, "wgan_gp": wgan_gp, "r3gan": r3gan, "flow": flow}
+_CONFIGS = {
+    "stylegan2": stylegan,
+    "dcgan": dcgan,
+    "wgan_gp": wgan_gp,
+    "r3gan": r3gan,
+    "flow": flow,
+    "onestep": onestep,
+}
 
 
 def tiny_config(method: str, **changes) -> ml_collections.ConfigDict:
@@ -37,6 +44,7 @@ def tiny_config(method: str, **changes) -> ml_collections.ConfigDict:
             "model.heads": 2,
             "sample.steps": 3,
         },
+        "onestep": {"model.width": 16, "model.multipliers": (1, 2), "model.heads": 2},
     }.get(method, {}).items():
         c.update_from_flattened_dict({key: value})
     c.update_from_flattened_dict(changes)
@@ -278,6 +286,15 @@ def test_parity_with_the_official_networks(fixture, capsys):
         ("flow", {"model.multipliers": (1, 1, 1, 1, 1)}, "too many for 16 px"),
         ("flow", {"model.predict": "x"}, "model.predict='x': must be one of 'velocity', 'image'"),
         ("flow", {"sample.solver": "rk4"}, "sample.solver='rk4': must be one of 'euler', 'heun'"),
+        ("onestep", {"sample.guidance": 2.0}, "was trained with the guidance 1 and draws with no"),
+        ("onestep", {"sample.steps": 2}, "sample.steps=2: this model was trained for 1 step"),
+        (
+            "onestep",
+            {"sample.steps": 3, "model.steps": 2},
+            "sample.steps=3: this model was trained for 1 or 2 steps",
+        ),
+        ("onestep", {"loss.guidance": 2.0}, "nothing guides without data.conditions"),
+        ("onestep", {"model.steps": 4}, "model.steps=4: must be one of 1, 2"),
         ("wgan_gp", {"loss.critic_steps": 0}, "loss.critic_steps=0: must be at least 1"),
         ("dcgan", {"batch_size": 7}, "batch_size=7 does not divide over 2 devices; nearest: 8"),
     ],
