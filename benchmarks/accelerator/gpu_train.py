@@ -63,7 +63,13 @@ class Trained:
 
 
 def read_config(
-    method: str, overrides: Sequence[str], data: dict[str, Any], *, tiny: bool, init_from: str
+    method: str,
+    overrides: Sequence[str],
+    data: dict[str, Any],
+    *,
+    tiny: bool,
+    init_from: str,
+    devices: int,
 ) -> ml_collections.FrozenConfigDict:
     """Returns the resolved config of a training on the data of a file.
 
@@ -73,6 +79,7 @@ def read_config(
       data: `config.data` of the file.
       tiny: few channels, batches of 8.
       init_from: a workdir or model file; '': none.
+      devices: of the mesh.
 
     Raises:
       UserError: unknown method, a field that cannot work, or one of the data.
@@ -91,7 +98,7 @@ def read_config(
     except ValueError:
         variant = ""
     config = config_lib.load(f"{_CONFIGS / name}.py{variant}", overrides)
-    small = gpu_checks.TINY[method] | {"batch_size": 8 * jax.device_count()} if tiny else {}
+    small = gpu_checks.TINY[method] | {"batch_size": 8 * devices} if tiny else {}
     typed = {flag.removeprefix("--config.").partition("=")[0] for flag in overrides}
     for key, value in ({"dtype": "bfloat16"} | small).items():
         if key not in typed:
@@ -99,7 +106,7 @@ def read_config(
     for field, value in data.items():
         config.data[field] = tuple(value) if isinstance(value, list) else value
     config.init_from = init_from
-    return methods.resolve(config, jax.device_count())
+    return methods.resolve(config, devices)
 
 
 # ---- the training --------------------------------------------------------------------------------
@@ -130,16 +137,7 @@ def train(
     Raises:
       Diverged: too many steps in a row were not finite; what was saved last is good.
     """
-    config = experiment.config
-    batches = mesh_lib.Prefetch(
-        experiment.mesh,
-        training_file.batches(
-            data,
-            seed=config.seed,
-            batch_size=config.batch_size,
-            start_sample=first * config.batch_size,
-        ),
-    )
+    batches = _batches(experiment, data, first)
     # Until then every program has run once.
     warm = first + max(round(1 / p.runs_per_step) for p in experiment.step.programs.values())
     meter = _Meter(experiment, first)
@@ -156,7 +154,7 @@ def train(
             now = time.monotonic()
             if meter.is_due(now):
                 meter.print_line(done)
-            if now - last_save >= _SAVE_S and not int(state.counters.bad_in_a_row):
+            if now - last_save >= _SAVE_S:
                 save(state)
                 last_save = time.monotonic()
             if stop.requested or now >= deadline:
@@ -164,9 +162,21 @@ def train(
         jax.block_until_ready(state)
         meter.print_line(done)
         rate = meter.images_per_s(done)
-        if not int(state.counters.bad_in_a_row):
-            save(state)
+        save(state)  # amid steps that are not finite, too: they changed nothing
     return Trained(done, meter.compile_s, rate, meter.loss, stop.requested)
+
+
+def _batches(
+    experiment: Experiment, data: training_file.TrainingData, first: int
+) -> mesh_lib.Prefetch:
+    config = experiment.config
+    batches = training_file.batches(
+        data,
+        seed=config.seed,
+        batch_size=config.batch_size,
+        start_sample=first * config.batch_size,
+    )
+    return mesh_lib.Prefetch(experiment.mesh, batches)
 
 
 class _Meter:
@@ -291,19 +301,24 @@ def _check(a: argparse.Namespace) -> None:
         )
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Runs the command line."""
-    began = time.monotonic()
-    a, overrides = _parse(arguments)
-    _check(a)
+def _prepare(
+    a: argparse.Namespace, overrides: Sequence[str]
+) -> tuple[Experiment, training_file.TrainingData, gpu_state.Stored | None]:
+    """Reads the files and builds what is trained; returns None without `--resume`.
+
+    Raises:
+      UserError: a file cannot be read, the config cannot work, or they do not fit one another.
+    """
     data = training_file.read(a.data)
     stored = gpu_state.load(a.resume) if a.resume else None
+    mesh = mesh_lib.make_mesh()
     config = read_config(
         a.method or (stored.config["method"] if stored else "flow"),
         overrides,
         data.config,
         tiny=a.tiny,
         init_from=stored.config["init_from"] if stored else a.init_from,
+        devices=mesh.size,
     )
     if stored:
         gpu_state.check(
@@ -313,55 +328,54 @@ def main(arguments: Sequence[str]) -> int:
             data_hash=data.content_hash,
             data_px=config.data.resolution,
         )
+    experiment = Experiment.make(config, data.spec, mesh)
+    if stored and stored.step >= experiment.total_steps:
+        raise UserError(
+            f"--resume={a.resume}: it is trained to config.total_kimg={config.total_kimg:g}; "
+            "raise that to go on"
+        )
+    return experiment, data, stored
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the command line."""
+    began = time.monotonic()
+    a, overrides = _parse(arguments)
+    _check(a)
+    experiment, data, stored = _prepare(a, overrides)
     missing = gpu_finish.missing_packages()
     if not missing:
         gpu_finish.check_encoder(data)
     out = gpu_finish.make_folder(a.out)
-    experiment = Experiment.make(config, data.spec, mesh_lib.make_mesh())
-    first = stored.step if stored else 0
-    if first >= experiment.total_steps:
-        raise UserError(f"--resume={a.resume}: trained to config.total_kimg={config.total_kimg:g}")
+    first, batch = stored.step if stored else 0, experiment.config.batch_size
     state, before = _start(experiment, stored)
-    device = f"{jax.device_count()} x {jax.devices()[0].device_kind}"
-    print(f"{config.method}, {device}, batch {config.batch_size}, from step {first}", flush=True)
+    device = f"{experiment.mesh.size} x {jax.devices()[0].device_kind}"
+    method = experiment.config.method
+    print(f"{method}, {device}, batch {batch}, from step {first}", flush=True)
     sizes: list[int] = []
 
     def save(state: Any) -> None:
-        sizes.append(
-            gpu_state.save(
-                out / gpu_state.NAME,
-                state,
-                experiment,
-                data_hash=data.content_hash,
-                kimg_before=before,
-                half=a.half_state,
-            )
-        )
+        path = out / gpu_state.NAME
+        options = {"data_hash": data.content_hash, "kimg_before": before, "half": a.half_state}
+        sizes.append(gpu_state.save(path, state, experiment, **options))
 
     until = began + 60 * a.minutes * (1 - _END_FRACTION)
     how = train(experiment, data, state, first=first, deadline=until, save=save)
-    result = {
-        "method": config.method,
-        "device": device,
-        "batch": config.batch_size,
-        "step": how.step,
+    result = {"method": method, "device": device, "batch": batch, "step": how.step}
+    result |= {
         "kimg": round(before + experiment.kimg(how.step), 3),
         "images_per_s": _rounded(how.images_per_s),
         "compile_s": _rounded(how.compile_s),
         "state_mb": round(sizes[-1] / 1e6, 1) if sizes else None,
-        **{name: _rounded(value) for name, value in how.loss.items()},
     }
+    result |= {name: _rounded(value) for name, value in how.loss.items()}
     if missing or how.stopped:
         why = "stopped by a signal" if how.stopped else f"{' and '.join(missing)} not installed"
         print(f"{why}: python -m benchmarks.gpu finish --state={a.out} makes the rest", flush=True)
     else:
-        result |= gpu_finish.finish(
-            data,
-            gpu_state.load(out),
-            out,
-            samples=_SAMPLES_TINY if a.tiny else _SAMPLES,
-            deadline=began + 60 * a.minutes,
-        )
+        samples, end = _SAMPLES_TINY if a.tiny else _SAMPLES, began + 60 * a.minutes
+        stored = gpu_state.load(out)
+        result |= gpu_finish.finish(data, stored, out, samples=samples, deadline=end)
     result["seconds"] = round(time.monotonic() - began, 1)
     workdir.write_atomic(out / "train.json", (json.dumps(result) + "\n").encode())
     print(json.dumps(result), flush=True)
