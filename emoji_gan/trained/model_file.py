@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -20,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
 from emoji_gan import errors, methods
+from emoji_gan.conditions import Spec
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import paths, workdir
 
@@ -47,30 +49,69 @@ def save(
     """
     from emoji_gan.trained import source  # it imports this module
 
-    path = paths.local(path)
     trained = source.open_trained(str(from_workdir), step)
     generator = methods.load(trained.config["method"]).generator(
         ml_collections.FrozenConfigDict(trained.config), trained.spec
     )
-    sampled = trained.fields(generator.fields)
+    return write(
+        path,
+        trained.fields(generator.fields),
+        config=trained.config,
+        spec=trained.spec,
+        step=trained.step,
+        kimg_before=trained.kimg - trained.step * trained.config["batch_size"] / 1000,
+        digest=trained.digest,
+        licence=licence,
+    )
+
+
+def write(
+    path: str | os.PathLike,
+    fields: Mapping[str, Any],
+    *,
+    config: Mapping[str, Any],
+    spec: Spec,
+    step: int,
+    kimg_before: float,
+    digest: str,
+    licence: str,
+) -> dict[str, Any]:
+    """Writes the fields of a state that a generator reads, as float16.
+
+    Args:
+      path: the .safetensors file to write.
+      fields: trees of arrays by the names of `Generator.fields`.
+      config: resolved.
+      spec: of the model's conditions.
+      step: training steps of the model's last run.
+      kimg_before: thousands of images that the networks had seen before that run.
+      digest: SHA-256 of what the state was stored in.
+      licence: of the model, and whom to attribute.
+
+    Returns:
+      The file's metadata.
+
+    Raises:
+      UserError: float16 cannot hold a value, or the path is not writable.
+    """
+    path = paths.local(path)
     arrays = {}
-    for keys, value in jax.tree_util.tree_flatten_with_path(sampled)[0]:
+    for keys, value in jax.tree_util.tree_flatten_with_path(dict(fields))[0]:
         name = "/".join(str(k.key) for k in keys)
         # safetensors writes the buffer as it lies, whatever the strides say.
         arrays[name] = np.asarray(value).astype(np.float16, order="C")
         if not np.isfinite(arrays[name]).all():
             raise UserError(
-                f"{name} of {from_workdir} has values that float16 cannot hold: "
-                "choose another --step"
+                f"{name} at step {step} has values that float16 cannot hold: choose another step"
             )
     meta = {
         "format": _FORMAT,
-        "config": trained.config,
-        "spec": trained.spec.to_json(),
-        "step": trained.step,
-        "kimg_before": trained.kimg - trained.step * trained.config["batch_size"] / 1000,
+        "config": dict(config),
+        "spec": spec.to_json(),
+        "step": step,
+        "kimg_before": kimg_before,
         "licence": licence,
-        "checkpoint_sha256": trained.digest,
+        "checkpoint_sha256": digest,
         "content_sha256": _digest(arrays),
     }
     workdir.write_atomic(

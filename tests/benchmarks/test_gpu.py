@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from benchmarks import gpu
+from benchmarks.accelerator import gpu_checks
+from emoji_gan import methods
 from tests.support import runs as runs_lib
 
 
@@ -46,9 +48,9 @@ sys.exit(code)
 
 
 def test_a_failing_check_is_a_row_and_the_rest_goes_on(data, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(gpu, "parity", lambda fixture: 1 / 0)
-    monkeypatch.setattr(gpu, "resume", lambda *_: {"different": 0})
-    monkeypatch.setattr(gpu, "step_time", lambda *_: {"median_ms": 1.0})
+    monkeypatch.setattr(gpu_checks, "parity", lambda fixture: 1 / 0)
+    monkeypatch.setattr(gpu_checks, "resume", lambda *_: {"different": 0})
+    monkeypatch.setattr(gpu_checks, "step_time", lambda *_: {"median_ms": 1.0})
     flags = [f"--data={data}", f"--out={tmp_path}", "--tiny", "--methods=flow"]
     monkeypatch.setattr(sys, "argv", ["gpu", *flags])
     assert gpu.main() == 1
@@ -60,5 +62,7 @@ def test_a_failing_check_is_a_row_and_the_rest_goes_on(data, tmp_path, monkeypat
 
 
 def test_every_method_has_its_cases():
-    assert {case.method for case in gpu.cases(False, gpu.methods.METHODS)} == set(gpu._TINY)
-    assert len(gpu.cases(False, gpu.methods.METHODS)) == 4 * len(gpu.methods.METHODS)
+    assert {case.method for case in gpu_checks.cases(False, methods.METHODS)} == set(
+        gpu_checks.TINY
+    )
+    assert len(gpu_checks.cases(False, methods.METHODS)) == 4 * len(methods.METHODS)

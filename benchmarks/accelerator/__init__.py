@@ -1,0 +1,1 @@
+"""Trains and checks on an accelerator: the commands of `benchmarks.gpu`."""
