@@ -6,7 +6,7 @@ import ml_collections
 import numpy as np
 import pytest
 
-from configs import dcgan, flow, r3gan, stylegan, wgan_gp
+from configs import consistency, dcgan, flow, r3gan, stylegan, wgan_gp
 from emoji_gan import conditions, images, methods
 from emoji_gan.errors import UserError
 from emoji_gan.methods import base
@@ -19,7 +19,14 @@ from tests.support import runs as runs_lib
 from tests.support import tiny
 
 METHODS = ("stylegan2", *(m for m in methods.METHODS if m != "stylegan2"))
-_CONFIGS = {"stylegan2": stylegan, "dcgan": dcgan, "wgan_gp": wgan_gp, "r3gan": r3gan, "flow": flow}
+_CONFIGS = {
+    "stylegan2": stylegan,
+    "dcgan": dcgan,
+    "wgan_gp": wgan_gp,
+    "r3gan": r3gan,
+    "flow": flow,
+    "consistency": consistency,
+}
 
 
 def tiny_config(method: str, **changes) -> ml_collections.ConfigDict:
@@ -36,6 +43,13 @@ def tiny_config(method: str, **changes) -> ml_collections.ConfigDict:
             "model.multipliers": (1, 2),
             "model.heads": 2,
             "sample.steps": 3,
+        },
+        "consistency": {
+            "optim.lr": 0.003,
+            "optim.warmup_kimg": 0.0,
+            "model.width": 16,
+            "model.multipliers": (1, 2),
+            "model.heads": 2,
         },
     }.get(method, {}).items():
         c.update_from_flattened_dict({key: value})
