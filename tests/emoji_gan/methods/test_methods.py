@@ -46,6 +46,7 @@ def tiny_config(method: str, **changes) -> ml_collections.ConfigDict:
         },
         "consistency": {
             "optim.lr": 0.003,
+            "ema.half_life_kimg": 0.02,
             "optim.warmup_kimg": 0.0,
             "model.width": 16,
             "model.multipliers": (1, 2),
