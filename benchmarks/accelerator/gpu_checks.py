@@ -50,6 +50,8 @@ TINY = {
     "wgan_gp": {"model.width": 4, "model.z_dim": 8},
     "r3gan": {"model.width": 8, "model.groups": 2, "model.z_dim": 8},
     "flow": {"model.width": 16, "model.multipliers": (1, 2), "model.heads": 2},
+    "consistency": {"model.width": 16, "model.multipliers": (1, 2), "model.heads": 2},
+    "onestep": {"model.width": 16, "model.multipliers": (1, 2), "model.heads": 2},
 }
 
 

@@ -15,6 +15,7 @@ METHODS = (
     "wgan_gp",
     "flow",
     "onestep",
+    "consistency",
 )
 
 

@@ -47,6 +47,11 @@ class _Quantity:
 _TRAINING = (
     _Quantity("Loss", "nats", {"G": "loss/g", "D": "loss/d"}),
     _Quantity("Velocity", "square error", {"training": "loss/v", "validation": "loss/validation"}),
+    _Quantity(
+        "Agreement of two times",
+        "root mean square / gap",
+        {"training": "loss/consistency", "validation": "loss/consistency_validation"},
+    ),
     _Quantity("Wasserstein distance", "critic's units", {"distance": "wasserstein/distance"}),
     _Quantity(
         "Sign of D's logits",

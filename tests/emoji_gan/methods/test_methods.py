@@ -6,7 +6,7 @@ import ml_collections
 import numpy as np
 import pytest
 
-from configs import dcgan, flow, onestep, r3gan, stylegan, wgan_gp
+from configs import consistency, dcgan, flow, onestep, r3gan, stylegan, wgan_gp
 from emoji_gan import conditions, images, methods
 from emoji_gan.errors import UserError
 from emoji_gan.methods import base
@@ -26,6 +26,7 @@ _CONFIGS = {
     "r3gan": r3gan,
     "flow": flow,
     "onestep": onestep,
+    "consistency": consistency,
 }
 
 
@@ -45,6 +46,14 @@ def tiny_config(method: str, **changes) -> ml_collections.ConfigDict:
             "sample.steps": 3,
         },
         "onestep": {"model.width": 16, "model.multipliers": (1, 2), "model.heads": 2},
+        "consistency": {
+            "optim.lr": 0.003,
+            "ema.half_life_kimg": 0.02,
+            "optim.warmup_kimg": 0.0,
+            "model.width": 16,
+            "model.multipliers": (1, 2),
+            "model.heads": 2,
+        },
     }.get(method, {}).items():
         c.update_from_flattened_dict({key: value})
     c.update_from_flattened_dict(changes)
