@@ -131,6 +131,9 @@ def finite_slopes(
     exact. Where D has kinks (leaky ReLU) its slope jumps: the difference counts the jumps between
     both points, a double backward pass counts none.
 
+    Forward mode along v would count none either, but operations with a backward pass of their own
+    (`ops`) have no forward mode.
+
     Adversarial flow models (2511.22475) move along random directions instead, without the first
     backward pass: right on average over the directions only, and for |grad_x D|^2 alone.
 
