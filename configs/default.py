@@ -86,6 +86,9 @@ def loss() -> ConfigDict:
     # The penalty: r1_gamma / 2 * r1_every * |slope|^2; 0: none; auto: 0.0002 resolution^2 / batch.
     c.r1_gamma = config_dict.placeholder(float)
     c.r1_every = 16  # steps between R1 penalties
+    # How the penalty is differentiated: exact: by a double backward pass; finite: by differences of
+    # first-order passes, the same value and nearly the same derivative (docs/methods.md).
+    c.penalty = "exact"
     c.pl_weight = 2.0  # of the path-length penalty; 0: none
     c.pl_every = 4  # steps between path-length penalties
     c.pl_decay = 0.01  # by which the running mean of path lengths moves to a new one

@@ -26,7 +26,8 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         {
             # Steps of the critic for each step of G; a step of the run is one of the critic.
             "critic_steps": 5,
-            "penalty": 10.0,  # lambda, the weight of the gradient penalty
+            "penalty": "exact",  # or finite: see configs/default.py
+            "penalty_weight": 10.0,  # lambda, the weight of the gradient penalty
         }
     )
     c.optim.g_lr = c.optim.d_lr = 0.0001

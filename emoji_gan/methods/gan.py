@@ -6,11 +6,13 @@ from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
+import ml_collections
 
-from emoji_gan import augment, conditions, images
+from emoji_gan import augment, conditions, images, losses
 from emoji_gan.conditions import Spec
 from emoji_gan.methods.base import Batch, Counters, Metrics, Summaries
 from emoji_gan.methods.step import Config, bad_step_metrics, guarded
+from emoji_gan.runtime import rules
 
 NETWORKS = {"g": "generator", "d": "discriminator"}
 
@@ -40,6 +42,16 @@ def initial_scalars(config: Config) -> dict[str, Any]:
         "ada_p": jnp.zeros(()) + config.augment.p_init,
         "ada_signs": jnp.zeros(()),
     }
+
+
+def resolve_penalty(config: ml_collections.ConfigDict) -> None:
+    """Checks the form of the gradient penalty, in place; raises `UserError`.
+
+    Configs from before there was a choice lack the field.
+    """
+    if "penalty" not in config.loss:
+        config.loss.penalty = "exact"
+    rules.check(config, {"loss.penalty": rules.one_of(*losses.PENALTY_FORMS)})
 
 
 # ---- the discriminator's input -------------------------------------------------------------------

@@ -64,6 +64,7 @@ _RULES = {
 def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
     """Fills the auto fields and checks the method's own, in place; raises `UserError`."""
     rules.check(config, _RULES)
+    gan.resolve_penalty(config)
     m = config.model
     if m.width * m.expansion % m.groups:
         raise rules.UserError(
@@ -175,7 +176,9 @@ class _Pass:
             seen = gan.d_input(x, keys, colours, self.p, self.config)
             return nnx.merge(self.d_def, d)(seen, c, dtype)
 
-        parts = losses.logits_and_r1(logits, x) if penalty else (logits(x),)
+        parts = (logits(x),)
+        if penalty:
+            parts = losses.logits_and_r1(logits, x, self.config.loss.penalty)
         return [half for part in parts for half in jnp.split(part, n)]
 
 

@@ -108,6 +108,7 @@ def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
     `UserError` for a field that cannot work.
     """
     rules.check(config, _RULES, frozenset(("model.channel_base", "loss.r1_gamma")))
+    gan.resolve_penalty(config)
     resolution = config.data.resolution
     shrink = config.loss.pl_batch_shrink if config.loss.pl_weight else 0
     if config.batch_size is None:
@@ -328,12 +329,11 @@ class _Training:
         p = gan.augmentation_probability(state, config)
 
         def loss(d_params: Any) -> tuple[jax.Array, jax.Array]:
-            d = nnx.merge(self.d_def, d_params)
-
             def logits(x: jax.Array) -> jax.Array:
-                return d(gan.d_input(x, real_keys, colour_keys, p, config), c)
+                seen = gan.d_input(x, real_keys, colour_keys, p, config)
+                return nnx.merge(self.d_def, d_params)(seen, c)
 
-            penalty = losses.r1(logits, real).mean()
+            penalty = losses.r1(logits, real, config.loss.penalty).mean()
             return penalty * config.loss.r1_gamma / 2 * config.loss.r1_every, penalty
 
         grads, penalty = step.mean_over_devices(jax.grad(loss, has_aux=True)(state.d))

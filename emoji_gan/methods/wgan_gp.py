@@ -28,7 +28,7 @@ NETWORKS, State = dcgan.NETWORKS, dcgan.State
 init = functools.partial(dcgan.init, norm="none")
 generator = functools.partial(dcgan.generator, norm="none")
 summaries = functools.partial(dcgan.summaries, norm="none")
-_RULES = {"loss.critic_steps": rules.at_least(1), "loss.penalty": rules.at_least(0)}
+_RULES = {"loss.critic_steps": rules.at_least(1), "loss.penalty_weight": rules.at_least(0)}
 
 
 class CriticDraw(enum.IntEnum):
@@ -51,6 +51,7 @@ class GeneratorDraw(enum.IntEnum):
 def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
     """Fills the auto fields and checks the method's own, in place; raises `UserError`."""
     rules.check(config, _RULES)
+    gan.resolve_penalty(config)
     dcgan.resolve(config, num_devices)
 
 
@@ -88,8 +89,13 @@ class _Training:
             score = functools.partial(self.score, d, c=c, keys=d_keys, state=state)
             reals, fakes = score(real), score(fake)
             distance = losses.d_wasserstein(reals, fakes).mean()
-            penalty = losses.gradient_penalty(score, between).mean()
-            return distance + config.loss.penalty * penalty, (distance, penalty, reals, fakes)
+            penalty = losses.gradient_penalty(score, between, config.loss.penalty).mean()
+            return distance + config.loss.penalty_weight * penalty, (
+                distance,
+                penalty,
+                reals,
+                fakes,
+            )
 
         (total, aux), grads = jax.value_and_grad(loss, has_aux=True)(state.d)
         distance, penalty, reals, fakes = aux

@@ -21,7 +21,7 @@ from emoji_gan.errors import UserError
 from emoji_gan.runtime import paths, rules
 
 # Fields that older runs lack -> the value that these runs had in effect.
-ADDED_FIELDS = {"data.split": "auto"}
+ADDED_FIELDS = {"data.split": "auto", "loss.penalty": "exact"}
 ABSENT = "absent"  # stands in `diff` for a field that one side lacks
 
 
@@ -99,6 +99,7 @@ def checked(config: config_dict.ConfigDict, methods: Sequence[str]) -> config_di
     """
     c = config.copy_and_resolve_references()
     c.unlock()
+    rename_fields(c)
     rules.check(c, {"method": rules.one_of(*sorted(methods))} | _RULES, _AUTO)
     sources = [source.partition("=")[2] for source in c.data.sources]
     for path in (c.init_from, c.data.dir or "", *sources):
@@ -112,6 +113,17 @@ def checked(config: config_dict.ConfigDict, methods: Sequence[str]) -> config_di
     if c.optim.get("freeze_d") and not c.init_from:
         raise UserError("optim.freeze_d: would freeze initial weights; give --init_from as well")
     return c
+
+
+def rename_fields(config: dict[str, Any] | config_dict.ConfigDict) -> None:
+    """Gives the fields of an older config the names of today, in place.
+
+    WGAN-GP's `loss.penalty` was a number, which is `loss.penalty_weight` today.
+    """
+    loss = config.get("loss", {})
+    if isinstance(weight := loss.get("penalty"), int | float):
+        loss["penalty_weight"] = float(weight)
+        del loss["penalty"]
 
 
 def flatten(config: Mapping | config_dict.ConfigDict) -> dict[str, Any]:

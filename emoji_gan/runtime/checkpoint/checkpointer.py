@@ -1,6 +1,7 @@
 """Saves and restores the whole state of one run."""
 
 import contextlib
+import copy
 import os
 import shutil
 import threading
@@ -282,9 +283,11 @@ class Checkpointer:
         Raises:
           UserError: the step was, and `allow_config_change` is not set.
         """
+        stored = copy.deepcopy(meta["config"])
+        config_lib.rename_fields(stored)
         changed = {
             key: pair
-            for key, pair in config_lib.diff(meta["config"], self._config).items()
+            for key, pair in config_lib.diff(stored, self._config).items()
             if not key.startswith(_FREE_FIELDS)
             and pair != (config_lib.ABSENT, config_lib.ADDED_FIELDS.get(key))
         }

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from configs import consistency, dcgan, flow, onestep, r3gan, stylegan, wgan_gp
-from emoji_gan import conditions, images, methods
+from emoji_gan import conditions, images, losses, methods
 from emoji_gan.errors import UserError
 from emoji_gan.methods import base
 from emoji_gan.methods import step as step_lib
@@ -235,6 +235,33 @@ def test_r3gan_penalties_may_be_lazy():
     assert ["r1/penalty" in m for m in history] == [True, False, True, False]
 
 
+@pytest.mark.parametrize("method", ["stylegan2", "r3gan", "wgan_gp"])
+def test_finite_penalties_begin_as_the_exact_ones(method):
+    """The first step's values are the same, the parameters after it nearly so."""
+    results = []
+    for form in losses.PENALTY_FORMS:
+        state, (metrics,), _ = trained(method, count=1, **{"loss.penalty": form})
+        assert all(np.isfinite(v) for v in metrics.values())
+        results.append((metrics, jax.tree.leaves(jax.device_get(state.d))))
+    (exact, exact_d), (finite, finite_d) = results
+    penalties = [name for name in exact if name.endswith("/penalty") and "path" not in name]
+    assert penalties
+    for name in (*penalties, "loss/d"):
+        np.testing.assert_allclose(finite[name], exact[name], rtol=1e-4, atol=1e-7, err_msg=name)
+    assert any(not np.array_equal(a, b) for a, b in zip(exact_d, finite_d, strict=True))
+
+
+def test_configs_from_before_the_form_of_the_penalty():
+    config = tiny_config("r3gan")
+    del config.loss.penalty
+    assert methods.resolve(config, 1).loss.penalty == "exact"
+    config = tiny_config("wgan_gp")
+    config.loss = ml_collections.ConfigDict({"critic_steps": 2, "penalty": 5})
+    resolved = methods.resolve(config, 1)
+    assert resolved.loss.penalty == "exact" and resolved.loss.penalty_weight == 5.0
+    assert config.loss.penalty == 5  # a copy was renamed
+
+
 def test_critic_steps():
     _, history, _ = trained("wgan_gp", count=4, **{"loss.critic_steps": 2})
     assert ["loss/g" in m for m in history] == [False, True, False, True]
@@ -304,6 +331,8 @@ def test_parity_with_the_official_networks(fixture, capsys):
         ),
         ("onestep", {"loss.guidance": 2.0}, "nothing guides without data.conditions"),
         ("onestep", {"model.steps": 4}, "model.steps=4: must be one of 1, 2"),
+        ("r3gan", {"loss.penalty": "fd"}, "loss.penalty='fd': must be one of 'exact', 'finite'"),
+        ("wgan_gp", {"loss.penalty": "20"}, "loss.penalty='20': must be one of 'exact', 'finite'"),
         ("wgan_gp", {"loss.critic_steps": 0}, "loss.critic_steps=0: must be at least 1"),
         ("dcgan", {"batch_size": 7}, "batch_size=7 does not divide over 2 devices; nearest: 8"),
     ],
