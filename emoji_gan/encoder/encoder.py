@@ -46,7 +46,8 @@ class Size:
       widths: channels at 1/2, 1/4 and 1/8 of the input.
       blocks: residual blocks at each of these resolutions.
       dim: dimensions of the common space.
-      text_buckets: rows of the table that words and runs of letters are hashed into.
+      text_buckets: rows of the table that words and runs of letters are hashed into; 0: the network
+        reads pictures only.
       text_width: columns of this table.
       text_hidden: units of the hidden layer behind it.
     """
@@ -117,9 +118,10 @@ def init(rng: np.random.Generator, codepoints: int, subgroups: int, size: Size =
             linear(f"{name}/excite", n // 4, n)
             params[f"{name}/branch"] = np.float32(_BRANCH_GAIN)
     linear("image", 4 * size.widths[-1], size.dim)
-    normal("text/table", size.text_buckets, size.text_width, scale=1 / _TABLE_GAIN)
-    linear("text/hidden", size.text_width, size.text_hidden)
-    linear("text/out", size.text_hidden, size.dim)
+    if size.text_buckets:
+        normal("text/table", size.text_buckets, size.text_width, scale=1 / _TABLE_GAIN)
+        linear("text/hidden", size.text_width, size.text_hidden)
+        linear("text/out", size.text_hidden, size.dim)
     # Only the direction of these vectors counts, and short ones turn faster.
     normal("classes", codepoints, size.dim, scale=0.1)
     linear("subgroup", size.dim, subgroups)
