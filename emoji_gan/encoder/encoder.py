@@ -29,6 +29,7 @@ from emoji_gan.ops import convolution
 from emoji_gan.runtime import workdir
 
 WEIGHTS = pathlib.Path(__file__).parent / "weights" / "emoji_encoder.safetensors"
+SECOND_WEIGHTS = WEIGHTS.with_name("emoji_encoder_2.safetensors")  # of pictures only
 INPUT_PX = 48
 
 _RELU_GAIN = 1.7139588594436646  # keeps the variance of a standard normal (2101.08692, table 1)
