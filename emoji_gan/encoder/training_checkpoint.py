@@ -73,7 +73,8 @@ def load(
     )
     if (done := int(state["step"])) > run["steps"][-1]:
         raise UserError(f"{path} has done {done} steps; --steps can only be raised")
-    return state, run | {"steps": list(dict.fromkeys([*before["steps"], *run["steps"]]))}
+    asked = before["steps"] + run["steps"] * (before["steps"][-1:] != run["steps"])
+    return state, run | {"steps": asked}
 
 
 def _read(path: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
