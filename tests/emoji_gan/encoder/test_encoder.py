@@ -224,7 +224,8 @@ def test_a_network_of_pictures_is_judged_by_drawings_set_aside(art, tmp_path):
     command = [sys.executable, "-m", "eval.train_encoder", *every, "--hold_out_one_in=3"]
     command += [f"--workdir={tmp_path / 'run'}", f"--out={out}", "--steps=5", "--batch_size=8"]
     command += ["--width=0.1", "--no-phrases"]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    environment = os.environ | {"JAX_NUM_CPU_DEVICES": "1"}
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600)
     assert result.returncode == 0, result.stderr
     params, meta = encoder.load(out)
     assert not any(name.startswith("text/") for name in params)
