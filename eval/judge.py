@@ -169,19 +169,31 @@ def run(
             folder = report_file.folder_of(workdir, report)
         else:
             folder = _folder(out or "eval_report", extractor, extractors)
-        judgements.append(Judgement(report, folder / report_file.NAME))
-        if jax.process_index() == 0:
-            write_report.save(
-                report, folder, real, fake, neighbours, html=settings.html, train=trained_on
-            )
-            if of_a_run:
-                report_file.write_tensorboard(report, workdir)
+        judgements.append(_saved(report, folder, sides, neighbours, html=settings.html))
+        if of_a_run and jax.process_index() == 0:
+            report_file.write_tensorboard(report, workdir)
     return judgements
 
 
 def _folder(out: str, extractor: Extractor, extractors: Sequence[Extractor]) -> pathlib.Path:
     """Returns the folder of an extractor's report: `out`, or one of several in it."""
     return pathlib.Path(out, extractor.name) if len(extractors) > 1 else pathlib.Path(out)
+
+
+def _saved(
+    report: report_file.Report,
+    folder: pathlib.Path,
+    sides: _Sides,
+    neighbours: memorisation.Neighbours | None,
+    *,
+    html: bool,
+) -> Judgement:
+    """Writes a report, in the first process only."""
+    if jax.process_index() == 0:
+        write_report.save(
+            report, folder, sides.real, sides.fake, neighbours, html=html, train=sides.train
+        )
+    return Judgement(report, folder / report_file.NAME)
 
 
 def folders(
@@ -226,21 +238,19 @@ def folders(
                 names=of_side.names,
             )
             clock.lap(f"features of {side}")
-        real, fake, train = sets["real"], sets["fake"], sets.get("train")
+        real, fake = pictures["real"], pictures["fake"]
         sides = _Sides(
-            real,
-            fake,
-            train,
-            report_file.RealInfo(real_dir, len(real.images), pictures["real"].digest, {}),
-            report_file.FakeInfo(fake_dir, len(fake.images), hash=pictures["fake"].digest),
+            sets["real"],
+            sets["fake"],
+            sets.get("train"),
+            report_file.RealInfo(real_dir, len(real.images), real.digest, {}),
+            report_file.FakeInfo(fake_dir, len(fake.images), hash=fake.digest),
         )
         report, neighbours = _report(
             sides, extractor, seed=seed, clock=clock, settings={"seed": seed}
         )
         folder = _folder(out, extractor, extractors)
-        judgements.append(Judgement(report, folder / report_file.NAME))
-        if jax.process_index() == 0:
-            write_report.save(report, folder, real, fake, neighbours, html=html, train=train)
+        judgements.append(_saved(report, folder, sides, neighbours, html=html))
     return judgements
 
 
@@ -288,8 +298,7 @@ def _fake_set(drawn: _Drawn, extractor: Extractor, clock: Clock) -> SampleSet:
     clock.lap("features of generated")
     pairs = None
     if drawn.path_pairs is not None:
-        first, second = drawn.path_pairs
-        pairs = (extractor(first).features, extractor(second).features)
+        pairs = tuple(extractor(ends).features for ends in drawn.path_pairs)
         clock.lap("features of path pairs")
     return SampleSet(
         images=drawn.pictures,

@@ -27,10 +27,10 @@ from emoji_gan.encoder import encoder
 from emoji_gan.runtime import host, paths, workdir
 from emoji_gan.trained import sampler as sampler_lib
 from eval import generate
-from eval.extractors import features
+from eval.extractors import features, real_cache
 from eval.metrics import evaluate, memorisation
 from eval.metrics.sets import Estimate, SampleSet
-from eval.report import metric_names
+from eval.report import condition_agreement, metric_names
 from input_pipeline import dataset
 
 JUDGES = ("emoji-encoder", "emoji-encoder-2")
@@ -113,8 +113,24 @@ def draw(model: str, n: int, data: dataset.EmojiData, folder: pathlib.Path) -> d
     return sets
 
 
-def judge(judge_name: str, data: dataset.EmojiData, drawn: Mapping[str, Any], n: int) -> Figures:
-    """Computes the figures of every set by one judge.
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """Holds what one judge says.
+
+    Attributes:
+      figures: of every set.
+      guesses: int [n] by set, the class that the judge sees first in each picture.
+      recognised: how often it sees the emoji that each training picture shows, and its group:
+        value and interval.
+    """
+
+    figures: Figures
+    guesses: dict[str, np.ndarray]
+    recognised: dict[str, list[float]]
+
+
+def judge(judge_name: str, data: dataset.EmojiData, drawn: Mapping[str, Any], n: int) -> Judged:
+    """Judges every set by one judge.
 
     Args:
       judge_name: the extractor's.
@@ -131,10 +147,16 @@ def judge(judge_name: str, data: dataset.EmojiData, drawn: Mapping[str, Any], n:
         sets[name] = SampleSet(images, of_images.features, of_images.logits, names=seeds)
     for name, how in DAMAGED.items():
         sets[name] = how.damage(ladder, sets[how.of], how.strength)
-    return {
+    figures = {
         name: evaluate.evaluate(ladder.real, fake, None, 0, _METRICS).estimates
         for name, fake in sets.items()
     }
+    guesses = {name: fake.logits.argmax(1) for name, fake in sets.items()}
+    logits = real_cache.features_of(data.images, data.content_hash, extractor).logits
+    _, meta = encoder.load()  # the classes of both judges are the same
+    codepoints = data.columns["base"].tolist()
+    recognised = condition_agreement.recognised(logits, codepoints, meta)
+    return Judged(figures, guesses, recognised)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,12 +195,18 @@ def _apart(x: Estimate, y: Estimate) -> bool:
     return x.high < y.low or y.high < x.low
 
 
-def table(by_judge: Mapping[str, Figures]) -> str:
-    """Returns the figures of every set by both judges, sorted by the first one's distance."""
+def table(by_judge: Mapping[str, Figures], same: Mapping[str, float]) -> str:
+    """Formats the figures of every set by both judges, sorted by the first one's distance.
+
+    Args:
+      by_judge: the figures by the name of the extractor.
+      same: the fraction of each set in which both judges see the same emoji first.
+    """
     first, second = by_judge.values()
     rank = _ranks(second)
     heads = [metric_names.display_name(f, j) for f in FIGURES for j in by_judge]
-    lines = [f"| set | order | {' | '.join(heads)} |", "|---|---|" + "---:|" * len(heads)]
+    lines = [f"| set | order | same guess | {' | '.join(heads)} |"]
+    lines += ["|---|---|---:|" + "---:|" * len(heads)]
     for i, name in enumerate(_ranks(first), 1):
         cells = []
         for figure in FIGURES:
@@ -186,7 +214,8 @@ def table(by_judge: Mapping[str, Figures]) -> str:
                 e = figures[name][figure]
                 interval = f" ({metric_names.interval_text(e)})" if figure == "fd" else ""
                 cells.append(metric_names.value_text(e) + interval)
-        lines.append(f"| {name} | {i}, {rank.index(name) + 1} | {' | '.join(cells)} |")
+        order = f"{i}, {rank.index(name) + 1}"
+        lines.append(f"| {name} | {order} | {same[name]:.0%} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -225,10 +254,15 @@ def main() -> int:
     data_config = ml_collections.ConfigDict(config.to_dict()).data
     data = dataset.load(data_config, "train", encoder.PhraseEncoder())
     drawn = draw(a.model, a.n, data, out)
-    by_judge = {name: judge(name, data, drawn, a.n) for name in JUDGES}
+    judged = {name: judge(name, data, drawn, a.n) for name in JUDGES}
+    by_judge = {name: of.figures for name, of in judged.items()}
     first, second = by_judge.values()
+    guesses = [of.guesses for of in judged.values()]
+    same = {name: float(np.mean(guesses[0][name] == guesses[1][name])) for name in first}
     by_figure = {figure: agreement(first, second, figure) for figure in FIGURES}
-    text = table(by_judge) + "\n" + agreement_table(by_figure)
+    text = table(by_judge, same) + "\n" + agreement_table(by_figure)
+    recognised = {name: of.recognised for name, of in judged.items()}
+    text += f"\nRecognised, of {len(data.images):,} training pictures: {json.dumps(recognised)}\n"
     print(text)
     values = {
         judge_name: {
@@ -237,7 +271,8 @@ def main() -> int:
         for judge_name, figures in by_judge.items()
     }
     agreements = {figure: dataclasses.asdict(of) for figure, of in by_figure.items()}
-    result = {"n": a.n, "figures": values, "agreement": agreements}
+    result = {"n": a.n, "figures": values, "agreement": agreements, "same_guess": same}
+    result["recognised"] = recognised
     workdir.write_atomic(out / "two_judges.md", text.encode())
     workdir.write_atomic(out / "two_judges.json", json.dumps(result, indent=1).encode())
     return errors.EXIT_OK

@@ -29,7 +29,9 @@ def test_the_table_names_the_figures_of_both_and_their_orders():
     first = figures({"a": 0.3, "b": 0.1}, 0.01)
     second = figures({"a": 0.1, "b": 0.4}, 0.01)
     by_judge = dict(zip(two_judges.JUDGES, (first, second), strict=True))
-    head, _, *rows = two_judges.table(by_judge).splitlines()
-    assert head.startswith("| set | order | fd_emoji | fd_emoji_2 | kid_emoji | kid_emoji_2 |")
-    assert rows[0].startswith("| b | 1, 2 | 0.100 (0.090 to 0.110) | 0.400 (0.390 to 0.410) |")
-    assert rows[1].startswith("| a | 2, 1 |")
+    head, _, *rows = two_judges.table(by_judge, {"a": 0.5, "b": 0.25}).splitlines()
+    assert head.startswith("| set | order | same guess | fd_emoji | fd_emoji_2 | kid_emoji |")
+    assert rows[0].startswith(
+        "| b | 1, 2 | 25% | 0.100 (0.090 to 0.110) | 0.400 (0.390 to 0.410) |"
+    )
+    assert rows[1].startswith("| a | 2, 1 | 50% |")
