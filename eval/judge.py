@@ -19,12 +19,12 @@ from emoji_gan import conditions
 from emoji_gan.errors import UserError
 from emoji_gan.trained.sampler import Sampler
 from eval import generate
-from eval.clock import Clock
 from eval.extractors import real_cache
 from eval.extractors.features import Extractor
 from eval.metrics import evaluate, memorisation
 from eval.metrics.sets import SampleSet
 from eval.report import report_file, write_report
+from eval.report.clock import Clock
 from input_pipeline import dataset
 from input_pipeline.art import picture_folder
 

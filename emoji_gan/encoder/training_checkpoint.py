@@ -73,8 +73,8 @@ def load(
     )
     if (done := int(state["step"])) > run["steps"][-1]:
         raise UserError(f"{path} has done {done} steps; --steps can only be raised")
-    asked = before["steps"] + run["steps"] * (before["steps"][-1:] != run["steps"])
-    return state, run | {"steps": asked}
+    steps = before["steps"] + run["steps"] * (before["steps"][-1:] != run["steps"])
+    return state, run | {"steps": steps}
 
 
 def _read(path: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -282,22 +282,25 @@ def test_a_run_is_judged_watched_and_compared(monkeypatch, capsys, tmp_path, who
     )
     assert again[0] == 0
     assert "best so far" not in again[1]  # nothing new, and the best is remembered
-    code, out, _ = run(
-        monkeypatch,
-        capsys,
-        f"--workdir={whole.workdir}",
-        *small,
-        "--extractor=emoji-encoder,emoji-encoder-2",
-        "--watch",
-        "--watch_minutes=0.001",
-    )
-    assert code == 0 and out.count("| fd_emoji_2 |") == len(steps)
-    assert [p.name for p in (whole.workdir / "checkpoints" / "pins").iterdir()] == pins
-    assert len(list(whole.workdir.glob("eval/kimg*/emoji-encoder-2-*/report.json"))) == len(steps)
 
     flags = ("--compare", tmp_path / "one", whole.workdir, f"--out={tmp_path / 'table'}")
     code, out, _ = run(monkeypatch, capsys, *flags)
     assert code == 0 and "fd_emoji" in out and (tmp_path / "table" / "compare.png").exists()
+
+
+@pytest.mark.slow
+def test_a_second_judge_joins_a_watch(monkeypatch, capsys, whole):
+    watch = (f"--workdir={whole.workdir}", "--n=120", "--batch_size=8", "--watch")
+    watch += ("--watch_minutes=0.001", "--paths=0")
+    run(monkeypatch, capsys, *watch)
+    pins = whole.workdir / "checkpoints" / "pins"
+    best, steps = [p.name for p in pins.iterdir()], checkpoint.sealed_steps(whole.workdir)
+    both = "--extractor=emoji-encoder,emoji-encoder-2"
+    code, out, _ = run(monkeypatch, capsys, *watch, both)
+    assert code == 0 and out.count("| fd_emoji_2 |") == len(steps)
+    assert [p.name for p in pins.iterdir()] == best
+    assert len(list(whole.workdir.glob("eval/kimg*/emoji-encoder-2-*/report.json"))) == len(steps)
+    assert "fd_emoji" not in run(monkeypatch, capsys, *watch, both)[1]  # nothing new
 
 
 @pytest.mark.slow

@@ -1,6 +1,5 @@
 """Tests the encoder: shapes, training through the command, what shipped weights recognise."""
 
-import dataclasses
 import json
 import os
 import pathlib
@@ -121,19 +120,6 @@ def test_the_shipped_weights_know_the_toneless_emoji_and_their_licence(shipped):
     assert encoder.WEIGHTS.stat().st_size < 10e6
 
 
-def test_the_second_weights_are_small_and_of_pictures_only(shipped, drawn):
-    params, meta = encoder.load(encoder.SECOND_WEIGHTS)
-    assert meta["codepoints"] == shipped[1]["codepoints"]
-    assert meta["licence"].startswith("CC BY-SA 4.0") and "OpenMoji" in meta["licence"]
-    assert {"fluent-flat", "fluent-high-contrast", "openmoji"} <= meta["art"].keys()
-    assert not any(name.startswith("text/") for name in params)
-    assert encoder.SECOND_WEIGHTS.stat().st_size < 2e6
-    labels = np.array([meta["codepoints"].index(emoji_names.normalise(c)) for c in drawn])
-    _, logits = recogniser.extract(params, np.stack(list(drawn.values())))
-    scores = recogniser.scores(logits, labels, meta["groups"])
-    assert scores["top1"] >= 0.75 and scores["group"] >= 0.9
-
-
 def test_shapes_and_lengths():
     size = encoder.SIZE.scaled(0.1)
     params = encoder.init(np.random.default_rng(0), 7, 3, size)
@@ -215,41 +201,6 @@ def test_stopped_training_goes_on_to_the_same_weights(art, trained, tmp_path):
     assert sooner.returncode == 0, sooner.stderr
     _, meta = encoder.load(tmp_path / "run.safetensors")
     assert meta["run"]["steps"] == [20, 22, 90, 24]
-
-
-@pytest.mark.slow
-def test_a_network_of_pictures_is_judged_by_drawings_set_aside(art, tmp_path):
-    out = tmp_path / "pictures.safetensors"
-    every = [f"--art={style}={art / style}" for style in ("plain", "other", "kept")]
-    command = [sys.executable, "-m", "eval.train_encoder", *every, "--hold_out_one_in=3"]
-    command += [f"--workdir={tmp_path / 'run'}", f"--out={out}", "--steps=5", "--batch_size=8"]
-    command += ["--width=0.1", "--no-phrases"]
-    environment = os.environ | {"JAX_NUM_CPU_DEVICES": "1"}
-    result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600)
-    assert result.returncode == 0, result.stderr
-    params, meta = encoder.load(out)
-    assert not any(name.startswith("text/") for name in params)
-    assert meta["run"]["size"]["text_buckets"] == 0 and meta["run"]["hold_out_one_in"] == 3
-    assert set(meta["figures"]) == {"styles"} and "phrases_sha256" not in meta
-    drawings = sum(figures["n"] for figures in meta["figures"]["styles"].values())
-    assert 0 < drawings < 3 * len(_EMOJI) and len(meta["codepoints"]) == len(_EMOJI)
-
-
-def test_drawings_are_set_aside_by_their_key_while_another_one_is_left(art, tmp_path):
-    every = training_art.read_art([f"{s}={art / s}" for s in ("plain", "other", "kept")], tmp_path)
-    rest, aside = training_art.split(every, 2)
-    assert len(rest.images) + len(aside.images) == len(every.images) > 2 * len(aside.images)
-    assert set(rest.codepoints.tolist()) == set(every.codepoints.tolist())
-    keys = [
-        set(zip(part.styles.tolist(), part.codepoints.tolist(), strict=True))
-        for part in (rest, aside)
-    ]
-    assert not keys[0] & keys[1]
-    openmoji = dataclasses.replace(every, styles=np.full(len(every.images), "openmoji"))
-    with pytest.raises(UserError, match="sets no drawing aside"):
-        training_art.split(openmoji, 2)
-    with pytest.raises(UserError, match="expected at least 2"):
-        training_art.split(every, 1)
 
 
 @pytest.mark.parametrize(
