@@ -5,6 +5,7 @@
     python -m eval --workdir=runs/demo --watch            each new checkpoint; keeps the best
     python -m eval --workdir=FILE.safetensors             a model file; report in ./eval_report
     python -m eval --real=DIR --fake=DIR                  any two folders of PNGs
+    python -m eval ... --extractor=emoji-encoder,emoji-encoder-2   by two judges, a report each
     python -m eval --compare runs/a runs/b runs/c         one table and one plot over reports
 
 docs/eval.md says what the figures mean, docs/report_schema.md what report.json holds.
@@ -73,7 +74,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="WORKDIR",
         help="runs or reports to put side by side",
     )
-    p.add_argument("--extractor", default="emoji-encoder", help="emoji-encoder or inception-2015")
+    p.add_argument(
+        "--extractor",
+        default="emoji-encoder",
+        help="emoji-encoder, emoji-encoder-2 or inception-2015; several with commas",
+    )
     p.add_argument(
         "--pipeline", default="pytorch-fid", help="of inception-2015: pytorch-fid, tf1, clean-fid"
     )
@@ -117,44 +122,60 @@ def main() -> int:
     host.setup_host_memory()
     host.setup_host_devices(None)
     host.setup_compilation_cache()
-    from eval import judge
-    from eval.extractors import features  # after the devices are set up
+    from eval import judge  # after the devices are set up
 
-    extractor = features.Extractor(
-        a.extractor,
-        pipeline=a.pipeline,
-        background=a.background,
-        weights=a.weights,
-        download=a.download_weights,
-        batch_size=a.batch_size,
-    )
+    extractors = _extractors(a)
     settings = judge.Settings(
         n=a.n, truncation=a.truncation, data=a.data, seed=a.seed, html=a.html, paths=a.paths
     )
     if a.fake:
-        judgement = judge.folders(
+        judgements = judge.folders(
             a.real,
             a.fake,
-            extractor,
+            extractors,
             train_dir=a.train,
             seed=a.seed,
             out=a.out or "eval_report",
             html=a.html,
         )
-        print(judgement)
+        print(*judgements, sep="\n\n")
     elif a.watch:
-        _watch(a.workdir, extractor, settings, minutes=a.watch_minutes)
+        _watch(a.workdir, extractors, settings, minutes=a.watch_minutes)
     else:
-        print(judge.run(a.workdir, extractor, settings, step=a.step, out=a.out))
+        print(*judge.run(a.workdir, extractors, settings, step=a.step, out=a.out), sep="\n\n")
     return errors.EXIT_OK
 
 
+def _extractors(a: argparse.Namespace) -> "list[features.Extractor]":
+    """Returns the extractors of --extractor."""
+    from eval.extractors import features
+
+    names = a.extractor.split(",")
+    if len(set(names)) < len(names):
+        raise UserError(f"--extractor={a.extractor}: each extractor at most once")
+    return [
+        features.Extractor(
+            name,
+            pipeline=a.pipeline,
+            background=a.background,
+            weights=a.weights,
+            download=a.download_weights,
+            batch_size=a.batch_size,
+        )
+        for name in names
+    ]
+
+
 def _watch(
-    workdir: str, extractor: "features.Extractor", settings: "judge.Settings", *, minutes: float
+    workdir: str,
+    extractors: "list[features.Extractor]",
+    settings: "judge.Settings",
+    *,
+    minutes: float,
 ) -> None:
     """Judges each checkpoint as it appears, until interrupted, and keeps the best.
 
-    The best checkpoint is the one of the lowest Frechet distance.
+    The best checkpoint is the one of the lowest Frechet distance by the first extractor.
     """
     from emoji_gan.runtime import checkpoint
     from eval import judge
@@ -162,7 +183,7 @@ def _watch(
     if not pathlib.Path(workdir).is_dir():
         raise UserError(f"{workdir}: no such workdir")
     end = time.monotonic() + minutes * 60
-    best, seen = _best_so_far(workdir, extractor, settings)
+    best, seen = _best_so_far(workdir, extractors, settings)
     try:
         while time.monotonic() < end:
             new = [step for step in checkpoint.sealed_steps(workdir) if step not in seen]
@@ -170,13 +191,13 @@ def _watch(
                 seen.add(step)
                 checkpoint.pin(workdir, step)  # the trainer may want to delete it meanwhile
                 try:
-                    judgement = judge.run(workdir, extractor, settings, step=step)
+                    judgements = judge.run(workdir, extractors, settings, step=step)
                 except UserError as e:  # deleted before it was pinned, or damaged
                     print(f"{e}; passed over", file=sys.stderr)
                     checkpoint.unpin(workdir, step)
                     continue
-                print(judgement, flush=True)
-                best = _keep_better(workdir, best, judgement)
+                print(*judgements, sep="\n\n", flush=True)
+                best = _keep_better(workdir, best, judgements[0])
             if not new:
                 time.sleep(min(10.0, max(0.0, end - time.monotonic())))
     except KeyboardInterrupt:
@@ -184,32 +205,34 @@ def _watch(
 
 
 def _best_so_far(
-    workdir: str, extractor: "features.Extractor", settings: "judge.Settings"
+    workdir: str, extractors: "list[features.Extractor]", settings: "judge.Settings"
 ) -> tuple[_Best | None, set[int]]:
-    """Reads what an earlier watch of the workdir judged, by the same extractor and settings.
+    """Reads what an earlier watch of the workdir judged, by the same extractors and settings.
 
     Returns:
-      The checkpoint of the lowest distance, and the steps that have a report.
+      The checkpoint of the lowest distance by the first extractor, and the steps that have a report
+      of every one.
     """
-    best, seen = None, set()
+    hashes = [extractor.weights_hash for extractor in extractors]
+    best, judged_by = None, {}
     for path in sorted(pathlib.Path(workdir, "eval").glob(f"kimg*/*/{report_file.NAME}")):
         try:
             old = report_file.load(path)
         except UserError as e:
             print(f"{e}; passed over", file=sys.stderr)
             continue
-        same = (old.extractor.weights_hash, old.fake.n, old.fake.truncation) == (
-            extractor.weights_hash,
-            settings.n,
-            settings.truncation,
-        )
-        if not same or old.settings.get("data") != settings.data or "fd" not in old.metrics:
+        same = (old.fake.n, old.fake.truncation) == (settings.n, settings.truncation)
+        if not same or old.extractor.weights_hash not in hashes:
             continue
-        seen.add(old.fake.step)
+        if old.settings.get("data") != settings.data or "fd" not in old.metrics:
+            continue
+        judged_by.setdefault(old.fake.step, set()).add(old.extractor.weights_hash)
         distance = old.metrics["fd"].value
+        if old.extractor.weights_hash != hashes[0]:
+            continue
         if math.isfinite(distance) and (best is None or distance < best.distance):
             best = _Best(distance, old.fake.step)
-    return best, seen
+    return best, {step for step, by in judged_by.items() if by == set(hashes)}
 
 
 def _keep_better(workdir: str, best: _Best | None, judgement: "judge.Judgement") -> _Best:
@@ -217,6 +240,8 @@ def _keep_better(workdir: str, best: _Best | None, judgement: "judge.Judgement")
     from emoji_gan.runtime import checkpoint
 
     metrics, step = judgement.report.metrics, judgement.report.fake.step
+    if best is not None and best.step == step:  # judged again, for another extractor's report
+        return best
     distance = metrics["fd"].value if "fd" in metrics else math.inf
     if best is not None and not distance < best.distance:
         checkpoint.unpin(workdir, step)

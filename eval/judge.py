@@ -7,7 +7,7 @@ import pathlib
 import platform
 import resource
 import sys
-import time
+from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
 
@@ -24,6 +24,7 @@ from eval.extractors.features import Extractor
 from eval.metrics import evaluate, memorisation
 from eval.metrics.sets import SampleSet
 from eval.report import report_file, write_report
+from eval.report.clock import Clock
 from input_pipeline import dataset
 from input_pipeline.art import picture_folder
 
@@ -99,113 +100,158 @@ class _Sides:
     about_fake: report_file.FakeInfo
 
 
+@dataclasses.dataclass(frozen=True)
+class _Drawn:
+    """Holds what a model drew.
+
+    Attributes:
+      pictures: uint8 [n h w 4], straight alpha.
+      labels: int32 [n], the class that each was asked for; None: no classes.
+      path_pairs: f32 [m h w 4] each, the two ends of small steps; None: without them.
+    """
+
+    pictures: np.ndarray
+    labels: np.ndarray | None
+    path_pairs: tuple[np.ndarray, np.ndarray] | None
+
+
 def run(
     workdir: str,
-    extractor: Extractor,
+    extractors: Sequence[Extractor],
     settings: Settings,
     *,
     step: int | None = None,
     out: str | None = None,
-) -> Judgement:
-    """Judges a checkpoint of a run against its own data.
+) -> list[Judgement]:
+    """Judges a checkpoint of a run against its own data, by the same images for every extractor.
 
     Args:
       workdir: of the run, or a model file.
-      extractor: see `eval.extractors.features`.
+      extractors: see `eval.extractors.features`; each has a report of its own.
       settings: how many images and so on.
       step: the checkpoint's; None: the newest good one.
-      out: folder of the report; None: in the workdir, under the checkpoint's kimg, or for a model
-        file ./eval_report.
+      out: folder of the report, or where there are several extractors of a folder for each; None:
+        in the workdir, under the checkpoint's kimg, or for a model file ./eval_report.
+
+    Returns:
+      A judgement for each extractor, in their order.
 
     Raises:
       UserError: no good checkpoint, data that changed since the run, features that are not finite,
         an unwritable folder. DataError: data that cannot be read.
     """
-    clock = _Clock()
+    clock = Clock()
     sampler = Sampler(workdir, step)
     data, train = _load_data(sampler, settings.data, workdir)
     clock.lap("load")
     # The labels are those of the first condition that has several classes.
     class_name = next((k for k, names in train.class_names.items() if len(names) > 1), None)
-    fake = _generate(
-        sampler, train, class_name, extractor=extractor, settings=settings, clock=clock
-    )
-    trained_on = _real_set(train, extractor, class_name)
-    real = trained_on if data is train else _real_set(data, extractor, class_name)
-    clock.lap("features of real")
-    sides = _Sides(
-        real,
-        fake,
-        trained_on,
-        _about_real(data, sampler, settings),
-        _about_fake(fake, sampler, settings, workdir),
-    )
+    drawn = _draw(sampler, train, class_name, settings=settings)
+    clock.lap("generate")
     more = {"config_sha256": sampler.config_hash} | dataclasses.asdict(settings)
-    report, neighbours = _report(sides, extractor, seed=settings.seed, clock=clock, settings=more)
     of_a_run = pathlib.Path(workdir).is_dir()
-    default = report_file.folder_of(workdir, report) if of_a_run else "eval_report"
-    folder = pathlib.Path(out or default)
+    judgements = []
+    for extractor in extractors:
+        own = clock.copy()
+        fake = _fake_set(drawn, extractor, own)
+        trained_on = _real_set(train, extractor, class_name)
+        real = trained_on if data is train else _real_set(data, extractor, class_name)
+        own.lap("features of real")
+        sides = _Sides(
+            real,
+            fake,
+            trained_on,
+            _about_real(data, sampler, settings),
+            _about_fake(fake, sampler, settings, workdir),
+        )
+        report, neighbours = _report(sides, extractor, seed=settings.seed, clock=own, settings=more)
+        if of_a_run and out is None:
+            folder = report_file.folder_of(workdir, report)
+        else:
+            folder = _folder(out or "eval_report", extractor, extractors)
+        judgements.append(_saved(report, folder, sides, neighbours, html=settings.html))
+        if of_a_run and jax.process_index() == 0:
+            report_file.write_tensorboard(report, workdir)
+    return judgements
+
+
+def _folder(out: str, extractor: Extractor, extractors: Sequence[Extractor]) -> pathlib.Path:
+    """Returns the folder of an extractor's report: `out`, or one of several in it."""
+    return pathlib.Path(out, extractor.name) if len(extractors) > 1 else pathlib.Path(out)
+
+
+def _saved(
+    report: report_file.Report,
+    folder: pathlib.Path,
+    sides: _Sides,
+    neighbours: memorisation.Neighbours | None,
+    *,
+    html: bool,
+) -> Judgement:
+    """Writes a report, in the first process only."""
     if jax.process_index() == 0:
         write_report.save(
-            report, folder, real, fake, neighbours, html=settings.html, train=trained_on
+            report, folder, sides.real, sides.fake, neighbours, html=html, train=sides.train
         )
-        if of_a_run:
-            report_file.write_tensorboard(report, workdir)
     return Judgement(report, folder / report_file.NAME)
 
 
 def folders(
     real_dir: str,
     fake_dir: str,
-    extractor: Extractor,
+    extractors: Sequence[Extractor],
     *,
     train_dir: str | None,
     seed: int,
     out: str,
     html: bool,
-) -> Judgement:
+) -> list[Judgement]:
     """Judges a folder of PNGs against another.
 
     Args:
       real_dir: of the images to compare with.
       fake_dir: of the images to judge.
-      extractor: see `eval.extractors.features`.
+      extractors: see `eval.extractors.features`; each has a report of its own.
       train_dir: of the images that may have been memorised; None: unknown.
       seed: of resampling.
-      out: folder of the report.
+      out: folder of the report, or where there are several extractors of a folder for each.
       html: whether to write the page.
+
+    Returns:
+      A judgement for each extractor, in their order.
 
     Raises:
       UserError: a folder without PNGs or with several sizes, an unwritable `out`.
     """
-    clock = _Clock()
-    sets, hashes = {}, {}
-    for side, directory in (("real", real_dir), ("fake", fake_dir), ("train", train_dir)):
-        if directory is None:
-            continue
-        pictures = picture_folder.read(directory)
-        features = real_cache.features_of(pictures.images, pictures.digest, extractor)
-        sets[side] = SampleSet(
-            images=pictures.images,
-            features=features.features,
-            logits=features.logits,
-            extract=extractor,
-            names=pictures.names,
+    directories = {"real": real_dir, "fake": fake_dir, "train": train_dir}
+    pictures = {side: picture_folder.read(d) for side, d in directories.items() if d is not None}
+    judgements = []
+    for extractor in extractors:
+        clock, sets = Clock(), {}
+        for side, of_side in pictures.items():
+            features = real_cache.features_of(of_side.images, of_side.digest, extractor)
+            sets[side] = SampleSet(
+                images=of_side.images,
+                features=features.features,
+                logits=features.logits,
+                extract=extractor,
+                names=of_side.names,
+            )
+            clock.lap(f"features of {side}")
+        real, fake = pictures["real"], pictures["fake"]
+        sides = _Sides(
+            sets["real"],
+            sets["fake"],
+            sets.get("train"),
+            report_file.RealInfo(real_dir, len(real.images), real.digest, {}),
+            report_file.FakeInfo(fake_dir, len(fake.images), hash=fake.digest),
         )
-        hashes[side] = pictures.digest
-        clock.lap(f"features of {side}")
-    real, fake, train = sets["real"], sets["fake"], sets.get("train")
-    sides = _Sides(
-        real,
-        fake,
-        train,
-        report_file.RealInfo(real_dir, len(real.images), hashes["real"], {}),
-        report_file.FakeInfo(fake_dir, len(fake.images), hash=hashes["fake"]),
-    )
-    report, neighbours = _report(sides, extractor, seed=seed, clock=clock, settings={"seed": seed})
-    if jax.process_index() == 0:
-        write_report.save(report, out, real, fake, neighbours, html=html, train=train)
-    return Judgement(report, pathlib.Path(out, report_file.NAME))
+        report, neighbours = _report(
+            sides, extractor, seed=seed, clock=clock, settings={"seed": seed}
+        )
+        folder = _folder(out, extractor, extractors)
+        judgements.append(_saved(report, folder, sides, neighbours, html=html))
+    return judgements
 
 
 def _load_data(
@@ -233,35 +279,35 @@ def _load_data(
     return data, train
 
 
-def _generate(
-    sampler: Sampler,
-    train: dataset.EmojiData,
-    class_name: str | None,
-    *,
-    extractor: Extractor,
-    settings: Settings,
-    clock: "_Clock",
-) -> SampleSet:
-    """Generates the images to judge, and computes their features."""
+def _draw(
+    sampler: Sampler, train: dataset.EmojiData, class_name: str | None, *, settings: Settings
+) -> _Drawn:
+    """Generates the images to judge."""
     rows, condition = generate.conditions_like(train, settings.n)
     pictures = generate.pictures(sampler, settings.n, condition, settings.truncation)
-    clock.lap("generate")
-    drawn = extractor(pictures)
-    clock.lap("features of generated")
     pairs = None
     if settings.paths:
         _, condition = generate.conditions_like(train, settings.paths)
-        first, second = generate.path_pairs(sampler, settings.paths, condition)
-        pairs = (extractor(first).features, extractor(second).features)
-        clock.lap("path pairs")
+        pairs = generate.path_pairs(sampler, settings.paths, condition)
+    return _Drawn(pictures, train.classes[class_name][rows] if class_name else None, pairs)
+
+
+def _fake_set(drawn: _Drawn, extractor: Extractor, clock: Clock) -> SampleSet:
+    """Computes the features of what was drawn."""
+    of_pictures = extractor(drawn.pictures)
+    clock.lap("features of generated")
+    pairs = None
+    if drawn.path_pairs is not None:
+        pairs = tuple(extractor(ends).features for ends in drawn.path_pairs)
+        clock.lap("features of path pairs")
     return SampleSet(
-        images=pictures,
-        features=drawn.features,
-        logits=drawn.logits,
-        labels=train.classes[class_name][rows] if class_name else None,
+        images=drawn.pictures,
+        features=of_pictures.features,
+        logits=of_pictures.logits,
+        labels=drawn.labels,
         path_pairs=pairs,
         extract=extractor,
-        names=tuple(f"seed {i}" for i in range(settings.n)),
+        names=tuple(f"seed {i}" for i in range(len(drawn.pictures))),
     )
 
 
@@ -315,7 +361,7 @@ def _report(
     extractor: Extractor,
     *,
     seed: int,
-    clock: "_Clock",
+    clock: Clock,
     settings: dict[str, Any],
 ) -> tuple[report_file.Report, memorisation.Neighbours | None]:
     """Computes all figures.
@@ -352,16 +398,3 @@ def _report(
         created=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
     return report, result.neighbours
-
-
-class _Clock:
-    """Measures the seconds of each stage."""
-
-    def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, name: str) -> None:
-        """Ends a stage."""
-        now = time.perf_counter()
-        self.laps[name], self._last = now - self._last, now

@@ -288,7 +288,11 @@ def main() -> int:
     )
     p.add_argument("--n", type=int, default=300, help="emoji that are judged at every step")
     p.add_argument("--resolution", type=int, default=32, help="px, of a data set that is built")
-    p.add_argument("--extractor", default="emoji-encoder", help="emoji-encoder or inception-2015")
+    p.add_argument(
+        "--extractor",
+        default="emoji-encoder",
+        help="emoji-encoder, emoji-encoder-2 or inception-2015",
+    )
     p.add_argument(
         "--out",
         type=paths.local,

@@ -29,6 +29,7 @@ from emoji_gan.ops import convolution
 from emoji_gan.runtime import workdir
 
 WEIGHTS = pathlib.Path(__file__).parent / "weights" / "emoji_encoder.safetensors"
+SECOND_WEIGHTS = WEIGHTS.with_name("emoji_encoder_2.safetensors")  # of pictures only
 INPUT_PX = 48
 
 _RELU_GAIN = 1.7139588594436646  # keeps the variance of a standard normal (2101.08692, table 1)
@@ -46,7 +47,8 @@ class Size:
       widths: channels at 1/2, 1/4 and 1/8 of the input.
       blocks: residual blocks at each of these resolutions.
       dim: dimensions of the common space.
-      text_buckets: rows of the table that words and runs of letters are hashed into.
+      text_buckets: rows of the table that words and runs of letters are hashed into; 0: the network
+        reads pictures only.
       text_width: columns of this table.
       text_hidden: units of the hidden layer behind it.
     """
@@ -117,9 +119,10 @@ def init(rng: np.random.Generator, codepoints: int, subgroups: int, size: Size =
             linear(f"{name}/excite", n // 4, n)
             params[f"{name}/branch"] = np.float32(_BRANCH_GAIN)
     linear("image", 4 * size.widths[-1], size.dim)
-    normal("text/table", size.text_buckets, size.text_width, scale=1 / _TABLE_GAIN)
-    linear("text/hidden", size.text_width, size.text_hidden)
-    linear("text/out", size.text_hidden, size.dim)
+    if size.text_buckets:
+        normal("text/table", size.text_buckets, size.text_width, scale=1 / _TABLE_GAIN)
+        linear("text/hidden", size.text_width, size.text_hidden)
+        linear("text/out", size.text_hidden, size.dim)
     # Only the direction of these vectors counts, and short ones turn faster.
     normal("classes", codepoints, size.dim, scale=0.1)
     linear("subgroup", size.dim, subgroups)

@@ -5,7 +5,7 @@
         --out=emoji_gan/encoder/weights/emoji_encoder.safetensors
 
 PATH is a folder, zip or icon JSON as `python -m input_pipeline.sources` reads. Styles given by
---hold_out are judged and never trained on.
+--hold_out, or single drawings set aside by --hold_out_one_in, are judged and never trained on.
 """
 
 import argparse
@@ -137,7 +137,10 @@ def _checked_size(args: argparse.Namespace) -> encoder.Size:
         raise UserError(f"--batch_size={args.batch_size} is not divisible by {multiple}")
     if args.steps < 1:
         raise UserError(f"--steps={args.steps}: expected at least 1")
-    return encoder.SIZE.scaled(args.width)
+    if args.hold_out and args.hold_out_one_in:
+        raise UserError("--hold_out and --hold_out_one_in: give one of them")
+    size = encoder.SIZE.scaled(args.width)
+    return size if args.phrases else dataclasses.replace(size, text_buckets=0)
 
 
 def _prepare(args: argparse.Namespace, root: pathlib.Path, size: encoder.Size) -> _Setup:
@@ -146,6 +149,8 @@ def _prepare(args: argparse.Namespace, root: pathlib.Path, size: encoder.Size) -
     held_out = training_art.read_art(args.hold_out, root / "art") if args.hold_out else None
     if held_out and (both := art.hashes.keys() & held_out.hashes.keys()):
         raise UserError(f"--hold_out={both.pop()}: it is also given by --art")
+    if args.hold_out_one_in:
+        art, held_out = training_art.split(art, args.hold_out_one_in)
     present = set(art.codepoints.tolist())
     codepoints = [c for c in emoji_names.every() if c in present]
     return _Setup(
@@ -171,6 +176,7 @@ def _initial_state(
         "seed": args.seed,
         "learning_rate": args.learning_rate,
         "size": dataclasses.asdict(setup.size),
+        "hold_out_one_in": args.hold_out_one_in,
     }
     params = encoder.init(
         np.random.default_rng(args.seed),
@@ -319,6 +325,11 @@ def main() -> int:
         "--hold_out", action="append", default=[], help="STYLE=PATH, judged only; may be repeated"
     )
     parser.add_argument(
+        "--hold_out_one_in",
+        type=int,
+        help="instead: of each style but OpenMoji one drawing in so many is judged only",
+    )
+    parser.add_argument(
         "--workdir",
         type=paths.local,
         default="runs/encoder",
@@ -334,6 +345,12 @@ def main() -> int:
     parser.add_argument("--learning_rate", type=float, default=1.5e-3, help="at its height")
     parser.add_argument(
         "--width", type=float, default=1.0, help="of the network; 0.5: half the channels"
+    )
+    parser.add_argument(
+        "--phrases",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="train the side of phrases; --no-phrases: pictures only",
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--stop_after_minutes", type=float, help="save and end after so long")

@@ -5,6 +5,7 @@ import pathlib
 import re
 import sys
 import types
+import zlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -77,6 +78,46 @@ def read_art(flags: Sequence[str], cache: pathlib.Path) -> Art:
         for name in ("images", "codepoints", "styles", "domains")
     }
     return Art(**columns, hashes=hashes)
+
+
+def split(art: Art, one_in: int) -> tuple[Art, Art]:
+    """Sets aside one in `one_in` drawings of every style but OpenMoji, by a hash of its key.
+
+    The key is `STYLE|CODEPOINTS`, hashed by CRC-32. An emoji that would have no drawing left keeps
+    all of them.
+
+    Args:
+      art: drawings.
+      one_in: at least 2.
+
+    Returns:
+      The drawings that remain, and those set aside.
+
+    Raises:
+      UserError: `one_in` is less than 2, or no drawing is set aside.
+    """
+    if one_in < 2:
+        raise UserError(f"--hold_out_one_in={one_in}: expected at least 2")
+    keys = zip(art.styles.tolist(), art.codepoints.tolist(), strict=True)
+    aside = np.array(
+        [s != "openmoji" and zlib.crc32(f"{s}|{c}".encode()) % one_in == 0 for s, c in keys]
+    )
+    aside &= np.isin(art.codepoints, art.codepoints[~aside])
+    if not aside.any():
+        raise UserError(f"--hold_out_one_in={one_in}: it sets no drawing aside")
+    return _take(art, ~aside), _take(art, aside)
+
+
+def _take(art: Art, chosen: np.ndarray) -> Art:
+    """Returns some drawings of art, bool [n], and the hashes of their styles."""
+    styles = set(art.styles[chosen].tolist())
+    return Art(
+        art.images[chosen],
+        art.codepoints[chosen],
+        art.styles[chosen],
+        art.domains[chosen],
+        {style: digest for style, digest in art.hashes.items() if style in styles},
+    )
 
 
 def has_class(codepoints: str) -> bool:

@@ -74,13 +74,13 @@ class Batches:
         Args:
           step: of the training.
           size_px: side of the drawings.
-          buckets: columns of the bags.
+          buckets: columns of the bags; 0: no phrases.
 
         Returns:
           image: f32 `b s s 4`, model images; drawings 2i and 2i + 1 are of one emoji.
           label, subgroup: int32 `b`.
           bag: f32 `2b buckets`, phrases; the first b belong to the drawings, row by row.
-          text_label: int32 `2b`.
+          text_label: int32 `2b`. Without phrases these two are left out.
         """
         rng = np.random.default_rng((self._seed, step))
         emoji = self._emoji_of(step)
@@ -94,6 +94,17 @@ class Batches:
                 for r, e in zip(rows, label, strict=True)
             ]
         )
+        phrases = self._draw_bags(label, buckets, rng) if buckets else {}
+        return {
+            "image": training_augmentation.augment_colour(images, rng),
+            "label": label,
+            "subgroup": self._subgroups[label],
+        } | phrases
+
+    def _draw_bags(
+        self, label: np.ndarray, buckets: int, rng: np.random.Generator
+    ) -> dict[str, np.ndarray]:
+        """Returns `bag` and `text_label` of a batch."""
         others = rng.integers(len(self._rows), size=len(label)).astype(np.int32)
         text_label = np.concatenate([label, others])
         texts = [self._draw_phrase(e, ("en", "fr")[i % 2], rng) for i, e in enumerate(text_label)]
@@ -102,13 +113,7 @@ class Batches:
             features = np.array(text_features.phrase_features(text, buckets))
             # Dropout, so that the meaning of a phrase does not hang on one of its words.
             row[features[rng.random(len(features)) > _FEATURE_DROPOUT]] = len(features) ** -0.5
-        return {
-            "image": training_augmentation.augment_colour(images, rng),
-            "label": label,
-            "subgroup": self._subgroups[label],
-            "bag": bag,
-            "text_label": text_label,
-        }
+        return {"bag": bag, "text_label": text_label}
 
     def _emoji_of(self, step: int) -> np.ndarray:
         """Returns the emoji of a step; each epoch has all of them, in an order of its own."""

@@ -40,8 +40,8 @@ def load(
 ) -> tuple[State, dict[str, Any]] | None:
     """Reads the state of a run.
 
-    A run may go on with more steps. The learning rate and the size of the drawings follow the new
-    number of steps: it is a warm restart if the old steps are done.
+    A run may go on with more steps, or end sooner than it was to. The learning rate and the size of
+    the drawings follow the new number of steps: it is a warm restart if the old steps are done.
 
     Args:
       path: of the checkpoint.
@@ -49,12 +49,12 @@ def load(
       run: the settings of the run.
 
     Returns:
-      The state, and the settings, whose `steps` lists every number of steps that was asked for;
-      None if there is no checkpoint.
+      The state, and the settings, whose `steps` lists every number of steps that was asked for, in
+      their order; None if there is no checkpoint.
 
     Raises:
-      UserError: the checkpoint is damaged, or of a run with other settings, other art or more
-        steps.
+      UserError: the checkpoint is damaged, of a run with other settings or other art, or has done
+        more steps.
     """
     if not path.exists():
         return None
@@ -68,14 +68,13 @@ def load(
             f"{path} was trained with another {', '.join(changed)}; "
             "choose another --workdir, or delete it"
         )
-    if before["steps"][-1] > run["steps"][-1]:
-        raise UserError(
-            f"{path} is of a run of {before['steps'][-1]} steps; --steps can only be raised"
-        )
     state = jax.tree_util.tree_map_with_path(
         lambda k, _: jnp.asarray(leaves[jax.tree_util.keystr(k)]), like
     )
-    return state, run | {"steps": sorted({*before["steps"], *run["steps"]})}
+    if (done := int(state["step"])) > run["steps"][-1]:
+        raise UserError(f"{path} has done {done} steps; --steps can only be raised")
+    steps = before["steps"] + run["steps"] * (before["steps"][-1:] != run["steps"])
+    return state, run | {"steps": steps}
 
 
 def _read(path: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

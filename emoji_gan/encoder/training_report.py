@@ -79,14 +79,17 @@ def _metadata(codepoints: list[str], art: Art, run: dict[str, Any]) -> dict[str,
     licence = (
         _OPENMOJI_LICENCE if "openmoji" in art.hashes else f"as of its art: {', '.join(art.hashes)}"
     )
+    phrases = {}
+    if run["size"]["text_buckets"]:
+        digest = training_phrases.phrases_hash(training_phrases.phrases(codepoints))
+        phrases = {"phrases_sha256": digest}
     return {
         "codepoints": codepoints,
         "groups": [emoji_names.lookup(c).group for c in codepoints],
         "licence": licence,
         "art": art.hashes,
         "run": run,
-        "phrases_sha256": training_phrases.phrases_hash(training_phrases.phrases(codepoints)),
-    }
+    } | phrases
 
 
 def _judge(
@@ -95,7 +98,7 @@ def _judge(
     held_out: Art | None,
     other_classes: dict[str, np.ndarray],
 ) -> dict[str, Any]:
-    """Returns the figures of each held-out style and of the held-out phrases."""
+    """Returns the figures of the held-out drawings of each style, and of the held-out phrases."""
     codepoints = meta["codepoints"]
     index = {c: i for i, c in enumerate(codepoints)}
     styles: dict[str, Any] = {}
@@ -111,6 +114,8 @@ def _judge(
             other_classes=other_classes,
         )
         drawings = drawings or dict(zip(emoji, features, strict=True))
+    if "text/table" not in params:
+        return {"styles": styles}
     return {"styles": styles, "phrases": phrase_retrieval.figures(params, codepoints, drawings)}
 
 

@@ -1,7 +1,8 @@
 """Trains the encoder by one step: optimiser, loss and the compiled step over a batch.
 
 Two drawings of an emoji in different styles, its names and its keywords are pulled towards
-one vector, that of their class, and pushed away from those of other emoji.
+one vector, that of their class, and pushed away from those of other emoji. Batches without phrases
+train on pictures only.
 """
 
 from collections.abc import Callable
@@ -20,9 +21,9 @@ _LABEL_SMOOTHING = 0.1
 _TEMPERATURE = 0.1  # of pictures among themselves and with phrases
 _WEIGHTS = {
     "classes": 1.0,
+    "text": 0.5,
     "styles": 0.5,
     "phrases": 0.25,
-    "text": 0.5,
     "subgroups": 0.25,
 }
 
@@ -62,7 +63,6 @@ def make_loss(mesh: Mesh) -> Callable[[encoder.Params, Arrays], tuple[jax.Array,
         label = batch["label"]
         b = len(label)
         image = embed_images(params, batch["image"])
-        text = encoder.embed_bags(params, batch["bag"])
         scale = jnp.exp(params["log_scale"])
         classes = encoder.unit(params["classes"])
         logits = scale * image @ classes.T
@@ -70,15 +70,19 @@ def make_loss(mesh: Mesh) -> Callable[[encoder.Params, Arrays], tuple[jax.Array,
         other = ~jnp.eye(b, dtype=bool)
         parts = {
             "classes": _cross_entropy(logits, label, _LABEL_SMOOTHING),
-            "text": _cross_entropy(scale * text @ classes.T, batch["text_label"], 0.0),
             "styles": _contrastive(image @ image.T, same, other),
-            "phrases": _contrastive(image @ text[:b].T, same, None)
-            + _contrastive(text[:b] @ image.T, same, None),
             "subgroups": _cross_entropy(
                 encoder.dense(params, "subgroup", scale * image), batch["subgroup"], 0.0
             ),
         }
-        total = sum(_WEIGHTS[name] * value for name, value in parts.items())
+        if "bag" in batch:
+            text = encoder.embed_bags(params, batch["bag"])
+            parts |= {
+                "text": _cross_entropy(scale * text @ classes.T, batch["text_label"], 0.0),
+                "phrases": _contrastive(image @ text[:b].T, same, None)
+                + _contrastive(text[:b] @ image.T, same, None),
+            }
+        total = sum(w * parts[name] for name, w in _WEIGHTS.items() if name in parts)
         top1 = jnp.mean((jnp.argmax(logits, 1) == label).astype(jnp.float32))
         return total, parts | {"loss": total, "top1": top1, "scale": scale}
 

@@ -1,7 +1,8 @@
-"""Computes features of images, under jit over every device, by one of two extractors.
+"""Computes features of images, under jit over every device, by one of three extractors.
 
 `inception-2015` is the network of the Frechet Inception Distance, with the user's weights.
-`emoji-encoder` is this project's own, with weights in the repository.
+`emoji-encoder` is this project's own, with weights in the repository; so is `emoji-encoder-2`, a
+smaller network that was trained apart from it.
 """
 
 import dataclasses
@@ -17,8 +18,8 @@ from jax.experimental import multihost_utils
 from emoji_gan import images as image_lib
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import mesh
+from eval.report import metric_names
 
-NAMES = ("emoji-encoder", "inception-2015")
 PIPELINES = ("pytorch-fid", "tf1", "clean-fid")  # of inception-2015
 BACKGROUNDS = ("white", "black", "checker")  # under the alpha, for inception-2015
 
@@ -42,9 +43,9 @@ class Extractor:
     It prepares the images for the network too.
 
     Args:
-      name: one of NAMES.
-      pipeline: one of PIPELINES; `emoji-encoder` has its own.
-      background: one of BACKGROUNDS; `emoji-encoder` sees the alpha itself.
+      name: one of `metric_names.EXTRACTORS`.
+      pipeline: one of PIPELINES; the emoji encoders have their own.
+      background: one of BACKGROUNDS; the emoji encoders see the alpha itself.
       weights: path of the 2015 network's weights; None: where `eval.extractors.inception_weights`
         looks.
       download: fetch them if they are nowhere.
@@ -65,7 +66,7 @@ class Extractor:
         batch_size: int = 32,
     ) -> None:
         for value, valid, flag in (
-            (name, NAMES, "--extractor"),
+            (name, metric_names.EXTRACTORS, "--extractor"),
             (pipeline, PIPELINES, "--pipeline"),
             (background, BACKGROUNDS, "--background"),
         ):
@@ -85,7 +86,8 @@ class Extractor:
             from emoji_gan.encoder import encoder
 
             self.pipeline, self.background = "alpha", "none"
-            params, meta = encoder.load()
+            second = name == "emoji-encoder-2"
+            params, meta = encoder.load(encoder.SECOND_WEIGHTS if second else encoder.WEIGHTS)
             self.weights_hash = meta["weights_sha256"]
             self._prepare = np.asarray
             preprocess, apply = encoder.preprocess, encoder.apply

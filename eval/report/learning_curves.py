@@ -255,7 +255,7 @@ def series_text(r: report_file.Report) -> str:
     s = report_file.series(r)
     how = (
         ""
-        if r.extractor.name == "emoji-encoder"
+        if r.extractor.pipeline == "alpha"
         else f", {r.extractor.pipeline}, {r.extractor.background}"
     )
     psi = "" if r.fake.truncation is None else f", psi {s['truncation']}"

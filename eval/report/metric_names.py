@@ -24,6 +24,9 @@ class About:
     by_features: bool = True
 
 
+EXTRACTORS = ("emoji-encoder", "emoji-encoder-2", "inception-2015")
+_SUFFIXES = {"emoji-encoder": "_emoji", "emoji-encoder-2": "_emoji_2"}
+
 # In the order of the tables. A key that ends in '_' describes all metrics that begin with it; the
 # first such key counts.
 _ABOUT = {
@@ -202,15 +205,15 @@ def display_name(metric: str, extractor: str) -> str:
     """Returns the name of a figure in tables, which says whose features it is of.
 
     Only the 2015 network's Frechet distance is FID: ('fd', 'inception-2015') -> 'FID', ('fd',
-    'emoji-encoder') -> 'fd_emoji', ('fd', 'other') -> 'fd@other'. Figures that do not depend on a
-    network keep their name.
+    'emoji-encoder') -> 'fd_emoji', ('fd', 'emoji-encoder-2') -> 'fd_emoji_2', ('fd', 'other') ->
+    'fd@other'. Figures that do not depend on a network keep their name.
     """
     description = about(metric)
     if not description.by_features:
         return metric
     if extractor == "inception-2015":
         return description.label
-    return f"{metric}_emoji" if extractor == "emoji-encoder" else f"{metric}@{extractor}"
+    return metric + _SUFFIXES.get(extractor, f"@{extractor}")
 
 
 def value_text(e: Estimate) -> str:

@@ -29,7 +29,7 @@ class ExtractorInfo:
     """Describes the network that computed the features.
 
     Attributes:
-      name: 'inception-2015' or 'emoji-encoder'.
+      name: 'inception-2015', 'emoji-encoder' or 'emoji-encoder-2'.
       weights_hash: SHA-256 of its weights.
       pipeline: how images are prepared for it.
       background: under the alpha: 'white', 'black', 'checker', or 'none'.

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from emoji_gan.errors import UserError
-from eval.report import report_file
+from eval.report import metric_names, report_file
 
 # kimg, ascending, and values, NaN where they are not finite; both f64.
 Curve = tuple[np.ndarray, np.ndarray]
@@ -99,7 +99,8 @@ def read_jsonl(path: str | os.PathLike) -> dict[str, Curve]:
 def find_reports(path: str | os.PathLike) -> list[report_file.Report]:
     """Reads the reports under WORKDIR/eval, or the report of a folder or file.
 
-    They are sorted by kimg, those without a kimg first. A damaged one among several is passed over,
+    A folder may hold one for each extractor, named by it, with a report in it. The reports are
+    sorted by kimg, those without a kimg first. A damaged one among several is passed over,
     with a line on stderr.
 
     Raises:
@@ -109,7 +110,9 @@ def find_reports(path: str | os.PathLike) -> list[report_file.Report]:
     if path.is_file() or (path / report_file.NAME).exists():
         return [report_file.load(path)]
     reports = []
-    for file in sorted(path.glob(f"eval/**/{report_file.NAME}")):
+    by_extractor = (path / name / report_file.NAME for name in metric_names.EXTRACTORS)
+    files = [f for f in by_extractor if f.exists()] + list(path.glob(f"eval/**/{report_file.NAME}"))
+    for file in sorted(files):
         try:
             reports.append(report_file.load(file))
         except UserError as e:

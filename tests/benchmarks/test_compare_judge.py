@@ -16,7 +16,7 @@ def tiny_encoder(monkeypatch, tmp_path):
     params = encoder.init(
         np.random.default_rng(0), 10, 3, encoder.Size((8, 8), (1, 1), 12, 64, 8, 8)
     )
-    monkeypatch.setattr(encoder, "load", lambda: (params, {"weights_sha256": "of the tests"}))
+    monkeypatch.setattr(encoder, "load", lambda _: (params, {"weights_sha256": "of the tests"}))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 

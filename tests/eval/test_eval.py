@@ -19,10 +19,18 @@ from tests.support import runs as runs_lib
 
 @pytest.fixture(autouse=True)
 def tiny_encoder(monkeypatch, tmp_path):
-    """A network that is fast to compile, and a cache of its own."""
+    """Two networks that are fast to compile, and a cache of their own."""
     size = encoder.Size((8, 8), (1, 1), 12, 64, 8, 8)
     params = encoder.init(np.random.default_rng(0), 10, 3, size)
-    monkeypatch.setattr(encoder, "load", lambda: (params, {"weights_sha256": "of the tests"}))
+    pictures_only = encoder.Size((8,), (1,), 6, 0, 8, 8)
+    second = encoder.init(np.random.default_rng(1), 10, 3, pictures_only)
+
+    def load(path=encoder.WEIGHTS):
+        if path == encoder.SECOND_WEIGHTS:
+            return second, {"weights_sha256": "of the second"}
+        return params, {"weights_sha256": "of the tests"}
+
+    monkeypatch.setattr(encoder, "load", load)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("EMOJI_GAN_INCEPTION", raising=False)
 
@@ -94,6 +102,35 @@ def test_two_folders_and_what_the_report_says_of_them(monkeypatch, capsys, tmp_p
     assert (one.real.n, one.fake.n, one.extractor.name) == (150, 150, "emoji-encoder")
     assert "path_length" in one.settings["missing"] and "agreement" in one.settings["missing"]
     assert "FID" not in (tmp_path / "out same" / "report.md").read_text()
+
+
+def test_two_judges_report_beside_each_other(monkeypatch, capsys, tmp_path):
+    real, fake = (save(tmp_path / name, blobs(150, i)) for i, name in enumerate(("real", "fake")))
+    sides = (f"--real={real}", f"--train={real}", f"--fake={fake}")
+    both = ("--extractor=emoji-encoder,emoji-encoder-2", f"--out={tmp_path / 'both'}")
+    code, out, _ = run(monkeypatch, capsys, *sides, *both)
+    assert code == 0 and "| fd_emoji |" in out and "| fd_emoji_2 |" in out
+    assert "| memorisation_rate_emoji_2 |" in out and out.count("| palette |") == 2
+    first, second = (
+        report_file.load(tmp_path / "both" / name) for name in ("emoji-encoder", "emoji-encoder-2")
+    )
+    assert second.extractor.name == "emoji-encoder-2"
+    assert second.extractor.weights_hash == "of the second"
+    assert second.fake == first.fake and second.real == first.real
+    assert second.metrics["palette"] == first.metrics["palette"]
+    fd = second.metrics["fd"]
+    assert fd.value != first.metrics["fd"].value and fd.low < fd.value < fd.high
+    run(monkeypatch, capsys, *sides, f"--out={tmp_path / 'alone'}")
+    alone = report_file.load(tmp_path / "alone")
+    assert alone.metrics == first.metrics  # the second judge changes nothing of the first
+
+    run(monkeypatch, capsys, *sides, both[0], f"--out={tmp_path / 'again'}")
+    compare = ("--compare", tmp_path / "both", tmp_path / "again", f"--out={tmp_path / 'table'}")
+    code, out, _ = run(monkeypatch, capsys, *compare)
+    assert code == 0 and "## emoji-encoder (" in out and "## emoji-encoder-2 (" in out
+    twice = refused(monkeypatch, capsys, *sides, "--extractor=emoji-encoder,emoji-encoder")
+    assert "each extractor at most once" in twice
+    assert "expected one of" in refused(monkeypatch, capsys, *sides, "--extractor=emoji-encoder,")
 
 
 def test_users_mistakes_are_one_line(monkeypatch, capsys, tmp_path):
@@ -249,6 +286,21 @@ def test_a_run_is_judged_watched_and_compared(monkeypatch, capsys, tmp_path, who
     flags = ("--compare", tmp_path / "one", whole.workdir, f"--out={tmp_path / 'table'}")
     code, out, _ = run(monkeypatch, capsys, *flags)
     assert code == 0 and "fd_emoji" in out and (tmp_path / "table" / "compare.png").exists()
+
+
+@pytest.mark.slow
+def test_a_second_judge_joins_a_watch(monkeypatch, capsys, whole):
+    watch = (f"--workdir={whole.workdir}", "--n=120", "--batch_size=8", "--watch")
+    watch += ("--watch_minutes=0.001", "--paths=0")
+    run(monkeypatch, capsys, *watch)
+    pins = whole.workdir / "checkpoints" / "pins"
+    best, steps = [p.name for p in pins.iterdir()], checkpoint.sealed_steps(whole.workdir)
+    both = "--extractor=emoji-encoder,emoji-encoder-2"
+    code, out, _ = run(monkeypatch, capsys, *watch, both)
+    assert code == 0 and out.count("| fd_emoji_2 |") == len(steps)
+    assert [p.name for p in pins.iterdir()] == best
+    assert len(list(whole.workdir.glob("eval/kimg*/emoji-encoder-2-*/report.json"))) == len(steps)
+    assert "fd_emoji" not in run(monkeypatch, capsys, *watch, both)[1]  # nothing new
 
 
 @pytest.mark.slow

@@ -161,10 +161,18 @@ def test_only_the_2015_network_gives_fid():
     assert metric_names.display_name("fd", "emoji-encoder") == "fd_emoji"
     assert metric_names.display_name("fd_infinity", "emoji-encoder") == "fd_infinity_emoji"
     assert metric_names.display_name("recall", "emoji-encoder") == "recall_emoji"
+    assert metric_names.display_name("fd", "emoji-encoder-2") == "fd_emoji_2"
+    assert metric_names.display_name("alpha_binary", "emoji-encoder-2") == "alpha_binary"
     assert metric_names.display_name("alpha_binary", "emoji-encoder") == "alpha_binary"
     assert metric_names.display_name("legibility_16_real", "inception-2015") == "legibility_16_real"
     for metric in ("fd", "fd_infinity", "kid", "intra_class_fd", "unheard_of"):
-        for extractor in ("emoji-encoder", "clip", "inception-2016", "INCEPTION-2015"):
+        for extractor in (
+            "emoji-encoder",
+            "emoji-encoder-2",
+            "clip",
+            "inception-2016",
+            "INCEPTION-2015",
+        ):
             assert "fid" not in metric_names.display_name(metric, extractor).lower()
 
 

@@ -195,11 +195,18 @@ def test_stopped_training_goes_on_to_the_same_weights(art, trained, tmp_path):
     assert meta["run"]["steps"] == [20, 22]
     shorter = _train(art, tmp_path / "run", "--steps=21")
     assert shorter.returncode == 2 and "can only be raised" in shorter.stderr
+    halted = _train(art, tmp_path / "run", "--steps=90", "--stop_after_minutes=0.0001")
+    assert halted.returncode == 0 and "stopped at step 23 of 90" in halted.stdout, halted.stderr
+    sooner = _train(art, tmp_path / "run", "--steps=24")  # a run may end before its first plan
+    assert sooner.returncode == 0, sooner.stderr
+    _, meta = encoder.load(tmp_path / "run.safetensors")
+    assert meta["run"]["steps"] == [20, 22, 90, 24]
 
 
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
+        (["--hold_out_one_in=10"], "give one of them"),
         (["--art=kept"], "expected openmoji or STYLE=PATH"),
         (["--art=more=nowhere"], "no such folder"),
         (["--batch_size=6"], "--batch_size=6"),
