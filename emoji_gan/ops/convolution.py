@@ -23,6 +23,7 @@ _FORMS: list[str | None] = [None]  # None: by platform
 _CHUNK_BYTES = 600_000
 
 Padding = tuple[tuple[int, int], tuple[int, int]]  # zeros before and after height, and width
+_PAD4: Padding = ((1, 1), (1, 1))  # of 4x4 convolutions of stride 2
 _Pair = tuple[jax.Array, jax.Array]  # input and kernel of a convolution, or their gradients
 
 
@@ -112,7 +113,7 @@ def conv4_down(x: jax.Array, w: jax.Array) -> jax.Array:
 
     The input is zero padded by 1.
     """
-    return _down4_cpu(x, w) if _uses_cpu_forms() else _lax_conv(x, w, ((1, 1), (1, 1)), stride=2)
+    return _down4_cpu(x, w) if _uses_cpu_forms() else _lax_conv(x, w, _PAD4, stride=2)
 
 
 def conv4_up(x: jax.Array, w: jax.Array) -> jax.Array:
@@ -291,9 +292,9 @@ _up_cpu.defvjp(lambda x, w, gain: (_up_cpu(x, w, gain), (x, w)), _up_cpu_bwd)
 # 4x4 convolutions of stride 2 and their transposes are each other's input gradient.
 @jax.custom_vjp
 def _down4_cpu(x: jax.Array, w: jax.Array) -> jax.Array:
-    """Computes `conv4_down` with each 2x2 square as channels: a dense convolution of 2x2 taps."""
-    w = w.reshape(2, 2, 2, 2, *w.shape[2:]).transpose(0, 2, 1, 3, 4, 5)
-    return _lax_conv(_squares(x), w.reshape(2, 2, -1, w.shape[-1]), "VALID")
+    # Strided as it is: with each 2x2 square as channels, so that it is dense, a step of DCGAN
+    # costs 5 % more (docs/results/speed.md).
+    return _lax_conv(x, w, _PAD4, stride=2)
 
 
 @jax.custom_vjp
@@ -316,33 +317,15 @@ def _up4_cpu(x: jax.Array, w: jax.Array) -> jax.Array:
     return y.reshape(b, 2 * h + 2, 2 * wide + 2, n)[:, 1:-1, 1:-1]
 
 
-def _squares(x: jax.Array) -> jax.Array:
-    """Pads `b h w c` by 1 and makes channels of each 2x2 square: `b h/2+1 w/2+1 4c`."""
-    b, h, wide, c = x.shape
-    x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))).reshape(b, h // 2 + 1, 2, wide // 2 + 1, 2, c)
-    return x.transpose(0, 1, 3, 2, 4, 5).reshape(b, h // 2 + 1, wide // 2 + 1, 4 * c)
-
-
-def _weight_gradient4(large: jax.Array, small: jax.Array) -> jax.Array:
-    """Computes the weight gradient of `_down4_cpu`: `4 4 c(large) c(small)`.
-
-    Args:
-      large: the larger map, `b h w c`.
-      small: the smaller map, `b h/2 w/2 c`; one of the two is a gradient.
-    """
-    dw = _weight_gradient(_squares(large), small, ((0, 0), (0, 0)))
-    dw = dw.reshape(2, 2, 2, 2, large.shape[-1], -1).transpose(0, 2, 1, 3, 4, 5)
-    return dw.reshape(4, 4, large.shape[-1], -1)
-
-
 def _down4_cpu_bwd(residuals: _Pair, g: jax.Array) -> _Pair:
     x, w = residuals
-    return _up4_cpu(g, w.swapaxes(2, 3)), _weight_gradient4(x, g)
+    return _up4_cpu(g, w.swapaxes(2, 3)), _weight_gradient(x, g, _PAD4, dilation=2)
 
 
 def _up4_cpu_bwd(residuals: _Pair, g: jax.Array) -> _Pair:
     x, w = residuals
-    return _down4_cpu(g, w.swapaxes(2, 3)), _weight_gradient4(g, x).swapaxes(2, 3)
+    dw = _weight_gradient(g, x, _PAD4, dilation=2)
+    return _down4_cpu(g, w.swapaxes(2, 3)), dw.swapaxes(2, 3)
 
 
 _down4_cpu.defvjp(lambda x, w: (_down4_cpu(x, w), (x, w)), _down4_cpu_bwd)

@@ -21,6 +21,8 @@ OPS = {
     "up": (convolution.conv2d_up, 3),
     "down": (convolution.conv2d_down, 3),
     "down1x1": (convolution.conv2d_down, 1),
+    "up4x4": (convolution.conv4_up, 4),
+    "down4x4": (convolution.conv4_down, 4),
 }
 
 
