@@ -51,35 +51,9 @@ def start(
         raise UserError(
             f"--init_from={source}: it draws larger images; networks grow, they do not shrink"
         )
-    rows = _class_rows(spec, trained.spec)
-    changed: dict[str, Any] = {}
-    misfits: list[str] = []
-    taken = total = 0
-    for field, tree in fields.items():
-        leaves, structure = jax.tree_util.tree_flatten_with_path(getattr(state, field))
-        old = {_path(p): np.asarray(v) for p, v in jax.tree_util.tree_flatten_with_path(tree)[0]}
-        fitted = []
-        for keys, leaf in leaves:
-            path = _path(keys)
-            value = old.get(_path_before(networks, field, path, halvings))
-            if (
-                value is not None
-                and networks.is_embedding(path)
-                and value.shape[1:] == leaf.shape[1:]
-            ):
-                value = _with_rows(np.array(leaf), value, rows)
-            total += leaf.size
-            if value is not None and value.shape == leaf.shape:
-                taken += leaf.size
-                fitted.append(jnp.asarray(value, leaf.dtype))
-            else:
-                fitted.append(leaf)
-                # A model without conditions has no such leaves, nor has another method's network
-                # those that this one is more: they start anew.
-                anew = networks.depends_on_condition(path) and not trained.spec.dim
-                if not anew and (own or value is not None):
-                    misfits.append(_misfit(field, path, value, leaf))
-        changed[field] = jax.tree_util.tree_unflatten(structure, fitted)
+    fit = _Fit(networks, trained.spec, _class_rows(spec, trained.spec), halvings, own)
+    changed = {name: fit.field(name, getattr(state, name), tree) for name, tree in fields.items()}
+    misfits, taken, total = fit.misfits, fit.taken, fit.total
     if misfits and (not halvings or taken < _LEAST_FRACTION * total):
         more = f" and {len(misfits) - _MAX_NAMED} more" if len(misfits) > _MAX_NAMED else ""
         raise UserError(
@@ -90,6 +64,57 @@ def start(
     if missing := [name for name in methods.load(config.method).NETWORKS if name not in fields]:
         logging.warning("%s has no %s: it starts anew", source, ", ".join(missing))
     return dataclasses.replace(state, **changed)
+
+
+@dataclasses.dataclass
+class _Fit:
+    """Fits old fields into those of a new state.
+
+    Attributes:
+      networks: the module of the method's networks.
+      old_spec: of the conditions of the old model.
+      rows: for each row of a new embedding the old one, or -1.
+      halvings: how often the new resolution is to be halved to be the old one.
+      own: whether the old model is of the same method.
+      misfits: the leaves that had to fit and did not, each described.
+      taken: parameters that carried over.
+      total: parameters of the new fields.
+    """
+
+    networks: types.ModuleType
+    old_spec: conditions.Spec
+    rows: np.ndarray
+    halvings: int
+    own: bool
+    misfits: list[str] = dataclasses.field(default_factory=list)
+    taken: int = 0
+    total: int = 0
+
+    def field(self, name: str, new: Any, old_tree: Any) -> Any:
+        """Returns a new field with all that fits of the old one."""
+        leaves, structure = jax.tree_util.tree_flatten_with_path(new)
+        flat = jax.tree_util.tree_flatten_with_path(old_tree)[0]
+        old = {_path(p): np.asarray(v) for p, v in flat}
+        fitted = [self._leaf(name, _path(keys), leaf, old) for keys, leaf in leaves]
+        return jax.tree_util.tree_unflatten(structure, fitted)
+
+    def _leaf(
+        self, field: str, path: Path, leaf: jax.Array, old: dict[Path, np.ndarray]
+    ) -> jax.Array:
+        value = old.get(_path_before(self.networks, field, path, self.halvings))
+        is_embedding = self.networks.is_embedding(path)
+        if value is not None and is_embedding and value.shape[1:] == leaf.shape[1:]:
+            value = _with_rows(np.array(leaf), value, self.rows)
+        self.total += leaf.size
+        if value is not None and value.shape == leaf.shape:
+            self.taken += leaf.size
+            return jnp.asarray(value, leaf.dtype)
+        # A model without conditions has no such leaves, nor has another method's network those
+        # that this one is more: they start anew.
+        anew = self.networks.depends_on_condition(path) and not self.old_spec.dim
+        if not anew and (self.own or value is not None):
+            self.misfits.append(_misfit(field, path, value, leaf))
+        return leaf
 
 
 def _read(source: str, config: ml_collections.FrozenConfigDict) -> tuple[Trained, dict[str, Any]]:

@@ -152,3 +152,21 @@ def test_the_critic_reads_a_picture_once_for_any_condition():
     assert "project" not in nnx.to_pure_dict(
         nnx.state(onestep.make_networks(config, conditions.NONE, 0)[1])
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sample.guidance": 2.0}, "was trained with the guidance 1 and draws with no"),
+        ({"sample.steps": 2}, "sample.steps=2: this model was trained for 1 step"),
+        (
+            {"sample.steps": 3, "model.steps": 2},
+            "sample.steps=3: this model was trained for 1 or 2 steps",
+        ),
+        ({"loss.guidance": 2.0}, "nothing guides without data.conditions"),
+        ({"model.steps": 4}, "model.steps=4: must be one of 1, 2"),
+    ],
+)
+def test_what_was_not_trained_for_is_refused(changes, message):
+    with pytest.raises(UserError, match=message):
+        methods.resolve(tiny_config("onestep", **changes), 1)
