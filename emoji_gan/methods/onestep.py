@@ -35,7 +35,8 @@ from emoji_gan.runtime import rules
 
 NETWORKS = gan.NETWORKS
 _SLOPE_DECAY = 0.99  # of its running norm, per step
-_PENALISED = 4  # of so many images one is penalised: the slope at it is enough of an estimate
+# Of four images one is penalised: the slopes there are enough of an estimate.
+_PENALISED = slice(None, None, 4)
 
 
 class Draw(enum.IntEnum):
@@ -180,7 +181,7 @@ class _Judged:
     Attributes:
       reals: [b].
       fakes: [b].
-      near_reals: [q], of points near the first q real images.
+      near_reals: [q], of points near every fourth real image.
       near_fakes: [q].
       mistaken: [b], of real images with the condition of another one; None: no guidance.
     """
@@ -217,9 +218,9 @@ def d_loss(config: Config, logits: _Judged) -> tuple[jax.Array, Metrics]:
     d_adversarial, _ = _ADVERSARIAL[config.loss.kind]
     adversarial = d_adversarial(logits.reals, logits.fakes).mean()
     # The slope towards a random point nearby (2511.22475, eq. 14), in place of a gradient's norm.
-    q, far = len(logits.near_reals), config.loss.epsilon
-    r1 = jnp.square((logits.near_reals - logits.reals[:q]) / far).mean()
-    r2 = jnp.square((logits.near_fakes - logits.fakes[:q]) / far).mean()
+    some, far = _PENALISED, config.loss.epsilon
+    r1 = jnp.square((logits.near_reals - logits.reals[some]) / far).mean()
+    r2 = jnp.square((logits.near_fakes - logits.fakes[some]) / far).mean()
     drift = (jnp.square(logits.reals) + jnp.square(logits.fakes)).mean()
     total = adversarial + config.loss.gamma / 2 * (r1 + r2) + config.loss.drift * drift
     if logits.mistaken is not None:
@@ -298,22 +299,23 @@ class _Critic:
 
     def of_others(self, d: Any, real: jax.Array, fake: jax.Array) -> dict[str, jax.Array | None]:
         """Computes all logits but those of the fakes, by their names in `_Judged`, in one pass."""
-        b, q, c = len(real), -(-len(real) // _PENALISED), self.c
-        away = self.config.loss.epsilon * step.normal(self.near_keys[:q], *real.shape[1:])
-        x = jnp.concatenate([real, real[:q] + away, fake[:q] + away])
-        keys = jnp.concatenate([self.real_keys, self.real_keys[:q], self.fake_keys[:q]])
+        b, c, some = len(real), self.c, _PENALISED
+        away = self.config.loss.epsilon * step.normal(self.near_keys[some], *real.shape[1:])
+        x = jnp.concatenate([real, real[some] + away, fake[some] + away])
+        keys = jnp.concatenate([self.real_keys, self.real_keys[some], self.fake_keys[some]])
         critic = nnx.merge(self.graph, d)
         score, features = critic.read_image(self._seen(x, keys))
         logits = score + critic.fit(
-            features, None if c is None else jnp.concatenate([c, c[:q], c[:q]])
+            features, None if c is None else jnp.concatenate([c, c[some], c[some]])
         )
         mistaken = None
         if self.config.loss.guidance != 1:
-            mistaken = score[:b] + critic.fit(features[:b], jnp.roll(c, 1, 0))
+            neighbours = np.minimum(np.arange(b) ^ 1, b - 1)  # the same on any number of devices
+            mistaken = score[:b] + critic.fit(features[:b], c[neighbours])
         return {
             "reals": logits[:b],
-            "near_reals": logits[b : b + q],
-            "near_fakes": logits[b + q :],
+            "near_reals": logits[b : b + len(away)],
+            "near_fakes": logits[b + len(away) :],
             "mistaken": mistaken,
         }
 

@@ -45,7 +45,14 @@ def tiny_config(method: str, **changes) -> ml_collections.ConfigDict:
             "model.heads": 2,
             "sample.steps": 3,
         },
-        "onestep": {"model.width": 16, "model.multipliers": (1, 2), "model.heads": 2},
+        "onestep": {
+            "optim.g_lr": 0.003,
+            "optim.warmup_kimg": 0.0,
+            "ema.half_life_kimg": 0.02,
+            "model.width": 16,
+            "model.multipliers": (1, 2),
+            "model.heads": 2,
+        },
         "consistency": {
             "optim.lr": 0.003,
             "ema.half_life_kimg": 0.02,
@@ -149,9 +156,7 @@ def test_steps_samples_and_summaries(method):
     assert all(v.shape == (16, 16, 16, 4) for v in summary["images"].values())
 
 
-@pytest.mark.parametrize(
-    "method", METHODS[1:]
-)  # tests/emoji_gan/methods/test_stylegan2.py has the first
+@pytest.mark.parametrize("method", METHODS[1:])  # test_stylegan2.py has the first
 def test_devices_do_not_change_the_losses(method):
     losses = []
     for devices in (1, 2):

@@ -137,7 +137,7 @@ def test_a_second_call_is_trained_and_drawn():
         for n in (1, 2)
     )
     assert (once(range(4)) != twice(range(4))).any()
-    np.testing.assert_array_equal(twice([3]), twice(range(4))[3:])
+    np.testing.assert_allclose(twice([3]), twice(range(4))[3:], atol=2e-5)
 
 
 def test_the_critic_reads_a_picture_once_for_any_condition():

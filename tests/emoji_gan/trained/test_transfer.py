@@ -70,9 +70,11 @@ def test_networks_grow(method, monkeypatch):
         least = 0.2 if (method, field) == ("onestep", "d") else 0.3
         assert changed > least * sum(x.size for x in jax.tree.leaves(fields[field])), field
     if "d" in fields:  # D's smallest maps carry over, whose numbers count from the image
-        last = {"stylegan2": ("b4", "out", "weight"), "r3gan": ("stages", 3, "linear")}.get(
-            method, ("out",)
-        )
+        last = {
+            "stylegan2": ("b4", "out", "weight"),
+            "r3gan": ("stages", 3, "linear"),
+            "onestep": ("score", "weight"),
+        }.get(method, ("out",))
         was = {"r3gan": ("stages", 2, "linear")}.get(method, last)
         new, old = state.d, fields["d"]
         for a, b in zip(last, was, strict=True):
