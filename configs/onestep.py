@@ -20,7 +20,6 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     c.model.steps = 1  # calls of the network an image that it learns to do with: 1 or 2
     c.model.second_time = 0.5  # t of the second call, of a flow's time from 0 to 1
     c.model.critic = "trunk"  # it starts with the flow's weights; or scratch
-    c.model.composite = False  # the critic also sees the image over a random background
     c.loss = ml_collections.ConfigDict(
         {
             "kind": "relativistic",  # or nonsaturating

@@ -13,6 +13,8 @@ A method is a module of `emoji_gan.methods` with these names:
   train_step  (config, spec, mesh) -> Step.
   generator   (config, spec) -> Generator.
   summaries   (config, spec) -> Summaries: what is shown besides the losses.
+  starts_from (config) -> {method: {field: its field}}: which fields of another method's state a
+              run may start from; only where a method has it.
 
 Other rooms rely on this besides:
 

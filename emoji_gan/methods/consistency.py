@@ -17,15 +17,13 @@ import optax
 from jax.sharding import Mesh
 
 from emoji_gan import conditions, images
-from emoji_gan.conditions import Condition, Spec
-from emoji_gan.methods import flow, step
+from emoji_gan.conditions import Spec
+from emoji_gan.methods import few_steps, flow, step
 from emoji_gan.methods.base import (
     Batch,
     Counters,
     Generator,
-    Latents,
     Metrics,
-    Params,
     Program,
     Step,
     Summaries,
@@ -76,35 +74,16 @@ _RULES = {
     "optim.warmup_kimg": rules.at_least(0),
     "optim.beta1": rules.BELOW_ONE,
     "optim.beta2": rules.BELOW_ONE,
-    "sample.second_time": ((lambda v: 0 < v < 1), "above 0 and below 1"),
+    "sample.second_time": few_steps.SECOND_TIME,
 }
 
 
 def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
     """Fills the auto fields and checks the method's own, in place; raises `UserError`."""
     rules.check(config, _RULES)
-    flow.check_maps(config)
-    guidance = config.loss.guidance
-    if config.sample.guidance is None:
-        config.sample.guidance = guidance
-    if config.sample.guidance != guidance:
-        raise rules.UserError(
-            f"sample.guidance={config.sample.guidance}: this model was trained with the guidance "
-            f"{guidance:g} and draws with no other"
-        )
-    if guidance != 1 and not config.data.conditions:
-        raise rules.UserError("loss.guidance: nothing guides without data.conditions; set it to 1")
-    if guidance != 1 and not config.init_from:
+    few_steps.resolve(config, num_devices, trained_steps=2)
+    if config.loss.guidance != 1 and not config.init_from:
         raise rules.UserError("loss.guidance: it is a flow's; give --init_from, or set it to 1")
-    if config.sample.steps not in (1, 2):
-        raise rules.UserError(
-            f"sample.steps={config.sample.steps}: this model was trained for 1 or 2 steps"
-        )
-    if config.batch_size is None:
-        config.batch_size = -(-32 // num_devices) * num_devices
-    rules.check_batch(config.batch_size, num_devices)
-    if config.ema.half_life_kimg is None:
-        config.ema.half_life_kimg = config.batch_size * 10 / 32
 
 
 def init(config: Config, spec: Spec, seed: int) -> State:
@@ -184,16 +163,11 @@ def draw_pair(config: Config, state: State, batch: Batch, real: jax.Array) -> Pa
     t = jnp.minimum(t, 1 - _LEAST_TIME_LEFT)
     t = jnp.where(jax.vmap(jax.random.uniform)(at_noise_keys) < loss.at_noise, 0.0, t)
     r = t + gaps(config, t, step.images_seen(state, config))
-    return Pair(t, r, _between(real, noise, t), _between(real, noise, r))
+    return Pair(t, r, few_steps.between(real, noise, t), few_steps.between(real, noise, r))
 
 
 def _of_images(t: jax.Array) -> jax.Array:
     return t[:, None, None, None]
-
-
-def _between(image: jax.Array, noise: jax.Array, t: jax.Array) -> jax.Array:
-    """Returns the point at time t [b] of the straight path from noise to image [b h w 4]."""
-    return _of_images(1 - t) * noise + _of_images(t) * image
 
 
 def guided(
@@ -266,22 +240,9 @@ def _optimizer(config: Config, lr: float | jax.Array) -> optax.GradientTransform
 def generator(config: Config, spec: Spec) -> Generator:
     """Returns the generator; its latents are noise of the image's shape."""
     f = endpoint_function(config, spec)
-    shape = (config.data.resolution, config.data.resolution, 4)
-
-    def latents(seeds: jax.Array, truncation: jax.Array, stream: int = 0) -> Latents:
-        return step.normal_latents(seeds, shape, truncation, stream, kind="noise")
-
-    def draw(params: Params, latents: Latents, condition: Condition) -> jax.Array:
-        c, noise = conditions.encode(spec, condition), latents.values
-        x = f(params["v_ema"], noise, jnp.zeros(len(noise)), c)
-        if config.sample.steps == 1:
-            return x
-        # The mirrored noise is independent of the first, pixel by pixel, and as good as new: an
-        # image depends on its latent alone.
-        t = jnp.full(len(noise), config.sample.second_time)
-        return f(params["v_ema"], _between(x, jnp.flip(noise, 2), t), t, c)
-
-    return Generator(("v_ema",), {"noise": shape}, latents, draw)
+    return few_steps.generator(
+        config, spec, f, field="v_ema", second_time=config.sample.second_time
+    )
 
 
 def summaries(config: Config, spec: Spec) -> Summaries:

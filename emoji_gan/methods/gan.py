@@ -80,7 +80,7 @@ def d_input(
     """
     if p is not None:
         x = augment.augment(x, keys, p, config.augment)
-    if not config.model.composite:
+    if not config.model.get("composite", False):
         return x
     colour = jax.vmap(lambda k: jax.random.uniform(k, (1, 1, 3)))(colour_keys)
     return jnp.concatenate([x, images.composite(x, colour)], -1)

@@ -16,14 +16,12 @@ from flax import nnx
 from jax.sharding import Mesh
 
 from emoji_gan import conditions, images, losses
-from emoji_gan.conditions import Condition, Spec
-from emoji_gan.methods import flow, gan, step
+from emoji_gan.conditions import Spec
+from emoji_gan.methods import few_steps, flow, gan, step
 from emoji_gan.methods.base import (
     Batch,
     Generator,
-    Latents,
     Metrics,
-    Params,
     Program,
     Step,
     Summaries,
@@ -67,6 +65,7 @@ _RULES = {
     **flow.MODEL_RULES,
     "model.predict": rules.one_of("velocity", "image"),
     "model.steps": rules.one_of(1, 2),
+    "model.second_time": few_steps.SECOND_TIME,
     "loss.kind": rules.one_of(*_ADVERSARIAL),
     "loss.gamma": rules.at_least(0),
     "loss.epsilon": rules.POSITIVE,
@@ -83,27 +82,7 @@ def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
     rules.check(config, _RULES)
     rules.check(config, {f"optim.{name}": rules.POSITIVE for name in ("g_lr", "d_lr")})
     rules.check(config, {f"optim.{name}": rules.BELOW_ONE for name in ("beta1", "beta2")})
-    flow.check_maps(config)
-    guidance, steps = config.loss.guidance, config.model.steps
-    if config.sample.guidance is None:
-        config.sample.guidance = guidance
-    if config.sample.guidance != guidance:
-        raise rules.UserError(
-            f"sample.guidance={config.sample.guidance}: this model was trained with the guidance "
-            f"{guidance:g} and draws with no other"
-        )
-    if guidance != 1 and not config.data.conditions:
-        raise rules.UserError("loss.guidance: nothing guides without data.conditions; set it to 1")
-    if config.sample.steps not in range(1, steps + 1):
-        raise rules.UserError(
-            f"sample.steps={config.sample.steps}: this model was trained for "
-            + ("1 step" if steps == 1 else "1 or 2 steps")
-        )
-    if config.batch_size is None:
-        config.batch_size = -(-32 // num_devices) * num_devices
-    rules.check_batch(config.batch_size, num_devices)
-    if config.ema.half_life_kimg is None:
-        config.ema.half_life_kimg = config.batch_size * 10 / 32
+    few_steps.resolve(config, num_devices, trained_steps=config.model.steps)
 
 
 def make_networks(config: Config, spec: Spec, seed: int) -> tuple[unet.UNet, networks.Critic]:
@@ -193,12 +172,6 @@ class _Judged:
     mistaken: jax.Array | None
 
 
-def _between(image: jax.Array, noise: jax.Array, t: jax.Array) -> jax.Array:
-    """Returns the point at time t [b] of the straight path from noise to image [b h w 4]."""
-    t = t[:, None, None, None]
-    return (1 - t) * noise + t * image
-
-
 def _what_g_sees(
     config: Config, state: State, batch: Batch, real: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
@@ -210,21 +183,21 @@ def _what_g_sees(
         return noise, t
     is_second = jax.vmap(jax.random.uniform)(second_keys) < config.loss.second
     t = jnp.where(is_second, config.model.second_time, t)
-    return _between(real, noise, t), t
+    return few_steps.between(real, noise, t), t
 
 
 def d_loss(config: Config, logits: _Judged) -> tuple[jax.Array, Metrics]:
     """Computes the critic's loss and its parts."""
     d_adversarial, _ = _ADVERSARIAL[config.loss.kind]
     adversarial = d_adversarial(logits.reals, logits.fakes).mean()
-    # The slope towards a random point nearby (2511.22475, eq. 14), in place of a gradient's norm.
+    # The slope towards a random point nearby (2511.22475), in place of a gradient's norm.
     some, far = _PENALISED, config.loss.epsilon
     r1 = jnp.square((logits.near_reals - logits.reals[some]) / far).mean()
     r2 = jnp.square((logits.near_fakes - logits.fakes[some]) / far).mean()
     drift = (jnp.square(logits.reals) + jnp.square(logits.fakes)).mean()
     total = adversarial + config.loss.gamma / 2 * (r1 + r2) + config.loss.drift * drift
     if logits.mistaken is not None:
-        # An emoji with another one's condition counts as less real (1605.05396, section 4.2), so
+        # An emoji with another one's condition counts as less real (1605.05396), so
         # that G moves to where the condition is plain: it is guided.
         mistaken = losses.d_relativistic(logits.reals, logits.mistaken).mean()
         total += (config.loss.guidance - 1) * mistaken
@@ -249,7 +222,7 @@ def gradients(
 ) -> tuple[Any, Any, jax.Array, Metrics]:
     """Computes G's gradient, the critic's, the running norm of its slopes, and the losses.
 
-    G's is that of its loss over the running norm (2511.22475, section 3.4).
+    G's is that of its loss over the running norm (2511.22475).
     """
     g_graph, d_graph = graphs
     call, real = Call(g_graph, flow.predicts_image(config)), images.to_model(batch["image"])
@@ -359,22 +332,9 @@ def generator(config: Config, spec: Spec) -> Generator:
     """Returns the generator; its latents are noise of the image's shape."""
     graph, _ = _graphs(config, spec)
     call = Call(graph, flow.predicts_image(config))
-    shape = (config.data.resolution, config.data.resolution, 4)
-
-    def latents(seeds: jax.Array, truncation: jax.Array, stream: int = 0) -> Latents:
-        return step.normal_latents(seeds, shape, truncation, stream, kind="noise")
-
-    def draw(params: Params, latents: Latents, condition: Condition) -> jax.Array:
-        c, noise = conditions.encode(spec, condition), latents.values
-        x = call(params["g_ema"], noise, jnp.zeros(len(noise)), c)
-        if config.sample.steps == 1:
-            return x
-        # The mirrored noise is independent of the first, pixel by pixel, and as good as new: an
-        # image depends on its latent alone.
-        t = jnp.full(len(noise), config.model.second_time)
-        return call(params["g_ema"], _between(x, jnp.flip(noise, 2), t), t, c)
-
-    return Generator(("g_ema",), {"noise": shape}, latents, draw)
+    return few_steps.generator(
+        config, spec, call, field="g_ema", second_time=config.model.second_time
+    )
 
 
 def summaries(config: Config, spec: Spec) -> Summaries:

@@ -1,9 +1,8 @@
 """Builds the critic of a one-step generator: the reading half of a flow's U-Net and two heads.
 
-Its trunk may start with the flow's weights, which know emoji already (2405.20750, section 4, has a
-critic on features of another network; here they are the generator's own teacher's). A condition is
-compared with the features by a projection (1802.05637), so that what a picture shows is computed
-once for any number of conditions.
+Its trunk may start with the flow's weights, which know emoji already. A condition is compared with
+the features by a projection (1802.05637), so that what a picture shows is computed once for any
+number of conditions.
 """
 
 import math

@@ -11,8 +11,8 @@ from emoji_gan.errors import UserError
 Rule = tuple[Callable[[Any], bool], str]
 
 
-def one_of(*choices: str) -> Rule:
-    """Returns the rule that a value is one of these words."""
+def one_of(*choices: object) -> Rule:
+    """Returns the rule that a value is one of these."""
     return (lambda v: v in choices), f"one of {', '.join(map(repr, choices))}"
 
 

@@ -38,8 +38,8 @@ def start(
       source: a workdir, or a model file, which has no discriminator: that one then starts anew.
 
     Raises:
-      UserError: the source cannot be read, is of another method, or its networks do not fit; the
-        message names the leaves.
+      UserError: the source cannot be read, is of a method that gives no start, or its networks do
+        not fit; the message names the leaves.
     """
     trained, fields = _read(source, config)
     own = trained.config["method"] == config.method
