@@ -6,7 +6,8 @@ A method is a module of `emoji_gan.methods` with these names:
               field is `counters`; the others are parameters, averages, optimiser states.
   NETWORKS    field of the state -> what that network is called, e.g. {"g": "generator"}.
   networks    the module of its networks, which says of a parameter's path: is_embedding,
-              depends_on_condition, and discriminator_depth(path, resolution).
+              depends_on_condition, and discriminator_depth(path, resolution); finer(field, path,
+              value, times), a parameter for larger patches, only where there are patches.
   resolve     (config, num_devices) -> None: fills the method's auto fields and checks its own, in
               place; raises `UserError`.
   init        (config, spec, seed) -> State: the state before the first step.

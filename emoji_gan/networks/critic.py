@@ -69,6 +69,15 @@ class Critic(unet.Trunk):
         return jnp.sum(features * wanted, 1) / math.sqrt(self.features)
 
 
+def finer(field: str, path: tuple, value: np.ndarray, times: int) -> np.ndarray:
+    """Returns a parameter as it is where images and patches are `times` as large; see `unet.finer`.
+
+    G reads noise, of which the mean of a square has only 1/times of the deviation.
+    """
+    finer = unet.finer(field, path, value, times)
+    return finer * times if field.startswith("g") and path == ("enter", "weight") else finer
+
+
 is_embedding = unet.is_embedding
 depends_on_condition = unet.depends_on_condition
 

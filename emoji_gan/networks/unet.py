@@ -17,6 +17,7 @@ from emoji_gan.networks import layers
 from emoji_gan.ops import convolution
 
 _GROUP = 16  # channels that are normalised together
+_CHANNELS = 4  # of an emoji: RGBA
 
 
 def _normal(rng: np.random.Generator, *shape: int, fan_in: int) -> nnx.Param:
@@ -157,7 +158,7 @@ class Trunk(nnx.Module):
         blocks: int,
         heads: int,
         patch: int = 1,
-        image_channels: int = 4,
+        image_channels: int = _CHANNELS,
     ) -> None:
         n = 4 * widths[0]
         self.time0, self.time1 = Dense(rng, widths[0], n), Dense(rng, n, n)
@@ -227,7 +228,7 @@ class UNet(Trunk):
         widths: Sequence[int],
         blocks: int,
         patch: int = 1,
-        image_channels: int = 4,
+        image_channels: int = _CHANNELS,
         **trunk: int,
     ) -> None:
         super().__init__(
@@ -269,6 +270,35 @@ class UNet(Trunk):
             x = block(jnp.concatenate([x, skip], -1), embedding)
         y = self.leave(jax.nn.silu(group_norm(x)))
         return _from_patches(y, self.patch).astype(jnp.float32)
+
+
+def finer(field: str, path: tuple, value: np.ndarray, times: int) -> np.ndarray:
+    """Returns a parameter as it is where images and patches are `times` as large.
+
+    The network then reads the mean of each square of times x times px and draws each px as such a
+    square: the same maps, the same images enlarged. What else there is stays as it is.
+
+    Args:
+      field: of the state; unused.
+      path: of the parameter.
+      value: of the network of the smaller images.
+      times: how many times as large.
+    """
+    del field
+    if path == ("enter", "weight"):
+        return _repeated(value, 2, times) / times**2
+    if path in (("leave", "weight"), ("leave", "bias")):
+        return _repeated(value, value.ndim - 1, times)
+    return value
+
+
+def _repeated(value: np.ndarray, axis: int, times: int) -> np.ndarray:
+    """Repeats both sides of the patches that lie flat along an axis, with four channels each."""
+    patch = math.isqrt(value.shape[axis] // _CHANNELS)
+    before, after = value.shape[:axis], value.shape[axis + 1 :]
+    x = value.reshape(*before, patch, patch, _CHANNELS, *after)
+    x = x.repeat(times, axis).repeat(times, axis + 1)
+    return x.reshape(*before, -1, *after)
 
 
 def discriminator_depth(path: tuple, resolution: int) -> int | None:

@@ -2,8 +2,9 @@
 
 Parameters carry over by name. Rows of a condition's embedding carry over by the name of their
 class, so new classes start anew beside the old ones. A network of a higher resolution keeps the
-feature maps that it has in common with the old one and starts the larger ones anew. Optimisers,
-counters and the augmentation's p start anew, because their values fit the old data only.
+feature maps that it has in common with the old one and starts the larger ones anew; one of larger
+patches, which has all maps in common, draws the old images enlarged. Optimisers, counters and the
+augmentation's p start anew, because their values fit the old data only.
 """
 
 import dataclasses
@@ -102,6 +103,9 @@ class _Fit:
         self, field: str, path: Path, leaf: jax.Array, old: dict[Path, np.ndarray]
     ) -> jax.Array:
         value = old.get(_path_before(self.networks, field, path, self.halvings))
+        if value is not None and value.shape != leaf.shape and hasattr(self.networks, "finer"):
+            # The same maps of larger patches draw the old images, enlarged.
+            value = self.networks.finer(field, path, value, 2**self.halvings)
         is_embedding = self.networks.is_embedding(path)
         if value is not None and is_embedding and value.shape[1:] == leaf.shape[1:]:
             value = _with_rows(np.array(leaf), value, self.rows)

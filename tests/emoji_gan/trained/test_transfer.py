@@ -5,9 +5,11 @@ import types
 import jax
 import numpy as np
 import pytest
+from flax import nnx
 
 from emoji_gan import conditions, methods
 from emoji_gan.errors import UserError
+from emoji_gan.methods import onestep
 from emoji_gan.trained import model_file, transfer
 from tests.emoji_gan.methods.test_methods import METHODS, tiny_config, trained
 from tests.support import runs as runs_lib
@@ -80,6 +82,28 @@ def test_networks_grow(method, monkeypatch):
         for a, b in zip(last, was, strict=True):
             new, old = new[a], old[b]
         np.testing.assert_array_equal(new, old)
+
+
+def test_larger_patches_draw_the_old_images_enlarged(monkeypatch):
+    fields, config = stored(monkeypatch, "onestep", **{"data.resolution": 32, "model.patch": 2})
+    noise = np.random.default_rng(0).standard_normal((2, 32, 32, 4), np.float32)
+    means = noise.reshape(2, 16, 2, 16, 2, 4).mean((2, 4))
+    np.testing.assert_allclose(np.std(2 * means), 1, atol=0.1)  # what the old one was called at
+    old, c = methods.resolve(tiny_config("onestep"), 1), np.zeros((2, OLD.dim), np.float32)
+
+    def drawn(config, g, x):
+        network = onestep.make_networks(config, OLD, 0)[0]
+        nnx.update(network, g)
+        return np.asarray(network(x, np.zeros(2, np.float32), c))
+
+    rng = np.random.default_rng(1)  # else the last layer draws nothing
+    leave = rng.standard_normal(fields["g"]["leave"]["weight"].shape, np.float32)
+    fields["g"]["leave"]["weight"] = leave
+    state = transfer.start(onestep.init(config, OLD, 7), config, OLD, "old")
+    want = drawn(old, fields["g"], 2 * means)
+    assert np.std(want) > 0.1
+    got = drawn(config, state.g, noise)
+    np.testing.assert_allclose(got, want.repeat(2, 1).repeat(2, 2), atol=1e-4)
 
 
 def test_what_does_not_fit_is_one_line(monkeypatch, tmp_path):
