@@ -24,19 +24,19 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         {
             "kind": "relativistic",  # or nonsaturating
             # Of the critic's penalties on the slope, at real and generated images.
-            "gamma": 0.004,
+            "gamma": 0.02,
             "epsilon": 0.02,  # of the images' range -1 to 1, how far the slope is looked for
             "drift": 0.001,  # of the squared logits
             # Strength of the guidance: 1: none; above: how much more the critic minds conditions.
-            "guidance": 1.0,
+            "guidance": 2.0 if c.data.conditions else 1.0,
             "transport": 0.0,  # of the critic's pull, that of an image to the noise it is made of
             "second": 0.3,  # fraction of the images drawn by the second call, where there is one
         }
     )
     c.optim = ml_collections.ConfigDict(
         {
-            "g_lr": 0.0001,  # learning rate of G
-            "d_lr": 0.0004,  # learning rate of the critic
+            "g_lr": 0.0002,  # learning rate of G
+            "d_lr": 0.0008,  # learning rate of the critic
             "warmup_kimg": 2.0,  # kimg until G's learning rate is reached
             "beta1": 0.0,
             "beta2": 0.99,
@@ -57,5 +57,5 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         c.augment[name] = 0.0
     c.augment.p_init = 0.5
     c.ema.rampup = 0.0
-    c.ema.half_life_kimg = 5.0
+    c.ema.half_life_kimg = 10.0
     return c
