@@ -27,7 +27,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     )
     c.loss = ml_collections.ConfigDict(
         {
-            "penalty": "exact",  # or finite: see configs/default.py
+            "penalty": "exact",  # or finite, random: see docs/methods.md
             "penalty_every": 1,  # steps between penalties, which are as many times stronger
         }
     )

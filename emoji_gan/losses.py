@@ -11,6 +11,10 @@ PENALTY_FORMS = ("exact", "finite")  # how a penalty of slopes is differentiated
 # How far images move for a finite difference: root mean square of their values' change, in units of
 # the images, [-1, 1]. Nearer ones differ by rounding (docs/results/penalties.md).
 DISTANCE = 0.005
+# The same along random directions, as published (2511.22475).
+RANDOM_DISTANCE = 0.01
+# Of four images one is penalised along a random direction: an estimate of a mean either way.
+RANDOM_ROWS = slice(None, None, 4)
 
 
 def g_nonsaturating(fake: jax.Array) -> jax.Array:
@@ -55,6 +59,20 @@ def logits_and_r1(
     logits, pull = jax.vjp(logits_of, images)
     (grads,) = pull(jnp.ones_like(logits))
     return logits, jnp.sum(jnp.square(grads), (1, 2, 3))
+
+
+def random_r1(near: jax.Array, logits: jax.Array, distance: float = RANDOM_DISTANCE) -> jax.Array:
+    """Estimates the R1 penalty of each image without a backward pass: `b` (2511.22475).
+
+    Over random directions its mean is |grad_x D|^2; one value has the deviation of that times the
+    root of 2.
+
+    Args:
+      near: logits `b` at the images plus `distance` times unit normal numbers.
+      logits: `b`, at the images.
+      distance: in units of the images.
+    """
+    return jnp.square((near - logits) / distance)
 
 
 def path_lengths(

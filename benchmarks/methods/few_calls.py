@@ -106,9 +106,9 @@ def speeds(rows: dict[str, Drawer], data: dataset.EmojiData) -> dict[str, float]
     for turn in range(_TURNS + 1):
         for name, drawer in rows.items():
             count = _BATCH * max(1, 16 // drawer.calls)
-            asked = {part: values[:count] for part, values in condition.items()}
+            part = {key: values[:count] for key, values in condition.items()}
             start = time.perf_counter()
-            drawer.sampler(range(count), asked)
+            drawer.sampler(range(count), part)
             if turn:  # the first compiles
                 rates[name].append(count / (time.perf_counter() - start))
     first = next(iter(rates.values()))

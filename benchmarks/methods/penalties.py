@@ -1,10 +1,10 @@
-"""Holds both forms of the gradient penalty against each other: derivatives, curves, step times.
+"""Holds the forms of the gradient penalty against each other: derivatives, curves, step times.
 
     JAX_NUM_CPU_DEVICES=1 python -m benchmarks.methods.penalties --method=wgan_gp --steps=200
 
-Trains a method at its `:cpu` size in both forms side by side in one process, a step each in turn,
-on the same batches from the same initial weights, and prints the means of penalty and loss and the
-CPU and wall time of a step. Then it prints, for the discriminator of the exact run on one batch,
+Trains a method at its `:cpu` size in all its forms side by side in one process, a step each in
+turn, on the same batches from the same initial weights, and prints the means of penalty and loss
+and the CPU and wall time of a step. Then it prints, for the discriminator of the exact run on one batch,
 how near the derivative of the penalty by the parameters is to the exact one: along the slope at
 several distances (`losses.finite_slopes`), and along random directions on a quarter of the batch
 (2511.22475), D(x + e n) - D(x) over e. --out writes the curves as a picture.
@@ -35,9 +35,13 @@ from input_pipeline import dataset, pipeline
 # Method -> its curve of the penalty.
 CURVES = {"stylegan2": "r1/penalty", "r3gan": "r1/penalty", "wgan_gp": "wasserstein/penalty"}
 DISTANCES = (0.0005, 0.005, 0.05)  # root mean square of the values' change
-RANDOM_DISTANCE = 0.01  # as published
 DRAWS = 8  # of random directions
 Batch = dict[str, Any]
+
+
+def forms(method: str) -> tuple[str, ...]:
+    """Returns the forms of a method's penalty, the exact one first."""
+    return (*losses.PENALTY_FORMS, *(("random",) if method == "r3gan" else ()))
 
 
 def make_config(args: argparse.Namespace, form: str) -> ml_collections.FrozenConfigDict:
@@ -78,9 +82,9 @@ class Run:
 
 
 def train(args: argparse.Namespace) -> tuple[dict[str, Run], Batch]:
-    """Trains both forms in turn; returns them, and a batch that neither has seen."""
+    """Trains all forms in turn; returns them, and a batch that neither has seen."""
     method, mesh = methods.load(args.method), mesh_lib.make_mesh(jax.devices()[:1])
-    configs = {form: make_config(args, form) for form in losses.PENALTY_FORMS}
+    configs = {form: make_config(args, form) for form in forms(args.method)}
     runs = {}
     for form, config in configs.items():
         state = method.init(config, conditions.NONE, config.seed)
@@ -96,7 +100,7 @@ def train(args: argparse.Namespace) -> tuple[dict[str, Run], Batch]:
     )
     for number in range(args.steps):
         batch = mesh_lib.global_batch(mesh, next(batches))
-        for form in losses.PENALTY_FORMS[:: 1 if number % 2 else -1]:
+        for form in forms(args.method)[:: 1 if number % 2 else -1]:
             runs[form].step(batch, CURVES[args.method])
     return runs, next(batches)
 
@@ -125,16 +129,17 @@ def print_runs(args: argparse.Namespace, runs: dict[str, Run]) -> None:
             }
             if not times["exact"]:
                 continue
-            exact, finite = times["exact"], times["finite"]
-            ratio = statistics.median(f / e for f, e in zip(finite, exact, strict=True))
-            print(
-                f"step, {kind:12s} {clock:4s} ms: exact {statistics.median(exact):.1f}, finite "
-                f"{statistics.median(finite):.1f}, median ratio {ratio:.3f} of {len(exact)}"
-            )
+            exact = times.pop("exact")
+            for form, other in times.items():
+                ratio = statistics.median(f / e for f, e in zip(other, exact, strict=True))
+                print(
+                    f"step, {kind:12s} {clock:4s} ms: exact {statistics.median(exact):.1f}, {form} "
+                    f"{statistics.median(other):.1f}, median ratio {ratio:.3f} of {len(exact)}"
+                )
 
 
 def draw_curves(args: argparse.Namespace, runs: dict[str, Run]) -> None:
-    """Writes the penalty and the loss of D of both forms as a picture."""
+    """Writes the penalty and the loss of D of all forms as a picture."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -191,7 +196,7 @@ def random_penalty(
     Over n, E (n . g)^2 = |g|^2 and E |n . g| = sqrt(2 / pi) |g|, which together make (|g| - 1)^2.
     """
     n = jax.random.normal(key, x.shape)
-    slopes = (logits_of(x + RANDOM_DISTANCE * n) - logits_of(x)) / RANDOM_DISTANCE
+    slopes = (logits_of(x + losses.RANDOM_DISTANCE * n) - logits_of(x)) / losses.RANDOM_DISTANCE
     squares = jnp.square(slopes)
     if not is_wgan:
         return squares

@@ -44,14 +44,18 @@ def initial_scalars(config: Config) -> dict[str, Any]:
     }
 
 
-def resolve_penalty(config: ml_collections.ConfigDict) -> None:
+def resolve_penalty(config: ml_collections.ConfigDict, *more_forms: str) -> None:
     """Checks the form of the gradient penalty, in place; raises `UserError`.
 
     Configs from before there was a choice lack the field.
+
+    Args:
+      config: of a method with a penalty.
+      more_forms: that the method has besides those of all.
     """
     if "penalty" not in config.loss:
         config.loss.penalty = "exact"
-    rules.check(config, {"loss.penalty": rules.one_of(*losses.PENALTY_FORMS)})
+    rules.check(config, {"loss.penalty": rules.one_of(*losses.PENALTY_FORMS, *more_forms)})
 
 
 # ---- the discriminator's input -------------------------------------------------------------------

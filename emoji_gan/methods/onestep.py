@@ -33,8 +33,6 @@ from emoji_gan.runtime import rules
 
 NETWORKS = gan.NETWORKS
 _SLOPE_DECAY = 0.99  # of its running norm, per step
-# Of four images one is penalised: the slopes there are enough of an estimate.
-_PENALISED = slice(None, None, 4)
 
 
 class Draw(enum.IntEnum):
@@ -190,10 +188,9 @@ def d_loss(config: Config, logits: _Judged) -> tuple[jax.Array, Metrics]:
     """Computes the critic's loss and its parts."""
     d_adversarial, _ = _ADVERSARIAL[config.loss.kind]
     adversarial = d_adversarial(logits.reals, logits.fakes).mean()
-    # The slope towards a random point nearby (2511.22475), in place of a gradient's norm.
-    some, far = _PENALISED, config.loss.epsilon
-    r1 = jnp.square((logits.near_reals - logits.reals[some]) / far).mean()
-    r2 = jnp.square((logits.near_fakes - logits.fakes[some]) / far).mean()
+    some, far = losses.RANDOM_ROWS, config.loss.epsilon
+    r1 = losses.random_r1(logits.near_reals, logits.reals[some], far).mean()
+    r2 = losses.random_r1(logits.near_fakes, logits.fakes[some], far).mean()
     drift = (jnp.square(logits.reals) + jnp.square(logits.fakes)).mean()
     total = adversarial + config.loss.gamma / 2 * (r1 + r2) + config.loss.drift * drift
     if logits.mistaken is not None:
@@ -272,7 +269,7 @@ class _Critic:
 
     def of_others(self, d: Any, real: jax.Array, fake: jax.Array) -> dict[str, jax.Array | None]:
         """Computes all logits but those of the fakes, by their names in `_Judged`, in one pass."""
-        b, c, some = len(real), self.c, _PENALISED
+        b, c, some = len(real), self.c, losses.RANDOM_ROWS
         away = self.config.loss.epsilon * step.normal(self.near_keys[some], *real.shape[1:])
         x = jnp.concatenate([real, real[some] + away, fake[some] + away])
         keys = jnp.concatenate([self.real_keys, self.real_keys[some], self.fake_keys[some]])

@@ -44,6 +44,7 @@ class Draw(enum.IntEnum):
     G_FAKE_AUGMENT = 4
     D_FAKE_AUGMENT = 5
     G_REAL_AUGMENT = 6
+    NEAR = 7
 
 
 _PAIR = (
@@ -64,7 +65,7 @@ _RULES = {
 def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
     """Fills the auto fields and checks the method's own, in place; raises `UserError`."""
     rules.check(config, _RULES)
-    gan.resolve_penalty(config)
+    gan.resolve_penalty(config, "random")
     m = config.model
     if m.width * m.expansion % m.groups:
         raise rules.UserError(
@@ -155,6 +156,7 @@ class _Pass:
     d_def: Any
     c: jax.Array | None  # condition vectors [b d]
     colour_keys: jax.Array  # [b]
+    near_keys: jax.Array  # [b], of the points nearby
     p: jax.Array | None  # augmentation probability
 
     def __call__(
@@ -163,22 +165,37 @@ class _Pass:
         batches: list[tuple[jax.Array, jax.Array]],
         dtype: jnp.dtype,
         *,
-        penalty: bool = False,
+        penalty: str | None = None,
     ) -> list[jax.Array]:
-        """Computes D's logits [b] of each batch of (images, keys), then squared slopes [b]."""
+        """Computes D's logits [b] of each batch of (images, keys), then squared slopes [b].
+
+        By random directions there is a slope for every fourth image only.
+        """
         x, keys = (jnp.concatenate(v) for v in zip(*batches, strict=True))
         n = len(batches)
         colours, c = (
             v if v is None else jnp.concatenate([v] * n) for v in (self.colour_keys, self.c)
         )
+        all_rows = len(x)
+        if penalty == "random":
+            some = np.arange(all_rows).reshape(n, -1)[:, losses.RANDOM_ROWS].ravel()
+            away = step.normal(jnp.concatenate([self.near_keys] * n)[some], *x.shape[1:])
+            x = jnp.concatenate([x, x[some] + losses.RANDOM_DISTANCE * away])
+            keys, colours, c = (
+                v if v is None else jnp.concatenate([v, v[some]]) for v in (keys, colours, c)
+            )
 
         def logits(x: jax.Array) -> jax.Array:
             seen = gan.d_input(x, keys, colours, self.p, self.config)
             return nnx.merge(self.d_def, d)(seen, c, dtype)
 
-        parts = (logits(x),)
-        if penalty:
-            parts = losses.logits_and_r1(logits, x, self.config.loss.penalty)
+        if penalty == "random":
+            here, near = jnp.split(logits(x), [all_rows])
+            parts = (here, losses.random_r1(near, here[some]))
+        elif penalty:
+            parts = losses.logits_and_r1(logits, x, penalty)
+        else:
+            parts = (logits(x),)
         return [half for part in parts for half in jnp.split(part, n)]
 
 
@@ -191,11 +208,11 @@ def _train(
     now = schedules(config, step.images_seen(state, config))
     state = dataclasses.replace(state, ada_p=now["p"])
     c, real = conditions.with_dropout(spec, config, batch), images.to_model(batch["image"])
-    g_keys, d_keys, real_keys, colour_keys, g_aug, d_aug, g_real_keys = step.all_sample_keys(
-        config, state, batch, Draw
+    g_keys, d_keys, real_keys, colour_keys, g_aug, d_aug, g_real_keys, near_keys = (
+        step.all_sample_keys(config, state, batch, Draw)
     )
     p = now["p"] if any(config.schedule.p) else None
-    logits = _Pass(config, d_def, c, colour_keys, p)
+    logits = _Pass(config, d_def, c, colour_keys, near_keys, p)
 
     def generate(g: Any, keys: jax.Array) -> jax.Array:
         return nnx.merge(g_def, g)(step.normal(keys, config.model.z_dim), c, dtype)
@@ -215,7 +232,7 @@ def _train(
             loss = losses.d_relativistic(reals, fakes).mean()
             return loss, (loss, reals, fakes, jnp.zeros(()), jnp.zeros(()))
         # In float32: squares of gradients.
-        reals, fakes, r1, r2 = logits(d, both, jnp.dtype(jnp.float32), penalty=True)
+        reals, fakes, r1, r2 = logits(d, both, jnp.dtype(jnp.float32), penalty=config.loss.penalty)
         loss, r1, r2 = losses.d_relativistic(reals, fakes).mean(), r1.mean(), r2.mean()
         weight = config.loss.penalty_every * now["gamma"] / 2
         return loss + weight * (r1 + r2), (loss, reals, fakes, r1, r2)

@@ -100,6 +100,23 @@ def test_logits_and_slopes_are_differentiated_together():
     assert _relative_error(finite_grads, grads) < 0.01
 
 
+def test_random_directions_are_right_on_average():
+    params, images = _inputs()
+    noise = np.random.default_rng(0).standard_normal((2000, *images.shape), np.float32)
+
+    def loss(params):
+        here = _critic(params, images)
+        near = jax.vmap(lambda n: _critic(params, images + losses.RANDOM_DISTANCE * n))(noise)
+        return losses.random_r1(near, here[None]).mean()
+
+    value, grads = jax.value_and_grad(loss)(params)
+    exact, exact_grads = jax.value_and_grad(
+        lambda p: losses.r1(lambda x: _critic(p, x), images).mean()
+    )(params)
+    np.testing.assert_allclose(value, exact, rtol=0.05)
+    assert _relative_error(grads, exact_grads) < 0.1
+
+
 def test_slopes_are_differentiated_by_images_too():
     params, images = _inputs()
     exact, finite = (
