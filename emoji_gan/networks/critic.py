@@ -1,8 +1,9 @@
-"""Builds the critic of a one-step generator: the reading half of a flow's U-Net and two heads.
+"""Builds the critic of a one-step generator: the reading half of a flow's U-Net and three heads.
 
 Its trunk may start with the flow's weights, which know emoji already. A condition is compared with
 the features by a projection (1802.05637), so that what a picture shows is computed once for any
-number of conditions.
+number of conditions. The trunk has learned to look past noise, which a flow is trained on: one head
+looks at the pixels themselves.
 """
 
 import math
@@ -15,6 +16,8 @@ import numpy as np
 from emoji_gan.networks import layers, unet
 from emoji_gan.ops import convolution
 
+_CHANNELS = 4  # of an emoji: RGBA
+_PIXEL_WIDTH = 32  # channels of the head that looks at pixels
 _TIME = 0.9  # at which the trunk reads an image: nearly clean, as the flow has seen it often
 
 
@@ -42,6 +45,9 @@ class Critic(unet.Trunk):
         super().__init__(rng, c_dim=c_dim, widths=widths, **trunk)
         smallest = px // trunk["patch"] >> len(widths)  # positions of a side, halved once more
         self.local = unet.Conv(rng, widths[0], 1, kernel=1)
+        self.pixels0 = unet.Conv(rng, _CHANNELS, _PIXEL_WIDTH)
+        self.pixels1 = unet.Conv(rng, _PIXEL_WIDTH, 2 * _PIXEL_WIDTH, kernel=4)
+        self.pixels2 = unet.Conv(rng, 2 * _PIXEL_WIDTH, 1, kernel=1)
         self.shrink = unet.Conv(rng, widths[-1], widths[-1], kernel=4)
         self.gather = unet.Dense(rng, smallest**2 * widths[-1], features)
         self.score = unet.Dense(rng, features, 1)
@@ -56,10 +62,12 @@ class Critic(unet.Trunk):
         embedding = self.embed(jnp.full(b, _TIME), nothing)
         y, maps = self.read(x, embedding)
         patches = self.local(jax.nn.silu(unet.group_norm(maps[self.blocks])))
-        y = convolution.conv4_down(jax.nn.silu(unet.group_norm(y)), self.shrink.weight[...])
-        y = layers.leaky_relu(layers.add_bias(y, self.shrink.bias[...]))
+        y = layers.leaky_relu(_down(self.shrink, jax.nn.silu(unet.group_norm(y))))
         features = layers.leaky_relu(self.gather(y.reshape(b, -1)))
-        return self.score(features)[:, 0] + patches.mean((1, 2, 3)), features
+        pixels = _down(self.pixels1, layers.leaky_relu(self.pixels0(x)))
+        pixels = self.pixels2(layers.leaky_relu(pixels))
+        score = self.score(features)[:, 0] + patches.mean((1, 2, 3)) + pixels.mean((1, 2, 3))
+        return score, features
 
     def fit(self, features: jax.Array, c: jax.Array | None) -> jax.Array:
         """Computes how well features `b n` fit conditions `b c_dim`: f32 `b`, a part of a logit."""
@@ -67,6 +75,11 @@ class Critic(unet.Trunk):
             return jnp.zeros(len(features))
         wanted = self.project(jax.nn.silu(self.embed_condition(c)))
         return jnp.sum(features * wanted, 1) / math.sqrt(self.features)
+
+
+def _down(conv: unet.Conv, x: jax.Array) -> jax.Array:
+    """Halves `b h w n_in` into `b h/2 w/2 n_out` by a convolution of 4 x 4."""
+    return layers.add_bias(convolution.conv4_down(x, conv.weight[...]), conv.bias[...])
 
 
 def finer(field: str, path: tuple, value: np.ndarray, times: int) -> np.ndarray:

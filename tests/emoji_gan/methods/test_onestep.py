@@ -47,7 +47,7 @@ def test_generator_and_trunk_start_as_the_flow(monkeypatch):
     for g in (state.g, state.g_ema):
         assert jax.tree.all(jax.tree.map(lambda a, b: (a == b).all(), g, v))
     flow, d, new = flat(v), flat(state.d), flat(onestep.init(config, SPEC, 7).d)
-    heads = {"local", "shrink", "gather", "score", "project"}
+    heads = {"local", "pixels0", "pixels1", "pixels2", "shrink", "gather", "score", "project"}
     for path, value in d.items():
         np.testing.assert_array_equal(value, new[path] if path[0] in heads else flow[path])
     _, scratch, _ = flow_start(monkeypatch, **{"model.critic": "scratch"})
