@@ -4,9 +4,9 @@
 
 Trains a method at its `:cpu` size in all its forms side by side in one process, a step each in
 turn, on the same batches from the same initial weights, and prints the means of penalty and loss
-and the CPU and wall time of a step. Then it prints, for the discriminator of the exact run on one batch,
-how near the derivative of the penalty by the parameters is to the exact one: along the slope at
-several distances (`losses.finite_slopes`), and along random directions on a quarter of the batch
+and the CPU and wall time of a step. Then it prints, for the discriminator of the exact run on one
+batch, how near the derivative of the penalty by the parameters is to the exact one: along the slope
+at several distances (`losses.finite_slopes`), and along random directions on a quarter of the batch
 (2511.22475), D(x + e n) - D(x) over e. --out writes the curves as a picture.
 """
 
