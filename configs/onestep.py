@@ -27,7 +27,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
             "gamma": 0.02,
             "epsilon": 0.02,  # of the images' range -1 to 1, how far the slope is looked for
             "drift": 0.001,  # of the squared logits
-            # Strength of the guidance: 1: none; above: how much more the critic minds conditions.
+            # Strength of the guidance: 1: none; above: how much conditions are told apart.
             "guidance": 2.0 if c.data.conditions else 1.0,
             "transport": 0.0,  # of the critic's pull, that of an image to the noise it is made of
             "second": 0.3,  # fraction of the images drawn by the second call, where there is one

@@ -153,21 +153,21 @@ class Call:
 
 @dataclasses.dataclass(frozen=True)
 class _Judged:
-    """Holds the critic's logits of a batch, f32 each.
+    """Holds what the critic says of a batch, f32 each: logits, and `Critic.name_among`.
 
     Attributes:
       reals: [b].
       fakes: [b].
       near_reals: [q], of points near every fourth real image.
       near_fakes: [q].
-      mistaken: [b], of real images with the condition of another one; None: no guidance.
+      named: [b], how surely real images are those of their conditions; None: no guidance.
     """
 
     reals: jax.Array
     fakes: jax.Array
     near_reals: jax.Array
     near_fakes: jax.Array
-    mistaken: jax.Array | None
+    named: jax.Array | None
 
 
 def _what_g_sees(
@@ -193,12 +193,24 @@ def d_loss(config: Config, logits: _Judged) -> tuple[jax.Array, Metrics]:
     r2 = losses.random_r1(logits.near_fakes, logits.fakes[some], far).mean()
     drift = (jnp.square(logits.reals) + jnp.square(logits.fakes)).mean()
     total = adversarial + config.loss.gamma / 2 * (r1 + r2) + config.loss.drift * drift
-    if logits.mistaken is not None:
-        # An emoji with another one's condition counts as less real (1605.05396), so
-        # that G moves to where the condition is plain: it is guided.
-        mistaken = losses.d_relativistic(logits.reals, logits.mistaken).mean()
-        total += (config.loss.guidance - 1) * mistaken
-    return total, {"loss/d": adversarial, "r1/penalty": r1, "r2/penalty": r2}
+    metrics = {"loss/d": adversarial, "r1/penalty": r1, "r2/penalty": r2}
+    if logits.named is not None:
+        total -= (config.loss.guidance - 1) * logits.named.mean()
+        metrics["guidance/real"] = logits.named.mean()
+    return total, metrics
+
+
+def g_loss(
+    config: Config, reals: jax.Array, fakes: jax.Array, named: jax.Array | None
+) -> tuple[jax.Array, Metrics]:
+    """Computes G's loss and its parts, of logits [b] and `Critic.name_among` of the fakes [b]."""
+    _, g_adversarial = _ADVERSARIAL[config.loss.kind]
+    adversarial = g_adversarial(reals, fakes).mean()
+    if named is None:
+        return adversarial, {"loss/g": adversarial}
+    # G moves to where the condition is plain among others: it is guided.
+    total = adversarial - (config.loss.guidance - 1) * named.mean()
+    return total, {"loss/g": adversarial, "guidance/fake": named.mean()}
 
 
 def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
@@ -223,7 +235,6 @@ def gradients(
     """
     g_graph, d_graph = graphs
     call, real = Call(g_graph, flow.predicts_image(config)), images.to_model(batch["image"])
-    _, g_adversarial = _ADVERSARIAL[config.loss.kind]
     x, t = _what_g_sees(config, state, batch, real)
     fake, pull_g = jax.vjp(lambda g: call(g, x, t, c, jnp.dtype(config.dtype)), state.g)
     critic = _critic(config, d_graph, state, batch, c)
@@ -232,12 +243,15 @@ def gradients(
     others, pull_others = jax.vjp(lambda d: critic.of_others(d, real, fake), state.d)
 
     (_, metrics), (to_fakes, to_others) = jax.value_and_grad(
-        lambda fakes, others: d_loss(config, _Judged(fakes=fakes, **others)), (0, 1), has_aux=True
+        lambda fakes, others: d_loss(config, _Judged(fakes=fakes["logits"], **others)),
+        (0, 1),
+        has_aux=True,
     )(fakes, others)
     d_grads = jax.tree.map(jnp.add, pull_fakes(to_fakes)[0], pull_others(to_others)[0])
 
-    loss_g, to_fakes = jax.value_and_grad(
-        lambda fakes: g_adversarial(others["reals"], fakes).mean()
+    (_, of_g), to_fakes = jax.value_and_grad(
+        lambda fakes: g_loss(config, others["reals"], fakes["logits"], fakes["named"]),
+        has_aux=True,
     )(fakes)
     slopes = len(real) * pull_fakes(to_fakes)[1]  # of each image's own loss
     squares = step.mean_over_devices(jnp.sum(jnp.square(slopes), (1, 2, 3)).mean())
@@ -245,8 +259,9 @@ def gradients(
     running = jnp.where(state.slope > 0, step.lerp(norm, state.slope, _SLOPE_DECAY), norm)
     pull = slopes / running + config.loss.transport * (fake - x) / np.sqrt(x[0].size)
     (g_grads,) = pull_g(pull / len(real))
-    metrics |= {"loss/g": loss_g, "slope/g": running}
-    return g_grads, d_grads, running, metrics | gan.logit_metrics(others["reals"], fakes)
+    metrics |= of_g | {"slope/g": running}
+    logit_metrics = gan.logit_metrics(others["reals"], fakes["logits"])
+    return g_grads, d_grads, running, metrics | logit_metrics
 
 
 @dataclasses.dataclass(frozen=True)
@@ -261,11 +276,14 @@ class _Critic:
     fake_keys: jax.Array
     near_keys: jax.Array  # [b], of the points nearby
 
-    def of_fakes(self, d: Any, fake: jax.Array) -> jax.Array:
-        """Computes the logits [b] of generated images [b h w 4]."""
+    def of_fakes(self, d: Any, fake: jax.Array) -> dict[str, jax.Array | None]:
+        """Computes 'logits' [b] of generated images [b h w 4], and 'named': see `_Judged`."""
         critic = nnx.merge(self.graph, d)
         score, features = critic.read_image(self._seen(fake, self.fake_keys))
-        return score + critic.fit(features, self.c)
+        return {
+            "logits": score + critic.fit(features, self.c),
+            "named": self._named(critic, features),
+        }
 
     def of_others(self, d: Any, real: jax.Array, fake: jax.Array) -> dict[str, jax.Array | None]:
         """Computes all logits but those of the fakes, by their names in `_Judged`, in one pass."""
@@ -278,16 +296,17 @@ class _Critic:
         logits = score + critic.fit(
             features, None if c is None else jnp.concatenate([c, c[some], c[some]])
         )
-        mistaken = None
-        if self.config.loss.guidance != 1:
-            neighbours = np.minimum(np.arange(b) ^ 1, b - 1)  # the same on any number of devices
-            mistaken = score[:b] + critic.fit(features[:b], c[neighbours])
         return {
             "reals": logits[:b],
             "near_reals": logits[b : b + len(away)],
             "near_fakes": logits[b + len(away) :],
-            "mistaken": mistaken,
+            "named": self._named(critic, features[:b]),
         }
+
+    def _named(self, critic: networks.Critic, features: jax.Array) -> jax.Array | None:
+        if self.config.loss.guidance == 1:
+            return None
+        return critic.name_among(features, self.c)
 
     def _seen(self, x: jax.Array, keys: jax.Array) -> jax.Array:
         return gan.d_input(x, keys, keys, self.p, self.config)

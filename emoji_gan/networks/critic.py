@@ -17,6 +17,7 @@ from emoji_gan.networks import layers, unet
 from emoji_gan.ops import convolution
 
 _CHANNELS = 4  # of an emoji: RGBA
+_GROUP = 16  # images of one device, at most, whose conditions are told apart
 _PIXEL_WIDTH = 32  # channels of the head that looks at pixels
 _TIME = 0.9  # at which the trunk reads an image: nearly clean, as the flow has seen it often
 
@@ -53,6 +54,7 @@ class Critic(unet.Trunk):
         self.score = unet.Dense(rng, features, 1)
         if c_dim:
             self.project = unet.Dense(rng, 4 * widths[0], features)
+            self.name = unet.Dense(rng, 4 * widths[0], features)
         self.c_dim, self.features = c_dim, features
 
     def read_image(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -75,6 +77,19 @@ class Critic(unet.Trunk):
             return jnp.zeros(len(features))
         wanted = self.project(jax.nn.silu(self.embed_condition(c)))
         return jnp.sum(features * wanted, 1) / math.sqrt(self.features)
+
+    def name_among(self, features: jax.Array, c: jax.Array) -> jax.Array:
+        """Computes how surely features `b n` are those of their own condition: f32 `b`.
+
+        It is the logarithm of the probability among the conditions `b c_dim` of a group of images
+        (1807.03748, eq. 4); 0 for an image without a condition.
+        """
+        size = math.gcd(len(c), _GROUP)
+        wanted = self.name(jax.nn.silu(self.embed_condition(c)))
+        groups = (x.reshape(-1, size, self.features) for x in (features, wanted))
+        fits = jnp.einsum("gif,gjf->gij", *groups) / math.sqrt(self.features)
+        own = jnp.diagonal(jax.nn.log_softmax(fits), axis1=1, axis2=2).reshape(-1)
+        return jnp.where(jnp.any(c != 0, 1), own, 0.0)
 
 
 def _down(conv: unet.Conv, x: jax.Array) -> jax.Array:

@@ -47,7 +47,17 @@ def test_generator_and_trunk_start_as_the_flow(monkeypatch):
     for g in (state.g, state.g_ema):
         assert jax.tree.all(jax.tree.map(lambda a, b: (a == b).all(), g, v))
     flow, d, new = flat(v), flat(state.d), flat(onestep.init(config, SPEC, 7).d)
-    heads = {"local", "pixels0", "pixels1", "pixels2", "shrink", "gather", "score", "project"}
+    heads = {
+        "local",
+        "pixels0",
+        "pixels1",
+        "pixels2",
+        "shrink",
+        "gather",
+        "score",
+        "project",
+        "name",
+    }
     for path, value in d.items():
         np.testing.assert_array_equal(value, new[path] if path[0] in heads else flow[path])
     _, scratch, _ = flow_start(monkeypatch, **{"model.critic": "scratch"})
@@ -110,10 +120,12 @@ def test_both_gradients_are_those_of_the_losses(monkeypatch):
     def loss_d(d):
         fake = call(state.g, x, t, c)
         others = critic.of_others(d, real, fake)
-        return onestep.d_loss(config, onestep._Judged(fakes=critic.of_fakes(d, fake), **others))[0]
+        fakes = critic.of_fakes(d, fake)["logits"]
+        return onestep.d_loss(config, onestep._Judged(fakes=fakes, **others))[0]
 
     def loss_g(g):
-        return losses.g_relativistic(reals, critic.of_fakes(state.d, call(g, x, t, c))).mean()
+        fakes = critic.of_fakes(state.d, call(g, x, t, c))
+        return losses.g_relativistic(reals, fakes["logits"]).mean() - fakes["named"].mean()
 
     def near(a, b):
         scale = max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(b))
@@ -149,6 +161,10 @@ def test_the_critic_reads_a_picture_once_for_any_condition():
     c = conditions.encode(SPEC, condition_of(SPEC, np.random.default_rng(0), 4))
     assert critic.fit(features, c).shape == (4,)
     assert not critic.fit(features, None).any()
+    # Conditions that are all the same name nothing; an absent one is no question.
+    same, none = jnp.ones_like(c), c.at[1].set(0)
+    np.testing.assert_allclose(critic.name_among(features, same), -np.log(4), rtol=1e-5)
+    assert critic.name_among(features, none)[1] == 0 > critic.name_among(features, none)[0]
     assert "project" not in nnx.to_pure_dict(
         nnx.state(onestep.make_networks(config, conditions.NONE, 0)[1])
     )
