@@ -32,6 +32,7 @@ from emoji_gan.networks import unet
 from emoji_gan.runtime import rules
 
 NETWORKS = gan.NETWORKS
+_RECENT = 1024  # conditions
 _SLOPE_DECAY = 0.99  # of its running norm, per step
 
 
@@ -51,6 +52,7 @@ class State(gan.GanState):
     """Holds all that training carries from one step to the next."""
 
     slope: jax.Array  # f32, running norm of the critic's gradient at a generated image
+    recent: jax.Array  # f32 [n d], the last conditions: an image's own is told apart from them
 
 
 # Losses of D and of G, of logits [b] of real and generated images.
@@ -105,6 +107,7 @@ def init(config: Config, spec: Spec, seed: int) -> State:
         g_opt=_optimizer(config, config.optim.g_lr).init(g),
         d_opt=_optimizer(config, config.optim.d_lr).init(d),
         slope=jnp.zeros(()),
+        recent=jnp.zeros((_RECENT if config.loss.guidance != 1 else 1, max(spec.dim, 1))),
     )
 
 
@@ -221,7 +224,11 @@ def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
         c = conditions.with_dropout(spec, config, batch)
         g_grads, d_grads, slope, metrics = gradients(config, graphs, state, batch, c)
         g_grads, d_grads, metrics = step.mean_over_devices((g_grads, d_grads, metrics))
-        return _updated(config, state, g_grads, d_grads, slope, metrics)
+        recent = state.recent
+        if config.loss.guidance != 1:
+            recent = jnp.concatenate([step.of_all_devices(c), recent])[: len(recent)]
+        new = dataclasses.replace(state, slope=slope, recent=recent)
+        return _updated(config, state, new, g_grads, d_grads, metrics)
 
     return Step({"main": Program(step.compiled(main, mesh))})
 
@@ -272,6 +279,7 @@ class _Critic:
     config: Config
     p: jax.Array | None  # probability of augmentation
     c: jax.Array | None  # condition vectors [b d]
+    recent: jax.Array  # of others [n d]
     real_keys: jax.Array  # [b], of the augmentation, as the others
     fake_keys: jax.Array
     near_keys: jax.Array  # [b], of the points nearby
@@ -306,7 +314,7 @@ class _Critic:
     def _named(self, critic: networks.Critic, features: jax.Array) -> jax.Array | None:
         if self.config.loss.guidance == 1:
             return None
-        return critic.name_among(features, self.c)
+        return critic.name_among(features, self.c, self.recent)
 
     def _seen(self, x: jax.Array, keys: jax.Array) -> jax.Array:
         return gan.d_input(x, keys, keys, self.p, self.config)
@@ -315,26 +323,27 @@ class _Critic:
 def _critic(config: Config, graph: Any, state: State, batch: Batch, c: jax.Array | None) -> _Critic:
     draws = (Draw.REAL_AUGMENT, Draw.FAKE_AUGMENT, Draw.NEAR)
     p = gan.augmentation_probability(state, config)
-    return _Critic(graph, config, p, c, *step.all_sample_keys(config, state, batch, draws))
+    return _Critic(
+        graph, config, p, c, state.recent, *step.all_sample_keys(config, state, batch, draws)
+    )
 
 
 def _updated(
-    config: Config, state: State, g_grads: Any, d_grads: Any, slope: jax.Array, metrics: Metrics
+    config: Config, state: State, new: State, g_grads: Any, d_grads: Any, metrics: Metrics
 ) -> tuple[State, Metrics]:
-    """Applies the gradients, moves the average and guards the step."""
+    """Applies the gradients to a new state, moves the average and guards the step."""
     g_lr = flow.warmed_up(config, config.optim.g_lr, step.images_seen(state, config))
     d_lr = config.optim.d_lr
     g = step.apply_gradients(state.g, _optimizer(config, g_lr), state.g_opt, g_grads)
     d = step.apply_gradients(state.d, _optimizer(config, d_lr), state.d_opt, d_grads)
     new = dataclasses.replace(
-        state,
+        new,
         counters=step.next_step(state.counters),
         g=g.params,
         d=d.params,
         g_opt=g.opt_state,
         d_opt=d.opt_state,
         g_ema=step.ema(state.g_ema, g.params, state, config=config),
-        slope=slope,
     )
     metrics |= g.metrics("g", g_lr) | d.metrics("d", d_lr)
     watched = (metrics["loss/g"], metrics["loss/d"], g.gradient_norm, d.gradient_norm)

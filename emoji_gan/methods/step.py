@@ -39,6 +39,11 @@ def mean_over_devices(tree: Any) -> Any:
     return lax.pmean(tree, AXIS)
 
 
+def of_all_devices(x: jax.Array) -> jax.Array:
+    """Gathers the rows of all devices of the mesh, in their order; every device has them all."""
+    return lax.all_gather(x, AXIS, tiled=True)
+
+
 def batch_shapes(config: Config, spec: Spec, mesh: Mesh) -> Batch:
     """Returns the shapes of the global batch on `mesh`, to compile a step without data."""
     b, res = config.batch_size, config.data.resolution

@@ -17,7 +17,6 @@ from emoji_gan.networks import layers, unet
 from emoji_gan.ops import convolution
 
 _CHANNELS = 4  # of an emoji: RGBA
-_GROUP = 16  # images of one device, at most, whose conditions are told apart
 _PIXEL_WIDTH = 32  # channels of the head that looks at pixels
 _TIME = 0.9  # at which the trunk reads an image: nearly clean, as the flow has seen it often
 
@@ -78,18 +77,19 @@ class Critic(unet.Trunk):
         wanted = self.project(jax.nn.silu(self.embed_condition(c)))
         return jnp.sum(features * wanted, 1) / math.sqrt(self.features)
 
-    def name_among(self, features: jax.Array, c: jax.Array) -> jax.Array:
+    def name_among(self, features: jax.Array, c: jax.Array, others: jax.Array) -> jax.Array:
         """Computes how surely features `b n` are those of their own condition: f32 `b`.
 
-        It is the logarithm of the probability among the conditions `b c_dim` of a group of images
-        (1807.03748, eq. 4); 0 for an image without a condition.
+        It is the logarithm of the probability of c `b c_dim` among it and the others `m c_dim`
+        (1807.03748, eq. 4); 0 for an image without a condition. Others that are zeros or the same
+        as its own do not count.
         """
-        size = math.gcd(len(c), _GROUP)
-        wanted = self.name(jax.nn.silu(self.embed_condition(c)))
-        groups = (x.reshape(-1, size, self.features) for x in (features, wanted))
-        fits = jnp.einsum("gif,gjf->gij", *groups) / math.sqrt(self.features)
-        own = jnp.diagonal(jax.nn.log_softmax(fits), axis1=1, axis2=2).reshape(-1)
-        return jnp.where(jnp.any(c != 0, 1), own, 0.0)
+        own, wanted = (self.name(jax.nn.silu(self.embed_condition(x))) for x in (c, others))
+        fits = jnp.concatenate([jnp.sum(features * own, 1)[:, None], features @ wanted.T], 1)
+        same = jnp.all(c[:, None] == others[None], 2) | jnp.all(others == 0, 1)[None]
+        counts = jnp.concatenate([jnp.ones((len(c), 1), bool), ~same], 1)
+        fits = jnp.where(counts, fits / math.sqrt(self.features), -jnp.inf)
+        return jnp.where(jnp.any(c != 0, 1), jax.nn.log_softmax(fits)[:, 0], 0.0)
 
 
 def _down(conv: unet.Conv, x: jax.Array) -> jax.Array:

@@ -161,10 +161,13 @@ def test_the_critic_reads_a_picture_once_for_any_condition():
     c = conditions.encode(SPEC, condition_of(SPEC, np.random.default_rng(0), 4))
     assert critic.fit(features, c).shape == (4,)
     assert not critic.fit(features, None).any()
-    # Conditions that are all the same name nothing; an absent one is no question.
-    same, none = jnp.ones_like(c), c.at[1].set(0)
-    np.testing.assert_allclose(critic.name_among(features, same), -np.log(4), rtol=1e-5)
-    assert critic.name_among(features, none)[1] == 0 > critic.name_among(features, none)[0]
+    # Neither its own condition nor an absent one counts as another.
+    absent = jnp.concatenate([c[:1], jnp.zeros_like(c)])
+    np.testing.assert_array_equal(critic.name_among(features[:1], c[:1], absent), 0)
+    assert critic.name_among(features, c.at[1].set(0), c)[1] == 0
+    surely = critic.name_among(features, c, 2 * c)  # four others
+    assert (surely < 0).all()
+    np.testing.assert_allclose(critic.name_among(0 * features, c, 2 * c), -np.log(5), rtol=1e-5)
     assert "project" not in nnx.to_pure_dict(
         nnx.state(onestep.make_networks(config, conditions.NONE, 0)[1])
     )
