@@ -3,9 +3,10 @@
     python -m benchmarks.speed.sampling --json
     python -m benchmarks.speed.sampling --onestep=runs/onestep --flow=models/openmoji_32.safetensors
 
-Both draw as `emoji_gan.sample` does, in batches of 16, each with its own steps and guidance; every
-image is asked by a group. The first batch, which compiles, is not counted; the figure is the median
-over the turns, the ratio the median of each turn's ratio.
+Both draw as `emoji_gan.sample` does, in batches of 16, the flow with its own steps and guidance,
+the other by one call of its network; every image is asked by a group. The first batch, which
+compiles, is not counted; the figure is the median over the turns, the ratio the median of each
+turn's ratio.
 """
 
 import argparse
@@ -38,7 +39,7 @@ def measure(flow: str, onestep: str, turns: int) -> dict[str, float]:
 
     Args:
       flow: a workdir or model file, drawn from as its config says.
-      onestep: another one.
+      onestep: another one, of a method that draws in one call.
       turns: of both.
 
     Raises:
@@ -47,7 +48,7 @@ def measure(flow: str, onestep: str, turns: int) -> dict[str, float]:
     from emoji_gan.trained.sampler import Sampler, ask  # after the core is chosen
 
     rates: dict[str, list[float]] = {"flow": [], "onestep": []}
-    samplers = {"flow": Sampler(flow), "onestep": Sampler(onestep)}
+    samplers = {"flow": Sampler(flow), "onestep": Sampler(onestep, changes={"steps": 1})}
     for turn in range(turns + 1):
         for name, sampler in samplers.items():
             count = _BATCH if name == "flow" else 16 * _BATCH
