@@ -148,7 +148,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--init_from",
         type=paths.local,
-        default=str(sampler_lib.SHIPPED_MODEL),
+        default=str(sampler_lib.SHIPPED_FLOW),
         help="a workdir or model file",
     )
     p.add_argument("--groups", nargs="*", default=["Food & Drink"])

@@ -241,7 +241,7 @@ def main() -> int:
     p = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    p.add_argument("--model", type=paths.local, default=str(sampler_lib.SHIPPED_MODEL))
+    p.add_argument("--model", type=paths.local, default=str(sampler_lib.SHIPPED_FLOW))
     p.add_argument("--n", type=int, default=400, help="emoji of each set")
     p.add_argument("--out", type=paths.local, required=True, help="folder")
     a = p.parse_args()

@@ -18,7 +18,9 @@ from emoji_gan.methods import base
 from emoji_gan.methods.base import Generator, Latents
 from emoji_gan.trained.source import open_trained
 
-SHIPPED_MODEL = pathlib.Path(__file__).parents[2] / "models" / "openmoji_32.safetensors"
+_MODELS = pathlib.Path(__file__).parents[2] / "models"
+SHIPPED_MODEL = _MODELS / "onestep_32.safetensors"
+SHIPPED_FLOW = _MODELS / "openmoji_32.safetensors"  # its teacher, and the start of fine-tuning
 
 # Every batch has this many rows, the last one padded: a kernel may round differently at another
 # size.

@@ -3,9 +3,9 @@
     python -m eval.conditions --workdir=runs/flow
     python -m eval.conditions --model=models/openmoji_32.safetensors --guidance=2
 
-The model draws by each condition alone, by all of them together, and emoji that it never saw. The
-emoji encoder recognises what was drawn. The same figures of the real emoji say how well it can.
-Writes conditions.json and conditions.md.
+The model draws by each condition alone, by all of them together, and emoji that it never saw,
+unless it was trained on every one. The emoji encoder recognises what was drawn. The same figures of
+the real emoji say how well it can. Writes conditions.json and conditions.md.
 """
 
 import argparse
@@ -99,7 +99,7 @@ def _thumbnails(pictures: np.ndarray) -> np.ndarray:
 def judge(
     sampler: Sampler,
     data: dataset.EmojiData,
-    held_out: dataset.EmojiData,
+    held_out: dataset.EmojiData | None,
     *,
     n: int,
     truncation: float,
@@ -109,7 +109,7 @@ def judge(
     Args:
       sampler: of a model with conditions.
       data: the training emoji of its config, with phrases if it has a text condition.
-      held_out: the validation emoji, likewise.
+      held_out: the validation emoji, likewise; None: the model has seen every emoji.
       n: images of each row.
       truncation: see the sampler.
 
@@ -133,7 +133,7 @@ def judge(
         real = _real_set(data, of_real, class_name)
         fake = _fake_set(pictures, drawn, None if real.labels is None else real.labels[rows])
         figures[name] = row | _set_figures(real, fake)
-    if conditions_lib.TEXT in sampler.spec.names:
+    if held_out is not None and conditions_lib.TEXT in sampler.spec.names:
         rows, condition = conditions_lib.rows_like(held_out, n, seed=2)
         codepoints = held_out.columns["base"]
         of_real = extractor(held_out.images)
@@ -235,7 +235,10 @@ def main() -> int:
         )
     config = ml_collections.ConfigDict(sampler.config.to_dict())
     embed = encoder.PhraseEncoder() if conditions_lib.TEXT in sampler.spec.names else None
-    data, held_out = (dataset.load(config.data, split, embed) for split in ("train", "validation"))
+    data = dataset.load(config.data, "train", embed)
+    # A model of every emoji has none that it never saw.
+    sees_all = config.data.get("split", "auto") == "all"
+    held_out = None if sees_all else dataset.load(config.data, "validation", embed)
     rows = judge(sampler, data, held_out, n=a.n, truncation=a.truncation)
     out = pathlib.Path(
         a.out or ("eval_conditions" if is_model_file(source) else pathlib.Path(source, "eval"))

@@ -9,15 +9,15 @@ import pytest
 from emoji_gan import conditions, methods
 from emoji_gan.runtime import checkpoint
 from emoji_gan.trained import model_file, stored_names
-from emoji_gan.trained.sampler import SHIPPED_MODEL
+from emoji_gan.trained.sampler import SHIPPED_FLOW
 from emoji_gan.trained.source import open_trained
 from tests.emoji_gan.methods.test_methods import tiny_config
 
 
 def test_shipped_models_say_how_much_they_have_seen():
     """Not of their last run only."""
-    small = open_trained(str(SHIPPED_MODEL))
-    large = open_trained(str(SHIPPED_MODEL.with_name("openmoji_64.safetensors")))
+    small = open_trained(str(SHIPPED_FLOW))
+    large = open_trained(str(SHIPPED_FLOW.with_name("openmoji_64.safetensors")))
     assert 735 <= small.kimg < 736 and small.step * 32 / 1000 < 24
     assert large.kimg > small.kimg and small.is_file and small.spec.text_dim == 192
 
