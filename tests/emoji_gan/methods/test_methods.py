@@ -47,6 +47,8 @@ def tiny_config(method: str, **changes) -> ml_collections.ConfigDict:
         },
         "onestep": {
             "optim.g_lr": 0.003,
+            "optim.d_lr": 0.0004,
+            "optim.eps": 1e-4,  # else Adam makes whole steps of gradients that are only rounding
             "optim.warmup_kimg": 0.0,
             "ema.half_life_kimg": 0.02,
             "model.width": 16,
