@@ -70,7 +70,8 @@ def drawers(flow: str, onestep: list[str]) -> dict[str, Drawer]:
     """
     whole = Sampler(flow)
     if whole.config.method != "flow":
-        raise UserError(f"--flow={flow}: it is of method {whole.config.method!r}")
+        method = whole.config.method
+        raise UserError(f"--flow={flow}: it is of method {method!r}; give a model of 'flow'")
     rows = {"flow": _drawer(whole)}
     for steps in _FEW:
         changes = {"steps": steps, "solver": "euler", "guidance": 1.0}
@@ -79,7 +80,10 @@ def drawers(flow: str, onestep: list[str]) -> dict[str, Drawer]:
         name = pathlib.Path(source).name
         trained = Sampler(source).config
         if trained.method not in _TRAINED_FOR:
-            raise UserError(f"--onestep={source}: it is of method {trained.method!r}")
+            raise UserError(
+                f"--onestep={source}: it is of method {trained.method!r}; give a model of "
+                + " or ".join(map(repr, _TRAINED_FOR))
+            )
         for calls in range(1, _TRAINED_FOR[trained.method](trained) + 1):
             sampler = Sampler(source, changes={"steps": calls})
             rows[f"{name} ({sampler.config.method}), {_calls(calls)}"] = _drawer(sampler)

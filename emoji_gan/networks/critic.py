@@ -102,8 +102,8 @@ def finer(field: str, path: tuple, value: np.ndarray, times: int) -> np.ndarray:
 
     G reads noise, of which the mean of a square has only 1/times of the deviation.
     """
-    finer = unet.finer(field, path, value, times)
-    return finer * times if field.startswith("g") and path == ("enter", "weight") else finer
+    grown = unet.finer(field, path, value, times)
+    return grown * times if field.startswith("g") and path == ("enter", "weight") else grown
 
 
 is_embedding = unet.is_embedding
