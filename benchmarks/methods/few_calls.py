@@ -142,9 +142,9 @@ def draw(
 ) -> Drawn:
     """Draws every row's images, asked as often as in the data, and some by phrases alone."""
     _, condition = generate.conditions_like(data, n)
-    asked, text = conditions.rows_like(data, by_text, seed=1)
+    chosen, text = conditions.rows_like(data, by_text, seed=1)
     text = {conditions.TEXT: text[conditions.TEXT]} if conditions.TEXT in text else None
-    drawn = Drawn({}, {}, asked)
+    drawn = Drawn({}, {}, chosen)
     for name, drawer in rows.items():
         print(f"drawing {name}", flush=True)
         drawn.sets[name] = generate.pictures(drawer.sampler, n, condition, truncation)
@@ -169,14 +169,14 @@ def judge(
         names=tuple(data.columns["codepoints"].tolist()),
     )
     _, meta = encoder.load()  # the classes of both judges are the same
-    asked = data.columns["base"][drawn.rows].tolist()
+    codepoints = data.columns["base"][drawn.rows].tolist()
     figures: dict[str, dict[str, Any]] = {}
     for name, images in (drawn.sets | {"validation emoji": held_out.images}).items():
         fake = _set(images, extractor(images))
         figures[name] = dict(evaluate.evaluate(real, fake, None, 0, _METRICS).estimates)
         if name in drawn.by_text:
             logits = extractor(drawn.by_text[name]).logits
-            figures[name] |= condition_agreement.recognised(logits, asked, meta)
+            figures[name] |= condition_agreement.recognised(logits, codepoints, meta)
     return figures
 
 
