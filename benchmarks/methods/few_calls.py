@@ -6,7 +6,9 @@
 --onestep may be given more than once, also with a run of configs/consistency.py: each model is
 judged at one call and, where it was trained for two, at two. All draw the same conditions from the
 same seeds, and are judged by both emoji encoders against the training emoji; validation emoji are a
-row beside them. Images/s are those of the machine as it is, batches of 16, by turns: the median of
+row beside them. The variety of a phrase is the mean distance of two images of one phrase, of
+different seeds, over that of two phrases, in the first judge's features: 0 where all images of a
+phrase are one. Images/s are those of the machine as it is, batches of 16, by turns: the median of
 the ratio to the whole flow. FOLDER gets few_calls.md and few_calls.json.
 """
 
@@ -37,6 +39,7 @@ from input_pipeline import dataset
 _JUDGES = ("emoji-encoder", "emoji-encoder-2")
 _FIGURES = ("fd", "recall", "coverage", "memorisation_rate", "alpha_binary")
 _AGREEMENT = ("group_top5", "codepoint_top5")
+_VARIETY = "variety"  # of the images of one phrase
 _METRICS = {name: evaluate.METRICS[name] for name in ("frechet", "precision_recall")} | {
     "density_coverage": evaluate.METRICS["density_coverage"],
     "memorisation": memorisation.evaluate,
@@ -129,11 +132,13 @@ class Drawn:
     Attributes:
       sets: uint8 [n h w 4] by row.
       by_text: uint8 [m h w 4] by row, asked by phrases alone.
+      again: uint8 [m h w 4] by row, the same phrases from other seeds.
       rows: i64 [m] of the training data, whose phrases were asked.
     """
 
     sets: dict[str, np.ndarray]
     by_text: dict[str, np.ndarray]
+    again: dict[str, np.ndarray]
     rows: np.ndarray
 
 
@@ -144,12 +149,14 @@ def draw(
     _, condition = generate.conditions_like(data, n)
     chosen, text = conditions.rows_like(data, by_text, seed=1)
     text = {conditions.TEXT: text[conditions.TEXT]} if conditions.TEXT in text else None
-    drawn = Drawn({}, {}, chosen)
+    drawn = Drawn({}, {}, {}, chosen)
+    others = list(range(by_text, 2 * by_text))
     for name, drawer in rows.items():
         print(f"drawing {name}", flush=True)
         drawn.sets[name] = generate.pictures(drawer.sampler, n, condition, truncation)
         if text:
             drawn.by_text[name] = generate.pictures(drawer.sampler, by_text, text, truncation)
+            drawn.again[name] = drawer.sampler(others, text, truncation)
     return drawn
 
 
@@ -175,9 +182,23 @@ def judge(
         fake = _set(images, extractor(images))
         figures[name] = dict(evaluate.evaluate(real, fake, None, 0, _METRICS).estimates)
         if name in drawn.by_text:
-            logits = extractor(drawn.by_text[name]).logits
-            figures[name] |= condition_agreement.recognised(logits, codepoints, meta)
+            asked = extractor(drawn.by_text[name])
+            figures[name] |= condition_agreement.recognised(asked.logits, codepoints, meta)
+            again = extractor(drawn.again[name]).features
+            figures[name][_VARIETY] = [variety(asked.features, again, codepoints)]
     return figures
+
+
+def variety(asked: np.ndarray, again: np.ndarray, codepoints: list[str]) -> float:
+    """Computes the mean distance of two images of one phrase over that of two phrases.
+
+    Args:
+      asked, again: f32 [m d], features of two images of phrase i.
+      codepoints: [m], what the phrases name.
+    """
+    distances = np.linalg.norm(asked[:, None] - again[None], axis=-1)
+    other = np.asarray(codepoints)[:, None] != np.asarray(codepoints)[None]
+    return float(np.mean(np.diagonal(distances)) / np.mean(distances[other]))
 
 
 def _set(images: np.ndarray, of: features.Features) -> SampleSet:
@@ -191,7 +212,7 @@ def table(
     """Formats all rows."""
     heads = ["calls", "parameters, M", "images/s to the flow's"]
     heads += [metric_names.display_name(f, j) for f in _FIGURES[:-1] for j in by_judge]
-    heads += [_FIGURES[-1], *(f"by text: {name}" for name in _AGREEMENT)]
+    heads += [_FIGURES[-1], *(f"by text: {name}" for name in (*_AGREEMENT, _VARIETY))]
     lines = [f"| model | {' | '.join(heads)} |", "|---|" + "---:|" * len(heads)]
     first, *_ = by_judge.values()
     for name in first:
@@ -202,6 +223,7 @@ def table(
         cells += [_text(f, of[name]) for f in _FIGURES[:-1] for of in by_judge.values()]
         cells.append(_text(_FIGURES[-1], first[name]))
         cells += [f"{first[name][f][0]:.0%}" if f in first[name] else "" for f in _AGREEMENT]
+        cells.append(f"{first[name][_VARIETY][0]:.2f}" if _VARIETY in first[name] else "")
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
