@@ -182,21 +182,20 @@ def judge(
         fake = _set(images, extractor(images))
         figures[name] = dict(evaluate.evaluate(real, fake, None, 0, _METRICS).estimates)
         if name in drawn.by_text:
-            asked = extractor(drawn.by_text[name])
-            figures[name] |= condition_agreement.recognised(asked.logits, codepoints, meta)
-            again = extractor(drawn.again[name]).features
-            figures[name][_VARIETY] = [variety(asked.features, again, codepoints)]
+            first, second = (extractor(of[name]) for of in (drawn.by_text, drawn.again))
+            figures[name] |= condition_agreement.recognised(first.logits, codepoints, meta)
+            figures[name][_VARIETY] = [variety(first.features, second.features, codepoints)]
     return figures
 
 
-def variety(asked: np.ndarray, again: np.ndarray, codepoints: list[str]) -> float:
+def variety(first: np.ndarray, second: np.ndarray, codepoints: list[str]) -> float:
     """Computes the mean distance of two images of one phrase over that of two phrases.
 
     Args:
-      asked, again: f32 [m d], features of two images of phrase i.
+      first, second: f32 [m d], features of two images of phrase i.
       codepoints: [m], what the phrases name.
     """
-    distances = np.linalg.norm(asked[:, None] - again[None], axis=-1)
+    distances = np.linalg.norm(first[:, None] - second[None], axis=-1)
     other = np.asarray(codepoints)[:, None] != np.asarray(codepoints)[None]
     return float(np.mean(np.diagonal(distances)) / np.mean(distances[other]))
 
