@@ -10,105 +10,17 @@ seed, whose text chunks say how it was made, and a contact sheet of all of them.
 import argparse
 import math
 import pathlib
-import re
-from collections.abc import Mapping, Sequence
 
-import numpy as np
-
-from emoji_gan import conditions, errors, images
+from emoji_gan import conditions, errors
 from emoji_gan.conditions import CLASSES
 from emoji_gan.encoder import understanding
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import host, paths
+from emoji_gan.trained import drawn_folder
 from emoji_gan.trained.sampler import SHIPPED_MODEL, Sampler, ask
 from emoji_gan.trained.source import is_model_file
-from input_pipeline.art import picture_folder
 
 _TEXT_HELP = "ask for this, in English or French: a name, keywords, or a phrase like them"
-_SMALL_PX = 64  # smaller images are magnified on the contact sheet
-_SHEET = "grid.png"
-_PER_IMAGE = ("seed", picture_folder.SHEET_KEY)  # text chunks that differ within one request
-
-
-def parse_seeds(text: str) -> list[int]:
-    """Reads seeds: '0-3,7' -> [0, 1, 2, 3, 7].
-
-    Raises:
-      UserError: the text holds anything but numbers in [0, 2^32) and ranges of them, or more than a
-        million seeds.
-    """
-    seeds: list[int] = []
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d{1,10})(?:-(\d{1,10}))?\s*", part)
-        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
-        if first > last or last >= 2**32 or len(seeds) + last - first >= 1_000_000:
-            raise UserError(
-                f"--seeds={text}: expected numbers and ranges such as 0-63 or 1,5,10-20"
-            )
-        seeds += range(first, last + 1)
-    return seeds
-
-
-def write(
-    folder: pathlib.Path,
-    pictures: np.ndarray,
-    seeds: Sequence[int],
-    *,
-    provenance: Mapping[str, str],
-    seeds_text: str,
-) -> int:
-    """Writes one picture per seed and a contact sheet; a folder holds pictures of one request.
-
-    Pictures that this program drew there for another request are removed once the new ones are
-    written: each can be drawn again from its text chunks. Other files are left alone.
-
-    Args:
-      folder: created if it does not exist.
-      pictures: uint8 [n h w 4], straight alpha.
-      seeds: n integers.
-      provenance: text chunks of every picture.
-      seeds_text: the seeds as the user typed them.
-
-    Returns:
-      The number of earlier pictures that were removed.
-
-    Raises:
-      UserError: a file cannot be written.
-    """
-    earlier = _of_another_request(folder, provenance)
-    written = set()
-    for seed, picture in zip(seeds, pictures, strict=True):
-        path = folder / f"seed{seed:010d}.png"
-        images.save_png(path, picture, {**provenance, "seed": str(seed)})
-        written.add(path)
-    texts = {**provenance, "seed": seeds_text, picture_folder.SHEET_KEY: f"{len(seeds)} emoji"}
-    images.save_png(folder / _SHEET, _sheet(pictures), texts)
-    removed = [path for path in earlier if path not in written]
-    for path in removed:
-        path.unlink(missing_ok=True)
-    return len(removed)
-
-
-def _of_another_request(folder: pathlib.Path, provenance: Mapping[str, str]) -> list[pathlib.Path]:
-    """Returns the pictures in a folder that this program drew for another request."""
-
-    def request(texts: Mapping[str, str]) -> dict[str, str]:
-        return {k: v for k, v in texts.items() if k not in _PER_IMAGE}
-
-    earlier = []
-    for path in sorted(folder.glob("seed*.png")):
-        texts = picture_folder.own_texts(path)
-        if texts and request(texts) != request(provenance):
-            earlier.append(path)
-    return earlier
-
-
-def _sheet(pictures: np.ndarray) -> np.ndarray:
-    """Returns the contact sheet, uint8 [h w 3]."""
-    columns = math.ceil(math.sqrt(len(pictures)))
-    board = images.grid(pictures, math.ceil(len(pictures) / columns), columns)
-    magnify = max(1, _SMALL_PX // pictures.shape[1])
-    return board.repeat(magnify, 0).repeat(magnify, 1)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -145,7 +57,7 @@ def main() -> int:
     a = _parser().parse_args()
     host.setup_host_memory()
     host.setup_compilation_cache()
-    seeds = parse_seeds(a.seeds)
+    seeds = drawn_folder.parse_seeds(a.seeds)
     if not math.isfinite(a.truncation) or not 0 <= a.truncation <= 2:
         raise UserError(f"--truncation={a.truncation}: expected 0 to 2")
     changes = {k: v for k in ("guidance", "steps", "solver") if (v := getattr(a, k)) is not None}
@@ -161,10 +73,10 @@ def main() -> int:
     in_workdir = (a.workdir or a.model) and not is_model_file(source)
     out = pathlib.Path(a.out or (pathlib.Path(source, "generated") if in_workdir else "generated"))
     pictures = sampler(seeds, condition, a.truncation)
-    removed = write(out, pictures, seeds, provenance=provenance, seeds_text=a.seeds)
+    removed = drawn_folder.write(out, pictures, seeds, provenance=provenance, seeds_text=a.seeds)
     if removed:
         print(f"replaced {removed} emoji of an earlier request in {out}")
-    print(f"{len(seeds)} emoji in {out}, all of them in {out / _SHEET}")
+    print(f"{len(seeds)} emoji in {out}, all of them in {out / drawn_folder.SHEET}")
     return errors.EXIT_OK
 
 

@@ -140,6 +140,20 @@ class Latents:
     kind: str = dataclasses.field(metadata={"static": True})
 
 
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Parents:
+    """Holds images that others are made from, one a row.
+
+    Attributes:
+      images: f32 [b h w 4], premultiplied RGBA in [-1, 1].
+      changeable: f32 [b h w 1] in [0, 1], where an image may become another; elsewhere it stays.
+    """
+
+    images: jax.Array
+    changeable: jax.Array
+
+
 def keep_kind(params: Params, latents: Latents, condition: Condition, kind: str) -> Latents:
     """Returns the latents as they are: of a generator that has one kind only."""
     del params, condition, kind
@@ -159,6 +173,9 @@ class Generator:
         latents of every kind. An image depends on its own row only.
       convert: (params, latents, condition, kind) -> Latents: to a later kind, e.g. 'z' to 'w',
         truncation applied.
+      vary: (params, parents, latents, condition, strength) -> f32 [b h w 4] as `draw` returns:
+        images like the parents; the nearer the float `strength`, in (0, 1], is to 1, the less, and
+        at 1 they are those of `draw`. None: the method has no such way.
     """
 
     fields: tuple[str, ...]
@@ -166,6 +183,7 @@ class Generator:
     latents: Callable[..., Latents]
     draw: Callable[[Params, Latents, Condition], jax.Array]
     convert: Callable[[Params, Latents, Condition, str], Latents] = keep_kind
+    vary: Callable[[Params, Parents, Latents, Condition, float], jax.Array] | None = None
 
     def sample(
         self, params: Params, seeds: jax.Array, condition: Condition, truncation: jax.Array

@@ -28,6 +28,7 @@ from emoji_gan.methods.base import (
     Latents,
     Metrics,
     Params,
+    Parents,
     Program,
     Step,
     Summaries,
@@ -39,6 +40,7 @@ from emoji_gan.runtime import rules
 NETWORKS = {"v": "velocity"}
 _MIN_TIME_LEFT = 0.05  # a predicted image's velocity is a quotient (2511.13720, appendix A)
 _MAX_GRADIENT_NORM = 1.0
+_STRENGTH_PX = 32  # resolution at which 1 - strength is the time that a variation starts from
 
 Velocity = Callable[..., jax.Array]
 
@@ -247,7 +249,31 @@ def generator(config: Config, spec: Spec) -> Generator:
         guided = guided_velocity(velocity, params["v_ema"], c, config.sample.guidance)
         return solve(guided, latents.values, config)
 
-    return Generator(("v_ema",), {"noise": shape}, latents, draw)
+    def vary(
+        params: Params, parents: Parents, latents: Latents, condition: Condition, strength: float
+    ) -> jax.Array:
+        def on_path(t: float | jax.Array) -> jax.Array:
+            return (1 - t) * latents.values + t * parents.images
+
+        def with_kept(x: jax.Array, t: jax.Array) -> jax.Array:
+            return on_path(t) + parents.changeable * (x - on_path(t))
+
+        c = conditions.encode(spec, condition)
+        guided = guided_velocity(velocity, params["v_ema"], c, config.sample.guidance)
+        start = start_of(strength, config.data.resolution)
+        return solve(guided, on_path(start), config, start=start, constrain=with_kept)
+
+    return Generator(("v_ema",), {"noise": shape}, latents, draw, vary=vary)
+
+
+def start_of(strength: float, px: int) -> float:
+    """Returns the time t from which a parent of `px` is varied, so that t = 1 - strength at 32 px.
+
+    Means over squares of pixels have less noise, so that of a larger image hides less of it; the
+    ratio of signal to noise is that of 32 px (2301.11093, section 2).
+    """
+    signal = (1 - strength) / strength * _STRENGTH_PX / px  # to a noise of 1
+    return signal / (1 + signal)
 
 
 def guided_velocity(
@@ -274,32 +300,40 @@ def guided_velocity(
 
 
 def solve(
-    velocity: Callable[[jax.Array, jax.Array], jax.Array], x: jax.Array, config: Config
+    velocity: Callable[[jax.Array, jax.Array], jax.Array],
+    x: jax.Array,
+    config: Config,
+    *,
+    start: float = 0.0,
+    constrain: Callable[[jax.Array, jax.Array], jax.Array] = lambda x, t: x,
 ) -> jax.Array:
-    """Follows the velocity from t = 0 to 1: f32 [b h w 4].
+    """Follows the velocity from t = `start` to 1: f32 [b h w 4].
 
     Args:
       velocity: (x, t) -> [b h w 4], t a scalar.
-      x: at t = 0.
-      config: resolved; `sample.steps` and `sample.solver`: euler, or heun, the mean of the
-        velocities at both ends of a step (2206.00364, algorithm 1).
+      x: at t = `start`.
+      config: resolved; `sample.steps`, of the whole way from 0, and `sample.solver`: euler, or
+        heun, the mean of the velocities at both ends of a step (2206.00364, algorithm 1).
+      start: in [0, 1).
+      constrain: (x, t) -> x, applied after every step.
     """
-    count = config.sample.steps
+    count = max(1, round(config.sample.steps * (1 - start)))
+    rate = count / (1 - start)  # steps a unit of time
     heun, is_image = config.sample.solver == "heun", predicts_image(config)
 
     def one_step(x: jax.Array, i: jax.Array) -> tuple[jax.Array, None]:
-        t = i.astype(jnp.float32) / count
+        t = start + i.astype(jnp.float32) / rate
         v = velocity(x, t)
 
         def both_ends(v: jax.Array) -> jax.Array:
-            return 0.5 * (v + velocity(x + v / count, t + 1.0 / count))
+            return 0.5 * (v + velocity(x + v / rate, t + 1.0 / rate))
 
         if heun and is_image:
             # A predicted image has no velocity at t = 1: the last step is Euler's, as there.
             v = jax.lax.cond(i < count - 1, both_ends, lambda v: v, v)
         elif heun:
             v = both_ends(v)
-        return x + v / count, None
+        return constrain(x + v / rate, t + 1.0 / rate), None
 
     return jax.lax.scan(one_step, x, jnp.arange(count))[0]
 

@@ -21,6 +21,7 @@ from emoji_gan.trained.source import open_trained
 _MODELS = pathlib.Path(__file__).parents[2] / "models"
 SHIPPED_MODEL = _MODELS / "onestep_32.safetensors"
 SHIPPED_FLOW = _MODELS / "openmoji_32.safetensors"  # its teacher, and the start of fine-tuning
+SHIPPED_LARGE_FLOW = _MODELS / "openmoji_64.safetensors"
 
 # Every batch has this many rows, the last one padded: a kernel may round differently at another
 # size.
@@ -64,6 +65,7 @@ class Sampler:
         self._sample = jax.jit(self.generator.sample)
         self._draw = jax.jit(self.generator.draw)
         self._convert = jax.jit(self.generator.convert, static_argnums=3)
+        self._vary = jax.jit(self.generator.vary, static_argnums=4) if self.generator.vary else None
 
     def __call__(
         self, seeds: Sequence[int], condition: Condition | None = None, truncation: float = 1.0
@@ -125,6 +127,50 @@ class Sampler:
             batch = dataclasses.replace(latents, values=latents.values[rows])
             x = self._draw(self._params, batch, batch_condition)
             drawn.append(np.asarray(images.to_straight(x))[:count])
+        return np.concatenate(drawn)
+
+    def vary(
+        self,
+        parents: np.ndarray,
+        seeds: Sequence[int],
+        condition: Condition | None = None,
+        *,
+        strength: float,
+        changeable: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Draws images like others.
+
+        Args:
+          parents: uint8 [n h w 4] at the model's resolution, straight alpha.
+          seeds: n integers in [0, 2^32).
+          condition: arrays of n rows; None: no condition.
+          strength: in (0, 1], the fraction of noise at 32 px that a parent is mixed with before
+            it is drawn anew, at any resolution; 1 draws as if there were no parent.
+          changeable: uint8 [h w], 255 where the image may change, 0 where it stays as its parent;
+            None: anywhere.
+
+        Returns:
+          uint8 [n h w 4], straight-alpha RGBA.
+
+        Raises:
+          UserError: the model's method cannot vary an image, or the strength is out of range.
+        """
+        if self._vary is None:
+            raise UserError(
+                f"a model of {self.config.method!r} cannot vary a picture; give one of 'flow'"
+            )
+        if not 0 < strength <= 1:
+            raise UserError(f"strength {strength:g}: expected above 0, at most 1")
+        latents = self.latents(seeds)
+        mask = np.full(parents.shape[1:3], 255, np.uint8) if changeable is None else changeable
+        mask01 = jnp.asarray(mask[..., None], jnp.float32) / 255
+        drawn = []
+        for rows, count, batch_condition in self._batches(len(seeds), condition):
+            batch = dataclasses.replace(latents, values=latents.values[rows])
+            images_in = images.to_model(jnp.asarray(parents[rows]))
+            of = base.Parents(images_in, jnp.broadcast_to(mask01, (len(rows), *mask01.shape)))
+            x = self._vary(self._params, of, batch, batch_condition, strength)
+            drawn.append(np.asarray(images.to_uint8(x))[:count])
         return np.concatenate(drawn)
 
     def path_pairs(

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from emoji_gan import errors, images, sample
 from emoji_gan.errors import UserError
+from emoji_gan.trained import drawn_folder
 from emoji_gan.trained import sampler as sampler_lib
 from input_pipeline.art import picture_folder
 from tests.support import runs as runs_lib
@@ -26,7 +27,7 @@ from tests.support import runs as runs_lib
 )
 def test_seeds_are_numbers_and_ranges(ranges):
     text = ", ".join(f"{a}-{a + n}" if n else str(a) for a, n in ranges)
-    assert sample.parse_seeds(text) == [s for a, n in ranges for s in range(a, a + n + 1)]
+    assert drawn_folder.parse_seeds(text) == [s for a, n in ranges for s in range(a, a + n + 1)]
 
 
 @pytest.mark.parametrize(
@@ -48,13 +49,13 @@ def test_seeds_are_numbers_and_ranges(ranges):
 )
 def test_bad_seeds_are_refused(text):
     with pytest.raises(UserError, match="expected numbers and ranges such as 0-63"):
-        sample.parse_seeds(text)
+        drawn_folder.parse_seeds(text)
 
 
 @given(st.text(alphabet="0123456789-, x²", max_size=12))
 def test_any_text_is_seeds_or_refused(text):
     try:
-        seeds = sample.parse_seeds(text)
+        seeds = drawn_folder.parse_seeds(text)
     except UserError as e:
         assert "\n" not in str(e)
     else:
@@ -92,7 +93,7 @@ def _request(folder, what, seeds):
     pictures = np.full((len(seeds), 8, 8, 4), 255, np.uint8)
     texts = {"Software": "emoji_gan", "asked text": what, "seed": str(seeds[0])}
     seeds_text = f"{seeds[0]}-{seeds[-1]}"
-    return sample.write(folder, pictures, seeds, provenance=texts, seeds_text=seeds_text)
+    return drawn_folder.write(folder, pictures, seeds, provenance=texts, seeds_text=seeds_text)
 
 
 def test_a_folder_holds_the_pictures_of_one_request(tmp_path):

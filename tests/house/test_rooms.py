@@ -37,6 +37,7 @@ MAY_IMPORT = {
     | {"emoji_gan.methods", "emoji_gan.networks", "emoji_gan.encoder"},
     "emoji_gan.train": _LIBRARY | _MODELS,
     "emoji_gan.sample": _LIBRARY | _MODELS,
+    "emoji_gan.edit": _LIBRARY | _MODELS,
     "eval": _LIBRARY | _MODELS,
     "configs": set(),
     "main": _LIBRARY | _MODELS | {"emoji_gan.train", "eval"},

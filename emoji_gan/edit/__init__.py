@@ -1,0 +1,1 @@
+"""Makes new emoji from existing ones."""
