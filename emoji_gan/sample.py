@@ -17,6 +17,7 @@ from emoji_gan.encoder import understanding
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import host, paths
 from emoji_gan.trained import drawn_folder
+from emoji_gan.trained.restorer import Restorer
 from emoji_gan.trained.sampler import SHIPPED_MODEL, Sampler, ask
 from emoji_gan.trained.source import is_model_file
 
@@ -47,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--guidance", type=float, help="how strictly to follow the condition; 1: as trained"
     )
+    p.add_argument("--size", type=int, help="px, by the shipped restorer; default: the model's")
     p.add_argument("--steps", type=int, help="of the solver, where the method has one")
     p.add_argument("--solver", help="euler or heun, where the method has one")
     return p
@@ -73,6 +75,10 @@ def main() -> int:
     in_workdir = (a.workdir or a.model) and not is_model_file(source)
     out = pathlib.Path(a.out or (pathlib.Path(source, "generated") if in_workdir else "generated"))
     pictures = sampler(seeds, condition, a.truncation)
+    if a.size is not None:
+        restorer = Restorer()
+        pictures = restorer.to_size(pictures, a.size)
+        provenance |= restorer.provenance(a.size)
     removed = drawn_folder.write(out, pictures, seeds, provenance=provenance, seeds_text=a.seeds)
     if removed:
         print(f"replaced {removed} emoji of an earlier request in {out}")

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import math
 import pathlib
 import shlex
@@ -31,7 +32,7 @@ from emoji_gan.runtime import mesh as mesh_lib
 from emoji_gan.runtime import progress as progress_lib
 from emoji_gan.trained import stored_names, transfer
 from emoji_gan.trained.source import open_trained
-from input_pipeline import DataError, dataset, pipeline
+from input_pipeline import DataError, dataset, degrade, pipeline
 
 Judge = Callable[[Any], curves.Scalars]  # from a state
 
@@ -336,13 +337,22 @@ def _make_previews(
 
     return previews.Previews(
         config,
+        degrade=_degrade_of(config),
         data=data,
         held_out=held_out,
         root=root,
         mesh=experiment.mesh,
-        sample=sample,
+        sample=sample if generator.latents else None,
         summaries=experiment.method.summaries(config, spec),
     )
+
+
+def _degrade_of(config: ml_collections.FrozenConfigDict) -> pipeline.Degrade | None:
+    """Returns what damages the pictures of a run, where it learns to restore them."""
+    if "degrade" not in config:
+        return None
+    d = config.degrade
+    return functools.partial(degrade.pairs, seed=config.seed, zoom=d.zoom, scale=d.scale)
 
 
 def _make_batches(experiment: Experiment, data: dataset.EmojiData, first: int) -> mesh_lib.Prefetch:
@@ -354,6 +364,7 @@ def _make_batches(experiment: Experiment, data: dataset.EmojiData, first: int) -
         start_sample=first * config.batch_size,
         process_index=jax.process_index(),
         process_count=jax.process_count(),
+        degrade=_degrade_of(config),
     )
     return mesh_lib.Prefetch(experiment.mesh, batches)
 

@@ -4,6 +4,8 @@ No iterator has a state to save: the batch of any sample number can be made at o
 of processes.
 """
 
+import collections
+import concurrent.futures
 import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,8 +22,10 @@ with contextlib.suppress(RuntimeError):  # too late if TensorFlow already runs
 # The first number of the seeds: of the order of the emoji, and of the choice of phrases.
 _ORDER_SALT = 498247692
 _PHRASE_SALT = 771204377
+_AHEAD = 3  # batches
 _PHRASE_DRAWS = 2**20  # numbers that an emoji's phrase is chosen by
 
+Degrade = Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]]
 Batch = dict[str, Any]  # image, condition and sample, as `batches` describes them
 
 
@@ -33,6 +37,7 @@ def batches(
     start_sample: int = 0,
     process_index: int = 0,
     process_count: int = 1,
+    degrade: Degrade | None = None,
 ) -> Iterator[Batch]:
     """Streams batches without end, from any sample on.
 
@@ -47,6 +52,7 @@ def batches(
       start_sample: number of the first sample; step * batch_size to resume at a step.
       process_index: of this process.
       process_count: number of processes.
+      degrade: (images, sample numbers) -> arrays that are added to a batch or replace some of it.
 
     Returns:
       An iterator of {'image': uint8 b h w 4, 'condition': {name: int32 b}, 'sample': uint32 b}, b =
@@ -72,7 +78,23 @@ def batches(
     first = start_sample + process_index * rows
     dataset = tf.data.Dataset.range(first, np.iinfo(np.int64).max, batch_size)
     dataset = dataset.map(_batch_maker(data, seed=seed, rows=rows)).prefetch(4)
-    return dataset.with_options(options).as_numpy_iterator()
+    stream = dataset.with_options(options).as_numpy_iterator()
+    if degrade is None:
+        return stream
+    return _degraded(stream, degrade)
+
+
+def _degraded(stream: Iterator[Batch], degrade: Degrade) -> Iterator[Batch]:
+    """Yields the batches of a stream with what `degrade` makes of them, a few ahead of use."""
+
+    def made(batch: Batch) -> Batch:
+        return batch | degrade(batch["image"], batch["sample"])
+
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        waiting = collections.deque(thread.submit(made, next(stream)) for _ in range(_AHEAD))
+        while True:
+            yield waiting.popleft().result()
+            waiting.append(thread.submit(made, next(stream)))
 
 
 def _batch_maker(data: EmojiData, *, seed: int, rows: int) -> Callable[[tf.Tensor], Batch]:

@@ -8,8 +8,9 @@ judged at one call and, where it was trained for two, at two. All draw the same 
 same seeds, and are judged by both emoji encoders against the training emoji; validation emoji are a
 row beside them. The variety of a phrase is the mean distance of two images of one phrase, of
 different seeds, over that of two phrases, in the first judge's features: 0 where all images of a
-phrase are one. Images/s are those of the machine as it is, batches of 16, by turns: the median of
-the ratio to the whole flow. FOLDER gets few_calls.md and few_calls.json.
+phrase are one. A model whose images are smaller than the flow's is judged and timed together with
+the restorer that enlarges them. Images/s are those of the machine as it is, batches of 16, by
+turns: the median of the ratio to the whole flow. FOLDER gets few_calls.md and few_calls.json.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import json
 import pathlib
 import statistics
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -25,10 +27,13 @@ import ml_collections
 import numpy as np
 
 from emoji_gan import conditions, errors
+from emoji_gan.conditions import Condition
 from emoji_gan.encoder import encoder
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import host, paths, workdir
+from emoji_gan.trained.restorer import Restorer
 from emoji_gan.trained.sampler import Sampler
+from emoji_gan.trained.source import open_trained
 from eval import generate
 from eval.extractors import features, real_cache
 from eval.metrics import alpha, evaluate, memorisation
@@ -57,12 +62,23 @@ class Drawer:
     Attributes:
       sampler: of the model, with the row's changes.
       calls: of the network an image.
-      parameters: of the network.
+      parameters: of the networks.
+      restorer: what enlarges the images, where they are smaller than `px`; None: nothing.
+      px: side of the images.
     """
 
     sampler: Sampler
     calls: int
     parameters: int
+    restorer: Restorer | None
+    px: int
+
+    def __call__(
+        self, seeds: Sequence[int], condition: Condition, truncation: float = 1.0
+    ) -> np.ndarray:
+        """Draws the images of seeds: uint8 [n px px 4]."""
+        drawn = self.sampler(seeds, condition, truncation)
+        return self.restorer.to_size(drawn, self.px) if self.restorer else drawn
 
 
 def drawers(flow: str, onestep: list[str]) -> dict[str, Drawer]:
@@ -75,10 +91,12 @@ def drawers(flow: str, onestep: list[str]) -> dict[str, Drawer]:
     if whole.config.method != "flow":
         method = whole.config.method
         raise UserError(f"--flow={flow}: it is of method {method!r}; give a model of 'flow'")
-    rows = {"flow": _drawer(whole)}
+    px = whole.config.data.resolution
+    restorer = Restorer() if any(_px(source) < px for source in onestep) else None
+    rows = {"flow": _drawer(whole, px)}
     for steps in _FEW:
         changes = {"steps": steps, "solver": "euler", "guidance": 1.0}
-        rows[f"flow, {_calls(steps)}"] = _drawer(Sampler(flow, changes=changes))
+        rows[f"flow, {_calls(steps)}"] = _drawer(Sampler(flow, changes=changes), px)
     for source in onestep:
         name = pathlib.Path(source).name
         trained = Sampler(source).config
@@ -89,7 +107,8 @@ def drawers(flow: str, onestep: list[str]) -> dict[str, Drawer]:
             )
         for calls in range(1, _TRAINED_FOR[trained.method](trained) + 1):
             sampler = Sampler(source, changes={"steps": calls})
-            rows[f"{name} ({sampler.config.method}), {_calls(calls)}"] = _drawer(sampler)
+            label = f"{name} ({sampler.config.method}), {_calls(calls)}"
+            rows[label] = _drawer(sampler, px, restorer)
     return rows
 
 
@@ -97,13 +116,21 @@ def _calls(n: int) -> str:
     return "one call" if n == 1 else f"{n} calls"
 
 
-def _drawer(sampler: Sampler) -> Drawer:
+def _px(source: str) -> int:
+    return open_trained(source).config["data"]["resolution"]
+
+
+def _drawer(sampler: Sampler, px: int, restorer: Restorer | None = None) -> Drawer:
     s = sampler.config.sample
     calls = s.steps
     if sampler.config.method == "flow":
         calls *= (2 if s.solver == "heun" else 1) * (1 if s.guidance == 1 else 2)
     leaves = jax.tree.leaves(sampler._params)
-    return Drawer(sampler, calls, sum(x.size for x in leaves))
+    if sampler.config.data.resolution == px:
+        restorer = None
+    elif restorer:
+        leaves += jax.tree.leaves(restorer._params)
+    return Drawer(sampler, calls, sum(x.size for x in leaves), restorer, px)
 
 
 def speeds(rows: dict[str, Drawer], data: dataset.EmojiData) -> dict[str, float]:
@@ -115,7 +142,7 @@ def speeds(rows: dict[str, Drawer], data: dataset.EmojiData) -> dict[str, float]
             count = _BATCH * max(1, 16 // drawer.calls)
             part = {key: values[:count] for key, values in condition.items()}
             start = time.perf_counter()
-            drawer.sampler(range(count), part)
+            drawer(range(count), part)
             if turn:  # the first compiles
                 rates[name].append(count / (time.perf_counter() - start))
     first = next(iter(rates.values()))
@@ -150,13 +177,13 @@ def draw(
     chosen, text = conditions.rows_like(data, by_text, seed=1)
     text = {conditions.TEXT: text[conditions.TEXT]} if conditions.TEXT in text else None
     drawn = Drawn({}, {}, {}, chosen)
-    others = list(range(by_text, 2 * by_text))
+    seeds = list(range(2 * by_text))
     for name, drawer in rows.items():
         print(f"drawing {name}", flush=True)
-        drawn.sets[name] = generate.pictures(drawer.sampler, n, condition, truncation)
+        drawn.sets[name] = drawer(list(range(n)), condition, truncation)
         if text:
-            drawn.by_text[name] = generate.pictures(drawer.sampler, by_text, text, truncation)
-            drawn.again[name] = drawer.sampler(others, text, truncation)
+            drawn.by_text[name] = drawer(seeds[:by_text], text, truncation)
+            drawn.again[name] = drawer(seeds[by_text:], text, truncation)
     return drawn
 
 

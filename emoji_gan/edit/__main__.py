@@ -2,18 +2,20 @@
 
     python -m emoji_gan.edit vary --emoji=1F355 --strength=0.6 --seeds=0-15
     python -m emoji_gan.edit mix --emoji=chat --emoji=pizza
+    python -m emoji_gan.edit restore varied --scale=4 --out=large
 
-`vary` draws variations of one emoji, `mix` crosses two. An emoji is given by its code points, by
-its English or French name, as a character, or as a PNG or SVG of one's own.
+`vary` draws variations of one emoji, `mix` crosses two, `restore` enlarges and mends pictures. An
+emoji is given by its code points, by its English or French name, as a character, or as a PNG or SVG
+of one's own.
 """
 
 import argparse
 
 from emoji_gan import errors
-from emoji_gan.edit import mix, vary
+from emoji_gan.edit import mix, restoration, vary
 from emoji_gan.runtime import host
 
-_VERBS = {"vary": vary, "mix": mix}
+_VERBS = {"vary": vary, "mix": mix, "restore": restoration}
 
 
 def main() -> int:
@@ -23,7 +25,7 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    verbs = p.add_subparsers(dest="verb", required=True, metavar="vary|mix")
+    verbs = p.add_subparsers(dest="verb", required=True, metavar="|".join(_VERBS))
     for name, module in _VERBS.items():
         summary = module.__doc__.partition("\n")[0]
         module.add_arguments(verbs.add_parser(name, help=summary, description=summary))

@@ -53,14 +53,8 @@ def run(a: argparse.Namespace) -> int:
     best = mixed.ranked()[: a.keep]
     kept = [seeds[i] for i in best]
     out = pathlib.Path(a.out)
-    drawn_folder.write(
-        out,
-        mixed.images[best],
-        kept,
-        provenance=vary.provenance_of(sampler, pair, a.strength, request),
-        seeds_text=a.seeds,
-        beside=np.stack([parent.image for parent in pair]),
-    )
+    provenance = vary.provenance_of(sampler, pair, a.strength, request)
+    vary.write(out, mixed.images[best], kept, a=a, provenance=provenance, of=pair)
     names = " and ".join(parent.meta.name for parent in pair)
     print(
         f"the best {len(kept)} of {len(seeds)} crosses of {names} in {out}, best first beside both "

@@ -14,6 +14,7 @@ from emoji_gan.encoder import encoder, understanding
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import paths
 from emoji_gan.trained import drawn_folder
+from emoji_gan.trained.restorer import Restorer
 from emoji_gan.trained.sampler import SHIPPED_LARGE_FLOW, Sampler, ask
 
 _LINE = "line"  # what a style of line art has in its name
@@ -41,6 +42,7 @@ def add_common_arguments(p: argparse.ArgumentParser, *, out: str) -> None:
     p.add_argument("--model", type=paths.local, help="a flow; default: the shipped one of 64 px")
     p.add_argument("--guidance", type=float, help="how strictly to follow words; 1: as trained")
     p.add_argument("--steps", type=int, help="of the solver")
+    p.add_argument("--size", type=int, help="px, by the shipped restorer; default: the model's")
     p.add_argument("--out", type=paths.local, default=out, help=f"folder; default: {out}")
 
 
@@ -78,19 +80,50 @@ def run(a: argparse.Namespace) -> int:
     if a.mask:
         provenance["mask"] = pathlib.Path(a.mask).name
     out = pathlib.Path(a.out)
-    drawn_folder.write(
+    write(
         out,
         pictures,
         seeds,
+        a=a,
         provenance=provenance,
-        seeds_text=a.seeds,
-        beside=parent.image[None],
+        of=[parent],
     )
     print(
         f"{len(seeds)} variations of {parent.meta.name} ({parent.codepoints}) in {out}, "
         f"beside it in {out / drawn_folder.SHEET}"
     )
     return errors.EXIT_OK
+
+
+def write(
+    out: pathlib.Path,
+    pictures: np.ndarray,
+    seeds: list[int],
+    *,
+    a: argparse.Namespace,
+    provenance: Mapping[str, str],
+    of: list[Parent],
+) -> None:
+    """Writes pictures, at the size of the flags, and a contact sheet that begins with the parents.
+
+    Args:
+      out: folder.
+      pictures: uint8 [n h w 4], straight alpha.
+      seeds: n integers.
+      a: the flags that verbs which draw share.
+      provenance: text chunks of every picture.
+      of: the parents.
+
+    Raises:
+      UserError: a size out of range, or a file that cannot be written.
+    """
+    beside, texts = np.stack([parent.image for parent in of]), dict(provenance)
+    if a.size is not None:
+        restorer = Restorer()
+        pictures = restorer.to_size(pictures, a.size)
+        beside = restorer.to_size(beside, a.size)
+        texts |= restorer.provenance(a.size)
+    drawn_folder.write(out, pictures, seeds, provenance=texts, seeds_text=a.seeds, beside=beside)
 
 
 def vary(
@@ -137,16 +170,16 @@ def condition_of(
     Words of one's own can mean another group of emoji, so that the parent's is then left open.
     """
     names = sampler.spec.names
-    asked = dict(request)
-    if "group" in names and conditions.TEXT not in asked:
+    wanted = dict(request)
+    if "group" in names and conditions.TEXT not in wanted:
         groups = dict(sampler.spec.classes)["group"]
         if parent.meta.group in groups:
-            asked.setdefault("group", parent.meta.group)
+            wanted.setdefault("group", parent.meta.group)
     if "style" in names:
         styles = dict(sampler.spec.classes)["style"]
-        asked.setdefault("style", min(styles, key=len))
-    condition = ask(sampler.spec, asked, count, language=language)
-    if conditions.TEXT in names and conditions.TEXT not in asked:
+        wanted.setdefault("style", min(styles, key=len))
+    condition = ask(sampler.spec, wanted, count, language=language)
+    if conditions.TEXT in names and conditions.TEXT not in wanted:
         name = parent.meta.name_en or parent.meta.name
         condition[conditions.TEXT][:] = encoder.PhraseEncoder()([name])[0]
     return condition

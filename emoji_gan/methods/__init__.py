@@ -17,6 +17,7 @@ METHODS = (
     "onestep",
     "consistency",
 )
+FROM_PICTURES = ("restore",)  # methods whose generators have no latents
 
 
 def load(name: str) -> Method:
@@ -41,6 +42,6 @@ def resolve(config: ml_collections.ConfigDict, num_devices: int) -> ml_collectio
     Raises:
       UserError: a field that cannot work, by name, with what it must be.
     """
-    checked = config_lib.checked(config, METHODS)
+    checked = config_lib.checked(config, METHODS + FROM_PICTURES)
     load(checked.method).resolve(checked, num_devices)
     return ml_collections.FrozenConfigDict(checked)

@@ -34,7 +34,8 @@ and `draw` of its own, for arrays of the host.
 
 `config` is resolved, `spec` says which conditions there are (`emoji_gan.conditions`), and a batch
 holds image u8 [b h w 4] straight alpha, condition (a dict of arrays [b ...]) and sample u32 [b],
-global sample numbers.
+global sample numbers; with a config section `degrade` also what `input_pipeline.degrade.pairs`
+makes of the images.
 """
 
 import dataclasses
@@ -168,7 +169,7 @@ class Generator:
       fields: of the state, what `draw` reads as `params`.
       shapes: the shape of one latent by kind; the first kind is what `latents` returns.
       latents: (seeds u32 [b], truncation f32, stream=0) -> Latents. A seed has independent latents,
-        one a stream.
+        one a stream. None: the method draws from pictures only, as restoration does.
       draw: (params, latents, condition) -> f32 [b h w 4], premultiplied RGBA in [-1, 1]. Takes
         latents of every kind. An image depends on its own row only.
       convert: (params, latents, condition, kind) -> Latents: to a later kind, e.g. 'z' to 'w',
@@ -180,7 +181,7 @@ class Generator:
 
     fields: tuple[str, ...]
     shapes: Mapping[str, tuple[int, ...]]
-    latents: Callable[..., Latents]
+    latents: Callable[..., Latents] | None
     draw: Callable[[Params, Latents, Condition], jax.Array]
     convert: Callable[[Params, Latents, Condition, str], Latents] = keep_kind
     vary: Callable[[Params, Parents, Latents, Condition, float], jax.Array] | None = None

@@ -46,12 +46,17 @@ def of_all_devices(x: jax.Array) -> jax.Array:
 
 def batch_shapes(config: Config, spec: Spec, mesh: Mesh) -> Batch:
     """Returns the shapes of the global batch on `mesh`, to compile a step without data."""
-    b, res = config.batch_size, config.data.resolution
+    b, px = config.batch_size, config.data.resolution
     batch = {
-        "image": jax.ShapeDtypeStruct((b, res, res, 4), jnp.uint8),
         "condition": spec.none(b),
         "sample": jax.ShapeDtypeStruct((b,), jnp.uint32),
     }
+    if "degrade" in config:
+        px //= config.degrade.zoom
+        small = px // config.degrade.scale
+        batch["damaged"] = jax.ShapeDtypeStruct((b, small, small, 4), jnp.uint8)
+        batch["ground"] = jax.ShapeDtypeStruct((b,), jnp.float32)
+    batch["image"] = jax.ShapeDtypeStruct((b, px, px, 4), jnp.uint8)
     return jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=over_batch(mesh)), batch
     )

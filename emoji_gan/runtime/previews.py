@@ -32,8 +32,10 @@ class Previews:
       held_out: emoji that are not, or None.
       root: the workdir.
       mesh: of the job.
-      sample: (state, seeds, condition, truncation) -> premultiplied images f32 [b h w 4].
+      sample: (state, seeds, condition, truncation) -> premultiplied images f32 [b h w 4]; None: the
+        method draws nothing from seeds, and its summaries are the pictures.
       summaries: (state, batch) -> {'scalars': ..., 'images': ...}.
+      degrade: as `pipeline.batches` takes it.
     """
 
     def __init__(
@@ -44,13 +46,15 @@ class Previews:
         held_out: dataset.EmojiData | None,
         root: pathlib.Path,
         mesh: Mesh,
-        sample: Sample,
+        sample: Sample | None,
         summaries: Summaries,
+        degrade: pipeline.Degrade | None = None,
     ) -> None:
         self._rows = config.log.grid  # and columns of a grid
         self._root = root
         self._batch_size = config.batch_size
-        self._sample = mesh_lib.readable(sample, mesh)
+        self._sample = mesh_lib.readable(sample, mesh) if sample else None
+        self._degrade = degrade
         self._summaries = mesh_lib.readable(summaries, mesh)
         count = self._rows**2
         self._seeds = np.arange(count, dtype=np.uint32)
@@ -73,6 +77,7 @@ class Previews:
             batch_size=self._batch_size,
             process_index=jax.process_index(),
             process_count=jax.process_count(),
+            degrade=self._degrade,
         )
         return mesh_lib.global_batch(mesh, next(iter(batches)))
 
@@ -86,18 +91,19 @@ class Previews:
     def write(self, writer: curves.Writer, step: int, state: Any) -> None:
         """Writes EMA samples at both truncations, augmented reals, and statistics of alpha."""
         grids = {}
-        for psi in TRUNCATIONS:
+        for psi in TRUNCATIONS if self._sample else ():
             x = self._sample(state, self._seeds, self._condition, np.float32(psi))
             grids[f"samples/psi_{psi:g}"] = self._grid(np.asarray(images.to_uint8(x)))
         for name, x_real in self._summaries(state, self._real_batch)["images"].items():
             grids[name] = self._grid(np.asarray(images.to_uint8(x_real))[: self._rows**2])
         writer.images(step, grids)
-        alpha = {f"alpha/{k}": float(v) for k, v in images.alpha_statistics(x).items()}
-        real = images.alpha_statistics(images.to_model(jnp.asarray(self._reals)))
-        writer.scalars(step, alpha | {f"alpha_real/{k}": float(v) for k, v in real.items()})
+        if self._sample:
+            alpha = {f"alpha/{k}": float(v) for k, v in images.alpha_statistics(x).items()}
+            real = images.alpha_statistics(images.to_model(jnp.asarray(self._reals)))
+            writer.scalars(step, alpha | {f"alpha_real/{k}": float(v) for k, v in real.items()})
         if processes.is_first():
             kimg = f"{step * self._batch_size / 1000:08.1f}"
-            picture = grids[f"samples/psi_{TRUNCATIONS[0]:g}"]
+            picture = next(iter(grids.values()))
             with writer.tolerant("the pictures"):
                 images.save_png(self._root / "samples" / f"kimg{kimg}.png", picture)
                 images.save_png(self._root / "samples.png", picture)

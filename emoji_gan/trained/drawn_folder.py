@@ -70,8 +70,8 @@ def write(
         images.save_png(path, picture, {**provenance, "seed": str(seed)})
         written.add(path)
     texts = {**provenance, "seed": seeds_text, picture_folder.SHEET_KEY: f"{len(seeds)} emoji"}
-    shown = pictures if beside is None else np.concatenate([beside, pictures])
-    images.save_png(folder / SHEET, _sheet(shown), texts)
+    on_sheet = pictures if beside is None else np.concatenate([beside, pictures])
+    images.save_png(folder / SHEET, _sheet(on_sheet), texts)
     removed = [path for path in earlier if path not in written]
     for path in removed:
         path.unlink(missing_ok=True)

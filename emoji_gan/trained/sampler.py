@@ -61,6 +61,11 @@ class Sampler:
         self.config = _changed(trained.config, changes or {})
         method = methods.load(self.config.method)
         self.generator: Generator = method.generator(self.config, self.spec)
+        if self.generator.latents is None:
+            raise UserError(
+                f"{source}: a model of {self.config.method!r} draws nothing by itself; give it "
+                "pictures: python -m emoji_gan.edit restore"
+            )
         self._params = trained.fields(self.generator.fields)
         self._sample = jax.jit(self.generator.sample)
         self._draw = jax.jit(self.generator.draw)

@@ -1,0 +1,98 @@
+"""Restores damaged and small pictures, colour and alpha together."""
+
+import argparse
+import pathlib
+import sys
+
+import numpy as np
+
+from emoji_gan import errors, images
+from emoji_gan.errors import UserError
+from emoji_gan.runtime import paths
+from emoji_gan.trained.restorer import MAX_PX, SCALES, Restorer
+from input_pipeline.art import picture_folder, rasterise
+
+_LEAST_PX = 8  # a side; less shows nothing to restore
+
+
+def add_arguments(p: argparse.ArgumentParser) -> None:
+    """Adds the flags of this verb."""
+    p.add_argument("paths", nargs="+", type=paths.local, metavar="PATH", help="PNGs, or folders")
+    p.add_argument("--scale", type=int, default=4, help=f"{SCALES}; 1: mends; default: 4")
+    p.add_argument("--opaque", action="store_true", help="also remove a ground of one colour")
+    p.add_argument("--model", type=paths.local, help="of configs/restore.py; default: shipped")
+    p.add_argument("--out", type=paths.local, default="restored", help="folder")
+
+
+def run(a: argparse.Namespace) -> int:
+    """Runs the verb by its flags: every picture that can be is restored, the others are counted."""
+    if a.scale not in SCALES:
+        raise UserError(f"--scale={a.scale}: choose from {', '.join(map(str, SCALES))}")
+    out, files = pathlib.Path(a.out), files_of(a.paths)
+    if len({file.name for file in files}) < len(files):
+        raise UserError("two pictures have the same name: restore their folders one by one")
+    if any((out / file.name).resolve() == file.resolve() for file in files):
+        raise UserError(f"--out={a.out}: would overwrite the originals; choose another folder")
+    restorer = Restorer(a.model)
+    pictures, names, bad = [], [], 0
+    for file in files:
+        try:
+            pictures.append(_read(file, a.scale, opaque=a.opaque))
+            names.append(file.name)
+        except rasterise.BadImage as e:
+            print(f"{file}: {e}; left out", file=sys.stderr)
+            bad += 1
+    texts = {
+        "Software": "emoji_gan",
+        "restored at scale": str(a.scale),
+        "restorer_sha256": restorer.checkpoint_hash,
+    }
+    for name, picture in zip(
+        names, restorer(pictures, a.scale, remove_ground=a.opaque), strict=True
+    ):
+        source = next(file for file in files if file.name == name)
+        images.save_png(out / name, picture, picture_folder.own_texts(source) | texts)
+    left_out = f"; {bad} left out" if bad else ""
+    print(f"{len(names)} pictures restored at scale {a.scale} in {out}{left_out}")
+    return errors.EXIT_USER_ERROR if bad else errors.EXIT_OK
+
+
+def files_of(given: list[str]) -> list[pathlib.Path]:
+    """Lists the PNGs of paths and folders, in their order.
+
+    Raises:
+      UserError: a path is neither, or there is none.
+      DataError: a folder has no PNG.
+    """
+    files: list[pathlib.Path] = []
+    for path in map(pathlib.Path, given):
+        if path.is_dir():
+            files += picture_folder.files(str(path))
+        elif path.is_file():
+            files.append(path)
+        else:
+            raise UserError(f"{path}: no such file or folder")
+    return files
+
+
+def _read(path: pathlib.Path, scale: int, *, opaque: bool) -> np.ndarray:
+    """Reads one picture.
+
+    Raises:
+      rasterise.BadImage: it cannot be read, has a size that cannot be restored, or has no ground
+        to remove.
+    """
+    try:
+        picture = rasterise.read_png(path.read_bytes())
+    except OSError as e:
+        raise rasterise.BadImage(e.strerror) from e
+    h, w = picture.shape[:2]
+    if min(h, w) < _LEAST_PX or max(h, w) > MAX_PX or max(h, w) * scale > 1024:
+        raise rasterise.BadImage(
+            f"{w} x {h} px; restored are {_LEAST_PX} to {MAX_PX} px a side, up to 1024 px"
+        )
+    if not picture[..., 3].any():
+        raise rasterise.BadImage("nothing is drawn in it")
+    if opaque and picture[..., 3].min() < 255:
+        raise rasterise.BadImage("it has transparent pixels, so no ground: leave --opaque out")
+    return picture

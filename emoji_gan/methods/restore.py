@@ -1,0 +1,267 @@
+"""Trains a restorer: small damaged pictures become large whole ones, colour and alpha together.
+
+The loss is the absolute error of premultiplied RGBA, as straight colours mean nothing where alpha
+is 0, and a critic's opinion of the picture beside the damaged one (relativistic, 2501.05441). A
+batch has `damaged` and `ground` besides `image` (input_pipeline/degrade.py).
+"""
+
+import dataclasses
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import optax
+from flax import nnx
+from jax.sharding import Mesh
+
+from emoji_gan import images, losses
+from emoji_gan.conditions import Condition, Spec
+from emoji_gan.methods import step
+from emoji_gan.methods.base import (
+    Batch,
+    Counters,
+    Generator,
+    Latents,
+    Metrics,
+    Params,
+    Program,
+    Step,
+    Summaries,
+)
+from emoji_gan.methods.step import Config
+from emoji_gan.networks import restorer_networks as networks
+from emoji_gan.runtime import rules
+
+NETWORKS = {"g": "restorer", "d": "critic"}
+_MAX_GRADIENT_NORM = 1.0
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class State:
+    """Holds all that training carries from one step to the next."""
+
+    counters: Counters
+    g: Any  # parameters of the restorer
+    d: Any  # parameters of the critic
+    g_ema: Any  # moving average of g
+    g_opt: Any  # state of the restorer's optimiser
+    d_opt: Any
+
+
+_RULES = {
+    **{f"model.{name}": rules.at_least(1) for name in ("width", "blocks", "critic_width")},
+    "degrade.zoom": rules.one_of(1, 2),
+    "degrade.scale": rules.one_of(2, 4),
+    "loss.adversarial": rules.at_least(0),
+    "loss.gamma": rules.at_least(0),
+    "optim.g_lr": rules.POSITIVE,
+    "optim.d_lr": rules.POSITIVE,
+    "optim.warmup_kimg": rules.at_least(0),
+    "optim.beta1": rules.BELOW_ONE,
+    "optim.beta2": rules.BELOW_ONE,
+}
+
+
+def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
+    """Fills the auto fields and checks the method's own, in place; raises `UserError`."""
+    rules.check(config, _RULES)
+    if config.data.conditions:
+        raise rules.UserError("data.conditions: a restorer has none; leave it empty")
+    if config.eval.every_kimg:
+        raise rules.UserError(
+            "eval.every_kimg: a restorer draws nothing of its own to be judged; set it to 0"
+        )
+    px = config.data.resolution // config.degrade.zoom // config.degrade.scale
+    if px < 8:
+        raise rules.UserError(
+            f"data.resolution={config.data.resolution}: damaged pictures would have {px} px a "
+            "side; at least 8, by a higher resolution or a lower degrade.zoom or scale"
+        )
+    if config.batch_size is None:
+        config.batch_size = -(-32 // num_devices) * num_devices
+    rules.check_batch(config.batch_size, num_devices)
+    if config.ema.half_life_kimg is None:
+        config.ema.half_life_kimg = config.batch_size * 10 / 32
+
+
+def make_networks(config: Config, seed: int) -> tuple[networks.Restorer, networks.Critic]:
+    """Builds the networks of a resolved config with initial weights from `seed`."""
+    m, rng = config.model, np.random.default_rng(seed)
+    g = networks.Restorer(rng, width=m.width, blocks=m.blocks, scale=config.degrade.scale)
+    return g, networks.Critic(rng, width=m.critic_width)
+
+
+def _graphs(config: Config) -> tuple[Any, Any]:
+    g, d = nnx.eval_shape(lambda: make_networks(config, 0))
+    return nnx.graphdef(g), nnx.graphdef(d)
+
+
+def _optimizers(
+    config: Config, rate: float | jax.Array
+) -> tuple[optax.GradientTransformation, optax.GradientTransformation]:
+    o = config.optim
+    options = {"beta1": o.beta1, "beta2": o.beta2, "eps": o.eps}
+    return step.adam(rate * o.g_lr, **options), step.adam(rate * o.d_lr, **options)
+
+
+def init(config: Config, spec: Spec, seed: int) -> State:
+    """Returns the state before the first step, on the default device."""
+    del spec
+    g, d = (nnx.to_pure_dict(nnx.state(network)) for network in make_networks(config, seed))
+    g_opt, d_opt = _optimizers(config, 1.0)
+    return State(
+        counters=Counters.zeros(),
+        g=g,
+        d=d,
+        g_ema=jax.tree.map(jnp.copy, g),
+        g_opt=g_opt.init(g),
+        d_opt=d_opt.init(d),
+    )
+
+
+# ---- training ------------------------------------------------------------------------------------
+
+
+def _in_01(u8: jax.Array) -> jax.Array:
+    """Converts stored images to premultiplied RGBA in [0, 1]."""
+    return (images.to_model(u8) + 1) / 2
+
+
+def rate_of(config: Config, images_seen: jax.Array) -> jax.Array:
+    """Returns the learning rates' factor: it rises linearly, then falls as a cosine to the end."""
+    warmup = max(1.0, 1000.0 * config.optim.warmup_kimg)
+    fraction = jnp.minimum(1.0, images_seen / (1000.0 * config.total_kimg))
+    falling = 0.5 * (1 + jnp.cos(math.pi * fraction))
+    return jnp.minimum(1.0, (images_seen + 1) / warmup) * falling
+
+
+def critic_loss(
+    d: Any, d_def: Any, *, real: jax.Array, fake: jax.Array, beside: jax.Array, gamma: float
+) -> tuple[jax.Array, Metrics]:
+    """Computes the critic's loss and its penalties.
+
+    Args:
+      d: parameters of the critic.
+      d_def: its static half.
+      real: whole pictures [b h w 4].
+      fake: restored ones.
+      beside: the damaged ones, enlarged.
+      gamma: of the penalties at both (2501.05441, eq. 3).
+    """
+
+    def logits_of(x: jax.Array) -> jax.Array:
+        return nnx.merge(d_def, d)(x, beside)
+
+    real_logits, r1 = losses.logits_and_r1(logits_of, real)
+    fake_logits, r2 = losses.logits_and_r1(logits_of, fake)
+    adversarial = losses.d_relativistic(real_logits, fake_logits)
+    metrics = {
+        "logits/real": real_logits.mean(),
+        "logits/fake": fake_logits.mean(),
+        "r1/penalty": r1.mean(),
+        "loss/d": adversarial.mean(),
+    }
+    return (adversarial + 0.5 * gamma * (r1 + r2)).mean(), metrics
+
+
+def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
+    """Returns the training step over the global batch of `mesh`."""
+    del spec
+    g_def, d_def = _graphs(config)
+    clip = optax.clip_by_global_norm(_MAX_GRADIENT_NORM)  # without a state
+    weight, gamma = config.loss.adversarial, config.loss.gamma
+
+    def main(state: State, batch: Batch) -> tuple[State, Metrics]:
+        whole, damaged = _in_01(batch["image"]), _in_01(batch["damaged"])
+        beside = networks.enlarged(damaged, config.degrade.scale)
+        rate = rate_of(config, step.images_seen(state, config))
+        g_adam, d_adam = _optimizers(config, rate)
+        d, d_opt, metrics = state.d, state.d_opt, {}
+        if weight:
+            fake = nnx.merge(g_def, state.g)(damaged, batch["ground"])
+            pictures = {"real": whole, "fake": fake, "beside": beside}
+            (_, metrics), grads = step.mean_over_devices(
+                jax.value_and_grad(critic_loss, has_aux=True)(
+                    state.d, d_def, **pictures, gamma=gamma
+                )
+            )
+            update = step.apply_gradients(d, d_adam, d_opt, grads)
+            d, d_opt = update.params, update.opt_state
+            metrics |= update.metrics("d", rate * config.optim.d_lr)
+
+        def restorer_loss(g: Any) -> tuple[jax.Array, Metrics]:
+            restored = nnx.merge(g_def, g)(damaged, batch["ground"])
+            error = jnp.abs(restored - whole).mean()
+            metrics = {"error/train": 255 * error}
+            if not weight:
+                return error, metrics
+            critic = nnx.merge(d_def, d)
+            adversarial = losses.g_relativistic(critic(whole, beside), critic(restored, beside))
+            return error + weight * adversarial.mean(), metrics | {"loss/g": adversarial.mean()}
+
+        (loss, of_g), grads = step.mean_over_devices(
+            jax.value_and_grad(restorer_loss, has_aux=True)(state.g)
+        )
+        norm = step.tree_norm(grads)
+        grads, _ = clip.update(grads, optax.EmptyState())
+        g = step.apply_gradients(state.g, g_adam, state.g_opt, grads)
+        new = State(
+            counters=step.next_step(state.counters),
+            g=g.params,
+            d=d,
+            g_ema=step.ema(state.g_ema, g.params, state, config=config),
+            g_opt=g.opt_state,
+            d_opt=d_opt,
+        )
+        new = step.guarded(state, new, loss, norm)
+        metrics |= of_g | {"grad_norm/g": norm, "learning_rate/g": rate * config.optim.g_lr}
+        return new, metrics | step.bad_step_metrics(new.counters)
+
+    return Step({"main": Program(step.compiled(main, mesh))})
+
+
+# ---- restoring -----------------------------------------------------------------------------------
+
+
+def generator(config: Config, spec: Spec) -> Generator:
+    """Returns the generator, which has no latents: it draws from pictures.
+
+    Its `draw` takes latents of the kind 'picture': premultiplied RGBA in [-1, 1], f32 [b h w 4] of
+    any even size, and the condition 'ground' f32 [b].
+    """
+    del spec
+    g_def, _ = _graphs(config)
+
+    def draw(params: Params, latents: Latents, condition: Condition) -> jax.Array:
+        restored = nnx.merge(g_def, params["g_ema"])((latents.values + 1) / 2, condition["ground"])
+        return 2 * restored - 1
+
+    return Generator(("g_ema",), {}, None, draw)
+
+
+def summaries(config: Config, spec: Spec) -> Summaries:
+    """Returns the error of held-out emoji, in levels of 255, and what becomes of a batch."""
+    del spec
+    g_def, _ = _graphs(config)
+    scale = config.degrade.scale
+
+    @jax.jit
+    def of_batch(state: State, batch: Batch) -> dict[str, dict[str, jax.Array]]:
+        whole, damaged = _in_01(batch["image"]), _in_01(batch["damaged"])
+        restored = nnx.merge(g_def, state.g_ema)(damaged, batch["ground"])
+        plain = networks.enlarged(damaged, scale)
+
+        def error(x: jax.Array) -> jax.Array:
+            return 255 * jnp.abs(jnp.clip(x, 0, 1) - whole).mean()
+
+        scalars = {"error/validation": error(restored), "error/bicubic_validation": error(plain)}
+        large = damaged.repeat(scale, 1).repeat(scale, 2)
+        rows = jnp.stack([large, restored, whole], 1)  # side by side in the grid
+        pictures = {"damaged_restored_whole": 2 * rows.reshape(-1, *whole.shape[1:]) - 1}
+        return {"scalars": scalars, "images": pictures}
+
+    return of_batch

@@ -1,0 +1,125 @@
+"""Builds the networks of restoration: a small U-Net that enlarges, and a critic of its pictures.
+
+Pictures are premultiplied RGBA in [0, 1], so that what lies outside of one, 0, is transparent.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from emoji_gan.networks import layers, unet
+from emoji_gan.ops import convolution
+
+_CHANNELS = 4  # RGBA
+
+
+class Residual(nnx.Module):
+    """Computes a residual block without normalisation, which would mix flat areas with detail."""
+
+    def __init__(self, rng: np.random.Generator, n: int) -> None:
+        self.conv0, self.conv1 = unet.Conv(rng, n, n), unet.Conv(rng, n, n, zero=True)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Maps `b h w n` to the same shape."""
+        return x + self.conv1(layers.leaky_relu(self.conv0(x), gain=math.sqrt(2)))
+
+
+class Restorer(nnx.Module):
+    """Enlarges and mends pictures of any even size.
+
+    Args:
+      rng: source of the initial weights.
+      width: channels at the size of the input; a map half as large has twice as many.
+      blocks: residual blocks before, on and after the smaller map, each.
+      scale: how much larger the result is.
+    """
+
+    def __init__(self, rng: np.random.Generator, *, width: int, blocks: int, scale: int) -> None:
+        self.conv_in = unet.Conv(rng, _CHANNELS + 1, width)
+        self.before = nnx.List([Residual(rng, width) for _ in range(blocks)])
+        self.down = unet.Conv(rng, width, 2 * width, kernel=4)
+        self.middle = nnx.List([Residual(rng, 2 * width) for _ in range(blocks)])
+        self.up = unet.Conv(rng, 2 * width, 4 * width, kernel=1)
+        self.after = nnx.List([Residual(rng, width) for _ in range(blocks)])
+        self.conv_out = unet.Conv(rng, width, _CHANNELS * scale**2, zero=True)
+        self.scale = scale
+
+    def __call__(self, x: jax.Array, ground: jax.Array) -> jax.Array:
+        """Restores pictures.
+
+        Args:
+          x: f32 `b h w 4`, h and w even.
+          ground: f32 `b`, 1 where an opaque picture's ground is to become transparent, else 0.
+
+        Returns:
+          f32 `b scale*h scale*w 4`, nominally in [0, 1].
+        """
+        b, h, w, _ = x.shape
+        ground_map = jnp.broadcast_to(ground[:, None, None, None], (b, h, w, 1))
+        y = self.conv_in(jnp.concatenate([x, ground_map], -1))
+        for block in self.before:
+            y = block(y)
+        z = layers.add_bias(convolution.conv4_down(y, self.down.weight[...]), self.down.bias[...])
+        for block in self.middle:
+            z = block(z)
+        y = y + from_depth(self.up(z), 2)
+        for block in self.after:
+            y = block(y)
+        return enlarged(x, self.scale) + from_depth(self.conv_out(y), self.scale)
+
+
+def from_depth(x: jax.Array, times: int) -> jax.Array:
+    """Lays channels `b h w times*times*c` out as squares of pixels: `b times*h times*w c`."""
+    b, h, w, _ = x.shape
+    x = x.reshape(b, h, w, times, times, -1).transpose(0, 1, 3, 2, 4, 5)
+    return x.reshape(b, h * times, w * times, -1)
+
+
+def enlarged(x: jax.Array, times: int) -> jax.Array:
+    """Enlarges pictures `b h w c` by bicubic interpolation."""
+    b, h, w, channels = x.shape
+    return jax.image.resize(x, (b, h * times, w * times, channels), "cubic")
+
+
+class Critic(nnx.Module):
+    """Scores how real enlarged pictures are, beside the damaged ones that they are made of.
+
+    Args:
+      rng: source of the initial weights.
+      width: channels of its largest map.
+    """
+
+    def __init__(self, rng: np.random.Generator, *, width: int) -> None:
+        self.conv0 = unet.Conv(rng, 2 * _CHANNELS, width, kernel=4)
+        self.conv1 = unet.Conv(rng, width, 2 * width, kernel=4)
+        self.conv2 = unet.Conv(rng, 2 * width, 4 * width, kernel=4)
+        self.score = unet.Conv(rng, 4 * width, 1, kernel=1)
+
+    def __call__(self, picture: jax.Array, damaged: jax.Array) -> jax.Array:
+        """Scores pictures `b h w 4` beside damaged ones, enlarged `b h w 4`: f32 `b`."""
+        y = jnp.concatenate([picture, damaged], -1)
+        for conv in (self.conv0, self.conv1, self.conv2):
+            y = convolution.conv4_down(y, conv.weight[...])
+            y = layers.leaky_relu(layers.add_bias(y, conv.bias[...]), gain=math.sqrt(2))
+        return self.score(y).mean((1, 2, 3))
+
+
+def is_embedding(path: tuple) -> bool:
+    """Returns False: no parameter is an embedding."""
+    del path
+    return False
+
+
+def depends_on_condition(path: tuple) -> bool:
+    """Returns False: pictures have no conditions here."""
+    del path
+    return False
+
+
+def discriminator_depth(path: tuple, resolution: int) -> int | None:
+    """Returns None: the maps of a critic cannot be frozen one by one."""
+    del path, resolution
+    return None

@@ -1,0 +1,139 @@
+"""Restores and enlarges pictures by a trained restorer."""
+
+import itertools
+import pathlib
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+
+from emoji_gan import images, methods
+from emoji_gan.errors import UserError
+from emoji_gan.methods.base import Latents
+from emoji_gan.trained.source import open_trained
+from input_pipeline import degrade
+from input_pipeline.art import common_box
+
+SHIPPED_RESTORER = pathlib.Path(__file__).parents[2] / "models" / "restorer.safetensors"
+SCALES = (1, 2, 4, 8, 16)
+MAX_PX = 256  # a side of what is restored
+_MAX_RESULT_PX = 1024
+_BATCH = 16
+_UNIT = 8  # px that sizes are padded to a multiple of, so that few programs are compiled
+
+
+class Restorer:
+    """Enlarges pictures and mends what damaged them.
+
+    Attributes:
+      scale: of one pass.
+      checkpoint_hash: SHA-256 of the checkpoint or of the model file's arrays.
+
+    Args:
+      source: a workdir of configs/restore.py, or its model file; None: the shipped one.
+      step: the step of the checkpoint; None: the newest good one.
+
+    Raises:
+      UserError: there is no good checkpoint, or the model is of another method.
+    """
+
+    def __init__(self, source: str | None = None, step: int | None = None) -> None:
+        trained = open_trained(source or str(SHIPPED_RESTORER), step)
+        if trained.config["method"] != "restore":
+            raise UserError(
+                f"{source}: it is of method {trained.config['method']!r}; give a restorer"
+            )
+        config = ml_collections.FrozenConfigDict(trained.config)
+        generator = methods.load("restore").generator(config, trained.spec)
+        self.scale = config.degrade.scale
+        self.checkpoint_hash = trained.digest
+        self._params = trained.fields(generator.fields)
+        self._draw = jax.jit(generator.draw)
+
+    def __call__(
+        self, pictures: Sequence[np.ndarray], scale: int, *, remove_ground: bool = False
+    ) -> list[np.ndarray]:
+        """Restores pictures.
+
+        A picture's result depends on itself alone.
+
+        Args:
+          pictures: uint8 [h w 4] each, straight alpha, 1 to `MAX_PX` a side.
+          scale: of the result, one of `SCALES`; 1 mends and keeps the size.
+          remove_ground: makes the ground of opaque pictures transparent.
+
+        Returns:
+          uint8 [scale*h scale*w 4] each, straight alpha.
+
+        Raises:
+          UserError: another scale, or a picture that is too large for it.
+        """
+        if scale not in SCALES:
+            raise UserError(f"scale {scale}: choose from {', '.join(map(str, SCALES))}")
+        for picture in pictures:
+            side = max(picture.shape[:2])
+            if side > MAX_PX or side * scale > _MAX_RESULT_PX:
+                raise UserError(
+                    f"a picture of {picture.shape[1]} x {picture.shape[0]} px at scale {scale}: "
+                    f"at most {MAX_PX} px a side, and {_MAX_RESULT_PX} of the result"
+                )
+        results: list[np.ndarray] = [np.empty(0)] * len(pictures)
+        by_size = sorted(range(len(pictures)), key=lambda i: pictures[i].shape)
+        for _, group in itertools.groupby(by_size, key=lambda i: pictures[i].shape):
+            rows = list(group)
+            for start in range(0, len(rows), _BATCH):
+                part = rows[start : start + _BATCH]
+                batch = np.stack([pictures[i] for i in part])
+                for i, result in zip(part, self._at(batch, scale, remove_ground), strict=True):
+                    results[i] = result
+        return results
+
+    def to_size(self, pictures: np.ndarray, size_px: int) -> np.ndarray:
+        """Restores square pictures at another size, not smaller than theirs.
+
+        Args:
+          pictures: uint8 [n h h 4], straight alpha.
+          size_px: side of the results, h to 1024.
+
+        Returns:
+          uint8 [n size_px size_px 4], straight alpha.
+
+        Raises:
+          UserError: a size out of range.
+        """
+        px = pictures.shape[1]
+        if not px <= size_px <= _MAX_RESULT_PX:
+            raise UserError(f"--size={size_px}: expected {px} to {_MAX_RESULT_PX} px")
+        scale = next(s for s in SCALES if s * px >= size_px)
+        large = self(list(pictures), scale)
+        return np.stack([common_box.resize(picture, size_px) for picture in large])
+
+    def provenance(self, size_px: int) -> dict[str, str]:
+        """Returns the text chunks that a PNG of this size gets besides those of its model."""
+        return {"size": f"{size_px} px", "restorer_sha256": self.checkpoint_hash}
+
+    def _at(self, batch: np.ndarray, scale: int, remove_ground: bool) -> np.ndarray:
+        """Passes a batch through the network until it is large enough, and then makes it smaller.
+
+        Only the first pass removes a ground: there is none after it.
+        """
+        reached = 1
+        while reached < scale or reached == 1:
+            batch = self._pass(batch, remove_ground and reached == 1)
+            reached *= self.scale
+        if reached == scale:
+            return batch
+        return np.stack([degrade.shrink(picture, reached // scale) for picture in batch])
+
+    def _pass(self, batch: np.ndarray, remove_ground: bool) -> np.ndarray:
+        count, h, w, _ = batch.shape
+        bottom, right = -h % _UNIT, -w % _UNIT
+        # What is opaque to its edge goes on beyond it; what is transparent there, likewise.
+        padded = np.pad(batch, [(0, 0), (0, bottom), (0, right), (0, 0)], mode="edge")
+        padded = padded[np.resize(np.arange(count), _BATCH)]  # one program for any number
+        latents = Latents(images.to_model(jnp.asarray(padded)), jnp.float32(1), "picture")
+        ground = jnp.full(_BATCH, float(remove_ground))
+        restored = images.to_uint8(self._draw(self._params, latents, {"ground": ground}))
+        return np.asarray(restored)[:count, : h * self.scale, : w * self.scale]

@@ -1,0 +1,140 @@
+"""Restoration: what it learns, on any devices, and what becomes of pictures of any size."""
+
+import jax
+import numpy as np
+import pytest
+
+from configs import restore as restore_config
+from emoji_gan import conditions, methods
+from emoji_gan.errors import UserError
+from emoji_gan.methods import restore
+from emoji_gan.methods import step as step_lib
+from emoji_gan.runtime import mesh as mesh_lib
+from emoji_gan.trained import model_file
+from emoji_gan.trained.restorer import Restorer
+from emoji_gan.trained.sampler import Sampler
+from input_pipeline import degrade
+from tests.input_pipeline.test_degrade import ART, pictures
+
+
+def tiny_config(**changes):
+    c = restore_config.get_config()
+    c.batch_size, c.total_kimg = 8, 8.0
+    c.data.resolution = ART
+    c.degrade.update({"zoom": 1, "scale": 4})
+    c.model.update({"width": 8, "blocks": 1, "critic_width": 4})
+    c.optim.update({"g_lr": 0.003, "warmup_kimg": 0.0, "eps": 1e-4})
+    c.ema.half_life_kimg = 0.02
+    c.update_from_flattened_dict(changes)
+    return c
+
+
+def batch_of(step, count=8):
+    samples = np.arange(step * count, (step + 1) * count, dtype=np.uint32)
+    made = degrade.pairs(pictures(count, seed=step % 4), samples, seed=0, zoom=1, scale=4)
+    return made | {"condition": {}, "sample": samples}
+
+
+def clean_batch_of(step, count=8):
+    whole = pictures(count, seed=step % 4)
+    damaged = np.stack([degrade.shrink(picture, 4) for picture in whole])
+    made = {"image": whole, "damaged": damaged, "ground": np.zeros(count, np.float32)}
+    return made | {"condition": {}, "sample": np.arange(count, dtype=np.uint32)}
+
+
+def trained(config, steps, devices=1, batches=batch_of):
+    mesh = mesh_lib.make_mesh(jax.devices()[:devices])
+    config = methods.resolve(config, mesh.size)
+    state = mesh_lib.replicate(mesh, restore.init(config, conditions.NONE, 0))
+    run = restore.train_step(config, conditions.NONE, mesh)
+    metrics = []
+    for i in range(steps):
+        state, m = run(state, mesh_lib.global_batch(mesh, batches(i)), i)
+        metrics.append({name: float(value) for name, value in m.items()})
+    return config, state, metrics
+
+
+@pytest.mark.parametrize("adversarial", [0.0, 0.001])
+def test_it_learns_to_restore(adversarial):
+    config = tiny_config(**{"loss.adversarial": adversarial})
+    config, state, metrics = trained(config, 100, batches=clean_batch_of)
+    scalars = restore.summaries(config, conditions.NONE)(state, clean_batch_of(1))["scalars"]
+    assert scalars["error/validation"] < 0.9 * scalars["error/bicubic_validation"]
+    assert ("loss/d" in metrics[-1]) == bool(adversarial)
+    assert metrics[-1]["bad_steps/total"] == 0
+
+
+def test_devices_do_not_matter():
+    _, _, one = trained(tiny_config(), 3)
+    _, _, two = trained(tiny_config(), 3, devices=2)
+    for a, b in zip(one, two, strict=True):
+        for name, value in a.items():
+            np.testing.assert_allclose(b[name], value, rtol=2e-3, atol=1e-5, err_msg=name)
+
+
+def test_a_step_compiles_without_data():
+    mesh = mesh_lib.make_mesh(jax.devices()[:1])
+    config = methods.resolve(tiny_config(), 1)
+    shapes = step_lib.batch_shapes(config, conditions.NONE, mesh)
+    real = batch_of(0)
+    assert {k: (v.shape, v.dtype) for k, v in shapes.items() if k != "condition"} == {
+        k: (v.shape, v.dtype) for k, v in real.items() if k != "condition"
+    }
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    """A model file of a restorer that is hardly trained."""
+    config, state, _ = trained(tiny_config(), 2)
+    path = tmp_path_factory.mktemp("restorer") / "restorer.safetensors"
+    model_file.write(
+        path,
+        {"g_ema": jax.device_get(state.g_ema)},
+        config=config.to_dict(),
+        spec=conditions.NONE,
+        step=2,
+        kimg_before=0.0,
+        digest="",
+        licence="",
+    )
+    return str(path)
+
+
+def test_pictures_of_any_size_become_as_large_as_asked(stored):
+    restorer = Restorer(stored)
+    rng = np.random.default_rng(0)
+    sizes = [(8, 8), (16, 9), (33, 20), (8, 8), (16, 9)]
+    images = [rng.integers(0, 256, (*size, 4), np.uint8) for size in sizes]
+    for scale in (1, 2, 4, 8):
+        results = restorer(images, scale)
+        assert [r.shape for r in results] == [(scale * h, scale * w, 4) for h, w in sizes]
+    alone = restorer(images[2:3], 4)[0]
+    np.testing.assert_array_equal(alone, restorer(images, 4)[2])
+    assert restorer.to_size(np.stack([images[0], images[3]]), 50).shape == (2, 50, 50, 4)
+    with pytest.raises(UserError, match="scale 3"):
+        restorer(images, 3)
+    with pytest.raises(UserError, match="at most 256 px"):
+        restorer([np.zeros((300, 10, 4), np.uint8)], 1)
+    with pytest.raises(UserError, match="--size=4"):
+        restorer.to_size(images[0][None], 4)
+
+
+def test_a_restorer_does_not_sample(stored):
+    with pytest.raises(UserError, match="draws nothing by itself"):
+        Sampler(stored)
+    with pytest.raises(UserError, match="give a restorer"):
+        Restorer("models/onestep_32.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"data.conditions": ("group",)}, "a restorer has none"),
+        ({"eval.every_kimg": 1.0}, "draws nothing of its own"),
+        ({"data.resolution": 16}, "at least 8"),
+        ({"degrade.scale": 3}, "one of 2, 4"),
+    ],
+)
+def test_what_cannot_work_is_refused(changes, reason):
+    with pytest.raises(UserError, match=reason):
+        methods.resolve(tiny_config(**changes), 1)
