@@ -23,7 +23,7 @@ $(VENV)/.requirements-dev: requirements-dev.txt $(VENV)/.requirements
 	touch $@
 
 demo: setup  ## the shipped model draws; the data set; ten minutes of training on two cores; again: ten more
-	$(BIN)/python -m emoji_gan.sample --text="femme souriante" --style=openmoji --seeds=0-15 --out=generated/demo
+	$(BIN)/python -m emoji_gan.sample --text="femme souriante" --style=openmoji --seeds=0-15 --size=128 --out=generated/demo
 	$(BIN)/python -m input_pipeline.openmoji --resolution=32
 	$(BIN)/python main.py --config=configs/flow.py:demo --workdir=runs/demo --stop_after_minutes=10
 	@echo "before  source $(BIN)/activate"

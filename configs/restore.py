@@ -17,6 +17,7 @@ def get_config() -> ml_collections.ConfigDict:
     c = default.get_config()
     c.method = "restore"
     c.total_kimg = 200.0
+    c.batch_size = 16
     c.data.resolution = 256
     c.data.domains = ("full", "line")
     c.degrade = ml_collections.ConfigDict(
@@ -28,28 +29,28 @@ def get_config() -> ml_collections.ConfigDict:
     c.model = ml_collections.ConfigDict(
         {
             "width": 64,  # channels at the size of the damaged picture
-            "blocks": 3,  # residual blocks before, on and after the map of half the size
+            "blocks": 2,  # residual blocks before, on and after the map of half the size
             "critic_width": 32,  # channels of the critic's largest map
         }
     )
     c.loss = ml_collections.ConfigDict(
         {
-            "adversarial": 0.001,  # weight of the critic, to a mean absolute error in [0, 1]
+            "adversarial": 0.02,  # weight of the critic, to an error relative to plain enlargement
             "gamma": 1.0,  # of the critic's penalties on the slope
         }
     )
     c.optim = ml_collections.ConfigDict(
         {
-            "g_lr": 0.001,  # learning rate of the restorer, which falls as a cosine
+            "g_lr": 0.0008,  # learning rate of the restorer, which falls as a cosine
             "d_lr": 0.0005,  # learning rate of the critic, likewise
-            "warmup_kimg": 2.0,  # kimg until these are reached
+            "warmup_kimg": 1.0,  # kimg until these are reached
             "beta1": 0.9,
             "beta2": 0.99,
             "eps": 1e-8,
             "max_bad_steps": 10,  # non-finite steps in a row before rolling back; once more: stop
         }
     )
-    c.ema.half_life_kimg = 4.0
+    c.ema.half_life_kimg = 2.0
     c.log.images_kimg = 20.0
     c.log.grid = 6
     return c

@@ -272,6 +272,7 @@ def main() -> int:
     p.add_argument("--n", type=int, default=3521, help="images of each row")
     p.add_argument("--by_text", type=int, default=500, help="images asked by phrases alone")
     p.add_argument("--truncation", type=float, default=0.7)
+    p.add_argument("--skip_flow", action="store_true", help="judge the others only, in minutes")
     p.add_argument("--out", type=paths.local, required=True, help="folder")
     a = p.parse_args()
     host.setup_host_memory()
@@ -283,7 +284,8 @@ def main() -> int:
     embed = encoder.PhraseEncoder() if conditions.TEXT in first.spec.names else None
     data, held_out = (dataset.load(config.data, split, embed) for split in ("train", "validation"))
     ratios = speeds(rows, data)
-    drawn = draw(rows, data, a.n, a.truncation, a.by_text)
+    judged = {k: r for k, r in rows.items() if not (a.skip_flow and k.startswith("flow"))}
+    drawn = draw(judged, data, a.n, a.truncation, a.by_text)
     by_judge = {name: judge(name, data, held_out, drawn) for name in _JUDGES}
     text = table(rows, ratios, by_judge)
     print(text)

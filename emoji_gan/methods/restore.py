@@ -1,8 +1,10 @@
 """Trains a restorer: small damaged pictures become large whole ones, colour and alpha together.
 
 The loss is the absolute error of premultiplied RGBA, as straight colours mean nothing where alpha
-is 0, and a critic's opinion of the picture beside the damaged one (relativistic, 2501.05441). A
-batch has `damaged` and `ground` besides `image` (input_pipeline/degrade.py).
+is 0, and a critic's opinion of the picture beside the damaged one (relativistic, 2501.05441). Each
+picture's error is relative to that of plain enlargement: else a ground to be removed, where all is
+wrong at first, counts twenty times as much as a clean picture. A batch has `damaged` and `ground`
+besides `image` (input_pipeline/degrade.py).
 """
 
 import dataclasses
@@ -37,6 +39,7 @@ from emoji_gan.runtime import rules
 
 NETWORKS = {"g": "restorer", "d": "critic"}
 _MAX_GRADIENT_NORM = 1.0
+_LEAST_ERROR = 0.004  # of 1: about a level; what plain enlargement does better counts as this
 
 
 @jax.tree_util.register_dataclass
@@ -139,6 +142,11 @@ def rate_of(config: Config, images_seen: jax.Array) -> jax.Array:
     return jnp.minimum(1.0, (images_seen + 1) / warmup) * falling
 
 
+def absolute_error(restored: jax.Array, whole: jax.Array) -> jax.Array:
+    """Computes the mean absolute error `b` of pictures `b h w 4`, in units of the pictures."""
+    return jnp.abs(restored - whole).mean((1, 2, 3))
+
+
 def critic_loss(
     d: Any, d_def: Any, *, real: jax.Array, fake: jax.Array, beside: jax.Array, gamma: float
 ) -> tuple[jax.Array, Metrics]:
@@ -195,13 +203,14 @@ def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
 
         def restorer_loss(g: Any) -> tuple[jax.Array, Metrics]:
             restored = nnx.merge(g_def, g)(damaged, batch["ground"])
-            error = jnp.abs(restored - whole).mean()
-            metrics = {"error/train": 255 * error}
+            error = absolute_error(restored, whole)
+            relative = (error / (absolute_error(beside, whole) + _LEAST_ERROR)).mean()
+            metrics = {"error/train": 255 * error.mean(), "loss/relative": relative}
             if not weight:
-                return error, metrics
+                return relative, metrics
             critic = nnx.merge(d_def, d)
             adversarial = losses.g_relativistic(critic(whole, beside), critic(restored, beside))
-            return error + weight * adversarial.mean(), metrics | {"loss/g": adversarial.mean()}
+            return relative + weight * adversarial.mean(), metrics | {"loss/g": adversarial.mean()}
 
         (loss, of_g), grads = step.mean_over_devices(
             jax.value_and_grad(restorer_loss, has_aux=True)(state.g)

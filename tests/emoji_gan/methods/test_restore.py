@@ -54,7 +54,7 @@ def trained(config, steps, devices=1, batches=batch_of):
     return config, state, metrics
 
 
-@pytest.mark.parametrize("adversarial", [0.0, 0.001])
+@pytest.mark.parametrize("adversarial", [0.0, 0.02])
 def test_it_learns_to_restore(adversarial):
     config = tiny_config(**{"loss.adversarial": adversarial})
     config, state, metrics = trained(config, 100, batches=clean_batch_of)
