@@ -10,13 +10,14 @@ from emoji_gan import conditions, errors
 from emoji_gan.conditions import Condition
 from emoji_gan.edit import parents
 from emoji_gan.edit.parents import Parent
-from emoji_gan.encoder import encoder, understanding
+from emoji_gan.encoder import understanding
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import paths
 from emoji_gan.trained import drawn_folder
 from emoji_gan.trained.restorer import Restorer
-from emoji_gan.trained.sampler import SHIPPED_LARGE_FLOW, Sampler, ask
+from emoji_gan.trained.sampler import SHIPPED_LARGE_FLOW, Sampler, ask, embed_phrase
 
+_STYLE = "openmoji"  # what a variation is drawn in where nothing else is wanted
 _LINE = "line"  # what a style of line art has in its name
 
 
@@ -175,13 +176,12 @@ def condition_of(
         groups = dict(sampler.spec.classes)["group"]
         if parent.meta.group in groups:
             wanted.setdefault("group", parent.meta.group)
-    if "style" in names:
-        styles = dict(sampler.spec.classes)["style"]
-        wanted.setdefault("style", min(styles, key=len))
+    if "style" in names and _STYLE in dict(sampler.spec.classes)["style"]:
+        wanted.setdefault("style", _STYLE)
     condition = ask(sampler.spec, wanted, count, language=language)
     if conditions.TEXT in names and conditions.TEXT not in wanted:
         name = parent.meta.name_en or parent.meta.name
-        condition[conditions.TEXT][:] = encoder.PhraseEncoder()([name])[0]
+        condition[conditions.TEXT][:] = embed_phrase(sampler.spec, name)
     return condition
 
 

@@ -95,7 +95,7 @@ class Restorer:
 
         Args:
           pictures: uint8 [n h h 4], straight alpha.
-          size_px: side of the results, h to 1024.
+          size_px: side of the results, h to 16 h, at most 1024.
 
         Returns:
           uint8 [n size_px size_px 4], straight alpha.
@@ -104,8 +104,9 @@ class Restorer:
           UserError: a size out of range.
         """
         px = pictures.shape[1]
-        if not px <= size_px <= _MAX_RESULT_PX:
-            raise UserError(f"--size={size_px}: expected {px} to {_MAX_RESULT_PX} px")
+        most_px = min(_MAX_RESULT_PX, px * SCALES[-1])
+        if not px <= size_px <= most_px:
+            raise UserError(f"--size={size_px}: expected {px} to {most_px} px")
         scale = next(s for s in SCALES if s * px >= size_px)
         large = self(list(pictures), scale)
         return np.stack([common_box.resize(picture, size_px) for picture in large])

@@ -268,14 +268,23 @@ def ask(
     condition = spec.none(count)
     for name, value in request.items():
         if name in condition and name == conditions.TEXT:
-            phrases = encoder.PhraseEncoder()
-            if phrases.sha256 != spec.text_hash:
-                raise UserError(
-                    "--text: this model was trained with other weights of the emoji encoder "
-                    f"({spec.text_hash[:12]}, here {phrases.sha256[:12]}): check out the version "
-                    "it is from"
-                )
-            condition[name][:] = phrases([understanding.understand(value, language).phrase])[0]
+            phrase = understanding.understand(value, language).phrase
+            condition[name][:] = embed_phrase(spec, phrase)
         else:
             condition[name] = np.full(count, spec.number(name, value), np.int32)
     return condition
+
+
+def embed_phrase(spec: conditions.Spec, phrase: str) -> np.ndarray:
+    """Embeds a phrase, in words that the encoder learned, for a model: f32 [d].
+
+    Raises:
+      UserError: the model was trained with other weights of the encoder.
+    """
+    phrases = encoder.PhraseEncoder()
+    if phrases.sha256 != spec.text_hash:
+        raise UserError(
+            "--text: this model was trained with other weights of the emoji encoder "
+            f"({spec.text_hash[:12]}, here {phrases.sha256[:12]}): check out the version it is from"
+        )
+    return phrases([phrase])[0]

@@ -115,8 +115,9 @@ def test_pictures_of_any_size_become_as_large_as_asked(stored):
         restorer(images, 3)
     with pytest.raises(UserError, match="at most 256 px"):
         restorer([np.zeros((300, 10, 4), np.uint8)], 1)
-    with pytest.raises(UserError, match="--size=4"):
-        restorer.to_size(images[0][None], 4)
+    for size in (4, 129):
+        with pytest.raises(UserError, match=f"--size={size}: expected 8 to 128 px"):
+            restorer.to_size(images[0][None], size)
 
 
 def test_a_restorer_does_not_sample(stored):
