@@ -14,11 +14,11 @@ one CPU device and with freed memory given back to the system
 An iteration is all that a step of the run is, with its fraction of lazy regularisers (StyleGAN2:
 path length every 4, R1 every 16) or of G's steps (WGAN-GP), on the same network, batch and float32
 images; augmentation and composite off on both sides unless `--ada` (StyleGAN2; then p = 0.3 on
-both). The programs take turns, a cycle each, all others stopped meanwhile; the figure is the median
-over turns, the ratio the median of each turn's ours / better of theirs (NCHW, channels_last).
-`ratio_kept` counts two more of theirs, which keep freed memory as ours does: PyTorch does not by
-itself. GFLOP are those of ours in plain forms before compilation, the same for all; the peak is the
-best product of two matrices in numpy.
+both). `--penalty` is the form of ours, theirs is exact. The programs take turns, a cycle each, all
+others stopped meanwhile; the figure is the median over turns, the ratio the median of each turn's
+ours / better of theirs (NCHW, channels_last). `ratio_kept` counts two more of theirs, which keep
+freed memory as ours does: PyTorch does not by itself. GFLOP are those of ours in plain forms before
+compilation, the same for all; the peak is the best product of two matrices in numpy.
 """
 
 import argparse
@@ -74,6 +74,8 @@ def make_config(args: argparse.Namespace) -> ml_collections.ConfigDict:
     config.model.update(WIDTHS[args.method][args.width])
     if args.method == "flow":
         return config
+    if args.penalty != "exact":
+        config.loss.penalty = args.penalty
     config.model.composite = bool(args.ada)
     if args.method == "r3gan":
         config.schedule.p = (0.0, 0.0)
@@ -202,6 +204,7 @@ def _parse() -> argparse.Namespace:
     p.add_argument("--batch", type=int, default=32)
     p.add_argument("--turns", type=int, default=5)
     p.add_argument("--ada", action="store_true")
+    p.add_argument("--penalty", default="exact", help="loss.penalty of ours: exact, finite, random")
     p.add_argument(
         "--host", action="store_true", help="against itself in other settings of the host"
     )
@@ -228,6 +231,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no stopped program is left
     peak = peak_gflops()
     same = [f"--{k}={getattr(args, k)}" for k in ("method", "resolution", "width", "batch")]
+    same += [f"--penalty={args.penalty}"] if args.penalty != "exact" else []
     same += ["--ada"] if args.ada else []
     command = [sys.executable, "-m", "benchmarks.step_time", "--peer", *same]
     mine, others = Peer("ours", command), []
