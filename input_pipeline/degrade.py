@@ -62,13 +62,18 @@ def shrink(image: np.ndarray, factor: int, method: str = "box") -> np.ndarray:
         # Sums of strided views are many times as fast as a mean over two inner axes.
         views = [x[i::factor, j::factor] for i in range(factor) for j in range(factor)]
         small = sum(views) / np.float32(factor**2)
-    else:  # a channel at a time, in float: Pillow rounds between the passes of 8-bit pictures
-        small = np.stack([_resized(x[..., c], (w, h), _FILTERS[method]) for c in range(4)], -1)
+    else:
+        small = resized(x, (w, h), _FILTERS[method])
     return straighten(small)
 
 
-def _resized(channel: np.ndarray, size: tuple[int, int], method: Image.Resampling) -> np.ndarray:
-    return np.asarray(Image.fromarray(channel).resize(size, method))
+def resized(x: np.ndarray, size: tuple[int, int], method: Image.Resampling) -> np.ndarray:
+    """Resamples f32 [h w c] to a width and height by one of Pillow's filters, unclipped.
+
+    A channel at a time, in float: Pillow rounds between the passes of 8-bit pictures.
+    """
+    channels = (np.ascontiguousarray(x[..., c]) for c in range(x.shape[-1]))
+    return np.stack([np.asarray(Image.fromarray(c).resize(size, method)) for c in channels], -1)
 
 
 def over(image: np.ndarray, rgb: tuple[int, ...] | np.ndarray) -> np.ndarray:
@@ -109,9 +114,7 @@ def blotched(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Adds grain and blotches as a generator leaves them in flat colours, and frays the edges."""
     h, w = image.shape[:2]
     coarse = rng.normal(0, rng.uniform(4, 24), (h // 4 + 2, w // 4 + 2, 3)).astype(np.float32)
-    blotches = np.stack(
-        [_resized(coarse[..., c], (w, h), Image.Resampling.BICUBIC) for c in range(3)], -1
-    )
+    blotches = resized(coarse, (w, h), Image.Resampling.BICUBIC)
     grain = rng.normal(0, rng.uniform(2, 12), (h, w, 3))
     fray = rng.normal(0, rng.uniform(0, 30), (h, w, 1)) * _edge(image[..., 3:])
     out = image.astype(np.float32) + np.concatenate([blotches + grain, fray], -1)

@@ -40,13 +40,9 @@ def resampled(method: Image.Resampling) -> Upscaler:
     def upscale(pictures: list[np.ndarray], scale: int) -> list[np.ndarray]:
         results = []
         for picture in pictures:
-            x = degrade.premultiply(picture)
             size = (scale * picture.shape[1], scale * picture.shape[0])
-            channels = [
-                np.asarray(Image.fromarray(np.ascontiguousarray(x[..., c])).resize(size, method))
-                for c in range(4)
-            ]
-            results.append(degrade.straighten(np.stack(channels, -1)))
+            large = degrade.resized(degrade.premultiply(picture), size, method)
+            results.append(degrade.straighten(large))
         return results
 
     return upscale

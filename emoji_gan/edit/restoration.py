@@ -9,7 +9,7 @@ import numpy as np
 from emoji_gan import errors, images
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import paths
-from emoji_gan.trained.restorer import MAX_PX, SCALES, Restorer
+from emoji_gan.trained.restorer import MAX_PX, MAX_RESULT_PX, SCALES, Restorer
 from input_pipeline.art import picture_folder, rasterise
 
 _LEAST_PX = 8  # a side; less shows nothing to restore
@@ -34,11 +34,11 @@ def run(a: argparse.Namespace) -> int:
     if any((out / file.name).resolve() == file.resolve() for file in files):
         raise UserError(f"--out={a.out}: would overwrite the originals; choose another folder")
     restorer = Restorer(a.model)
-    pictures, names, bad = [], [], 0
+    pictures, read, bad = [], [], 0
     for file in files:
         try:
             pictures.append(_read(file, a.scale, opaque=a.opaque))
-            names.append(file.name)
+            read.append(file)
         except rasterise.BadImage as e:
             print(f"{file}: {e}; left out", file=sys.stderr)
             bad += 1
@@ -47,13 +47,11 @@ def run(a: argparse.Namespace) -> int:
         "restored at scale": str(a.scale),
         "restorer_sha256": restorer.checkpoint_hash,
     }
-    for name, picture in zip(
-        names, restorer(pictures, a.scale, remove_ground=a.opaque), strict=True
-    ):
-        source = next(file for file in files if file.name == name)
-        images.save_png(out / name, picture, picture_folder.own_texts(source) | texts)
+    restored = restorer(pictures, a.scale, remove_ground=a.opaque)
+    for file, picture in zip(read, restored, strict=True):
+        images.save_png(out / file.name, picture, picture_folder.own_texts(file) | texts)
     left_out = f"; {bad} left out" if bad else ""
-    print(f"{len(names)} pictures restored at scale {a.scale} in {out}{left_out}")
+    print(f"{len(read)} pictures restored at scale {a.scale} in {out}{left_out}")
     return errors.EXIT_USER_ERROR if bad else errors.EXIT_OK
 
 
@@ -87,9 +85,9 @@ def _read(path: pathlib.Path, scale: int, *, opaque: bool) -> np.ndarray:
     except OSError as e:
         raise rasterise.BadImage(e.strerror) from e
     h, w = picture.shape[:2]
-    if min(h, w) < _LEAST_PX or max(h, w) > MAX_PX or max(h, w) * scale > 1024:
+    if min(h, w) < _LEAST_PX or max(h, w) > MAX_PX or max(h, w) * scale > MAX_RESULT_PX:
         raise rasterise.BadImage(
-            f"{w} x {h} px; restored are {_LEAST_PX} to {MAX_PX} px a side, up to 1024 px"
+            f"{w} x {h} px; restored are {_LEAST_PX} to {MAX_PX} px a side, to {MAX_RESULT_PX} px"
         )
     if not picture[..., 3].any():
         raise rasterise.BadImage("nothing is drawn in it")

@@ -19,7 +19,7 @@ from input_pipeline.art import common_box
 SHIPPED_RESTORER = pathlib.Path(__file__).parents[2] / "models" / "restorer.safetensors"
 SCALES = (1, 2, 4, 8, 16)
 MAX_PX = 256  # a side of what is restored
-_MAX_RESULT_PX = 1024
+MAX_RESULT_PX = 1024
 _BATCH = 16
 _UNIT = 8  # px that sizes are padded to a multiple of, so that few programs are compiled
 
@@ -33,14 +33,13 @@ class Restorer:
 
     Args:
       source: a workdir of configs/restore.py, or its model file; None: the shipped one.
-      step: the step of the checkpoint; None: the newest good one.
 
     Raises:
       UserError: there is no good checkpoint, or the model is of another method.
     """
 
-    def __init__(self, source: str | None = None, step: int | None = None) -> None:
-        trained = open_trained(source or str(SHIPPED_RESTORER), step)
+    def __init__(self, source: str | None = None) -> None:
+        trained = open_trained(source or str(SHIPPED_RESTORER))
         if trained.config["method"] != "restore":
             raise UserError(
                 f"{source}: it is of method {trained.config['method']!r}; give a restorer"
@@ -74,10 +73,10 @@ class Restorer:
             raise UserError(f"scale {scale}: choose from {', '.join(map(str, SCALES))}")
         for picture in pictures:
             side = max(picture.shape[:2])
-            if side > MAX_PX or side * scale > _MAX_RESULT_PX:
+            if side > MAX_PX or side * scale > MAX_RESULT_PX:
                 raise UserError(
                     f"a picture of {picture.shape[1]} x {picture.shape[0]} px at scale {scale}: "
-                    f"at most {MAX_PX} px a side, and {_MAX_RESULT_PX} of the result"
+                    f"at most {MAX_PX} px a side, and {MAX_RESULT_PX} of the result"
                 )
         results: list[np.ndarray] = [np.empty(0)] * len(pictures)
         by_size = sorted(range(len(pictures)), key=lambda i: pictures[i].shape)
@@ -104,7 +103,7 @@ class Restorer:
           UserError: a size out of range.
         """
         px = pictures.shape[1]
-        most_px = min(_MAX_RESULT_PX, px * SCALES[-1])
+        most_px = min(MAX_RESULT_PX, px * SCALES[-1])
         if not px <= size_px <= most_px:
             raise UserError(f"--size={size_px}: expected {px} to {most_px} px")
         scale = next(s for s in SCALES if s * px >= size_px)
