@@ -40,7 +40,9 @@ def _convolution_gflop(hlo):
 @pytest.mark.parametrize("method", ["stylegan2", "dcgan", "wgan_gp"])
 def test_no_convolution_leaves_the_fast_kernels(method):
     """XLA CPU runs a convolution well only inside its YNN fusion; those of 4x4 maps may stray."""
-    args = argparse.Namespace(method=method, batch=16, resolution=32, width="tiny", ada=False)
+    args = argparse.Namespace(
+        method=method, batch=16, resolution=32, width="tiny", ada=False, penalty="exact"
+    )
     config = methods.resolve(step_times.make_config(args), 2)
     mesh = mesh_lib.make_mesh(jax.devices()[:2])
     module = methods.load(method)
