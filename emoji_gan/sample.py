@@ -16,8 +16,7 @@ from emoji_gan.conditions import CLASSES
 from emoji_gan.encoder import understanding
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import host, paths
-from emoji_gan.trained import drawn_folder
-from emoji_gan.trained.restorer import Restorer
+from emoji_gan.trained import drawn_folder, finishing
 from emoji_gan.trained.sampler import SHIPPED_MODEL, Sampler, ask
 from emoji_gan.trained.source import is_model_file
 
@@ -48,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--guidance", type=float, help="how strictly to follow the condition; 1: as trained"
     )
-    p.add_argument("--size", type=int, help="px, by the shipped restorer; default: the model's")
+    finishing.add_arguments(p)
     p.add_argument("--steps", type=int, help="of the solver, where the method has one")
     p.add_argument("--solver", help="euler or heun, where the method has one")
     return p
@@ -66,6 +65,7 @@ def main() -> int:
     request = {k: v for k in (*CLASSES, conditions.TEXT) if (v := getattr(a, k)) is not None}
     source = a.workdir or a.model or str(SHIPPED_MODEL)
     sampler = Sampler(source, a.step, changes)
+    finisher = finishing.Finisher(sampler.config.data.resolution, a.size, a.format)
     condition = ask(sampler.spec, request, len(seeds), language=a.lang)
     provenance = sampler.provenance(seeds[0], a.truncation, request)
     if conditions.TEXT in request:
@@ -74,12 +74,13 @@ def main() -> int:
         provenance["understood text"] = understood.phrase
     in_workdir = (a.workdir or a.model) and not is_model_file(source)
     out = pathlib.Path(a.out or (pathlib.Path(source, "generated") if in_workdir else "generated"))
-    pictures = sampler(seeds, condition, a.truncation)
-    if a.size is not None:
-        restorer = Restorer()
-        pictures = restorer.to_size(pictures, a.size)
-        provenance |= restorer.provenance(a.size)
-    removed = drawn_folder.write(out, pictures, seeds, provenance=provenance, seeds_text=a.seeds)
+    removed = finisher.write(
+        out,
+        sampler(seeds, condition, a.truncation),
+        seeds,
+        provenance=provenance,
+        seeds_text=a.seeds,
+    )
     if removed:
         print(f"replaced {removed} emoji of an earlier request in {out}")
     print(f"{len(seeds)} emoji in {out}, all of them in {out / drawn_folder.SHEET}")

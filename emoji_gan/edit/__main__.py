@@ -3,19 +3,20 @@
     python -m emoji_gan.edit vary --emoji=1F355 --strength=0.6 --seeds=0-15
     python -m emoji_gan.edit mix --emoji=chat --emoji=pizza
     python -m emoji_gan.edit restore varied --scale=4 --out=large
+    python -m emoji_gan.edit vectorise varied --out=vectors --font="Our emoji"
 
-`vary` draws variations of one emoji, `mix` crosses two, `restore` enlarges and mends pictures. An
-emoji is given by its code points, by its English or French name, as a character, or as a PNG or SVG
-of one's own.
+`vary` draws variations of one emoji, `mix` crosses two, `restore` enlarges and mends pictures,
+`vectorise` makes SVGs and a font of them. An emoji is given by its code points, by its English or
+French name, as a character, or as a PNG or SVG of one's own.
 """
 
 import argparse
 
 from emoji_gan import errors
-from emoji_gan.edit import mix, restoration, vary
+from emoji_gan.edit import mix, restoration, vary, vectorising
 from emoji_gan.runtime import host
 
-_VERBS = {"vary": vary, "mix": mix, "restore": restoration}
+_VERBS = {"vary": vary, "mix": mix, "restore": restoration, "vectorise": vectorising}
 
 
 def main() -> int:

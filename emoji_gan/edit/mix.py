@@ -14,7 +14,7 @@ from emoji_gan.edit import parents, unwanted_pairs, vary
 from emoji_gan.edit.parents import Parent
 from emoji_gan.encoder import encoder, recogniser
 from emoji_gan.errors import UserError
-from emoji_gan.trained import drawn_folder
+from emoji_gan.trained import drawn_folder, finishing
 from emoji_gan.trained.sampler import Sampler
 from input_pipeline.art import common_box
 
@@ -43,6 +43,7 @@ def run(a: argparse.Namespace) -> int:
         raise UserError(f"--keep={a.keep}: expected at least 1")
     sampler = vary.open_sampler(a)
     px, line = sampler.config.data.resolution, "line" in (a.style or "")
+    finisher = finishing.Finisher(px, a.size, a.format)
     pair = [parents.open_parent(text, px, line=line) for text in a.emoji]
     unwanted_pairs.refuse(*(parent.codepoints for parent in pair))
     for parent in pair:
@@ -54,7 +55,14 @@ def run(a: argparse.Namespace) -> int:
     kept = [seeds[i] for i in best]
     out = pathlib.Path(a.out)
     provenance = vary.provenance_of(sampler, pair, a.strength, request)
-    vary.write(out, mixed.images[best], kept, a=a, provenance=provenance, of=pair)
+    finisher.write(
+        out,
+        mixed.images[best],
+        kept,
+        provenance=provenance,
+        seeds_text=a.seeds,
+        beside=np.stack([parent.image for parent in pair]),
+    )
     names = " and ".join(parent.meta.name for parent in pair)
     print(
         f"the best {len(kept)} of {len(seeds)} crosses of {names} in {out}, best first beside both "

@@ -34,14 +34,8 @@ def run(a: argparse.Namespace) -> int:
     if any((out / file.name).resolve() == file.resolve() for file in files):
         raise UserError(f"--out={a.out}: would overwrite the originals; choose another folder")
     restorer = Restorer(a.model)
-    pictures, read, bad = [], [], 0
-    for file in files:
-        try:
-            pictures.append(_read(file, a.scale, opaque=a.opaque))
-            read.append(file)
-        except rasterise.BadImage as e:
-            print(f"{file}: {e}; left out", file=sys.stderr)
-            bad += 1
+    pictures, read = read_all(files, a.scale, opaque=a.opaque)
+    bad = len(files) - len(read)
     texts = {
         "Software": "emoji_gan",
         "restored at scale": str(a.scale),
@@ -73,7 +67,31 @@ def files_of(given: list[str]) -> list[pathlib.Path]:
     return files
 
 
-def _read(path: pathlib.Path, scale: int, *, opaque: bool) -> np.ndarray:
+def read_all(
+    files: list[pathlib.Path], scale: int, *, most_px: int = MAX_PX, opaque: bool = False
+) -> tuple[list[np.ndarray], list[pathlib.Path]]:
+    """Reads pictures, uint8 [h w 4] each; those that cannot be restored are named and left out.
+
+    Args:
+      files: PNGs.
+      scale: at which they are to be restored.
+      most_px: a side.
+      opaque: whether a ground is to be removed, which they then must have.
+
+    Returns:
+      The pictures, and the files that they are of.
+    """
+    pictures, read = [], []
+    for file in files:
+        try:
+            pictures.append(_read(file, scale, most_px, opaque=opaque))
+            read.append(file)
+        except rasterise.BadImage as e:
+            print(f"{file}: {e}; left out", file=sys.stderr)
+    return pictures, read
+
+
+def _read(path: pathlib.Path, scale: int, most_px: int, *, opaque: bool) -> np.ndarray:
     """Reads one picture.
 
     Raises:
@@ -85,9 +103,9 @@ def _read(path: pathlib.Path, scale: int, *, opaque: bool) -> np.ndarray:
     except OSError as e:
         raise rasterise.BadImage(e.strerror) from e
     h, w = picture.shape[:2]
-    if min(h, w) < _LEAST_PX or max(h, w) > MAX_PX or max(h, w) * scale > MAX_RESULT_PX:
+    if min(h, w) < _LEAST_PX or max(h, w) > most_px or max(h, w) * scale > MAX_RESULT_PX:
         raise rasterise.BadImage(
-            f"{w} x {h} px; restored are {_LEAST_PX} to {MAX_PX} px a side, to {MAX_RESULT_PX} px"
+            f"{w} x {h} px; taken are {_LEAST_PX} to {most_px} px a side, to {MAX_RESULT_PX} px"
         )
     if not picture[..., 3].any():
         raise rasterise.BadImage("nothing is drawn in it")

@@ -13,8 +13,7 @@ from emoji_gan.edit.parents import Parent
 from emoji_gan.encoder import understanding
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import paths
-from emoji_gan.trained import drawn_folder
-from emoji_gan.trained.restorer import Restorer
+from emoji_gan.trained import drawn_folder, finishing
 from emoji_gan.trained.sampler import SHIPPED_LARGE_FLOW, Sampler, ask, embed_phrase
 
 _STYLE = "openmoji"  # what a variation is drawn in where nothing else is wanted
@@ -43,7 +42,7 @@ def add_common_arguments(p: argparse.ArgumentParser, *, out: str) -> None:
     p.add_argument("--model", type=paths.local, help="a flow; default: the shipped one of 64 px")
     p.add_argument("--guidance", type=float, help="how strictly to follow words; 1: as trained")
     p.add_argument("--steps", type=int, help="of the solver")
-    p.add_argument("--size", type=int, help="px, by the shipped restorer; default: the model's")
+    finishing.add_arguments(p)
     p.add_argument("--out", type=paths.local, default=out, help=f"folder; default: {out}")
 
 
@@ -60,6 +59,7 @@ def run(a: argparse.Namespace) -> int:
         raise UserError(f"--strength={a.strength:g}: expected above 0, at most 1")
     sampler = open_sampler(a)
     px = sampler.config.data.resolution
+    finisher = finishing.Finisher(px, a.size, a.format)
     parent = parents.open_parent(a.emoji, px, line=_LINE in (a.style or ""))
     if parent.recognised and a.text is None:
         print(f"{parent.source}: taken for {parent.meta.name} ({parent.codepoints})", flush=True)
@@ -81,50 +81,13 @@ def run(a: argparse.Namespace) -> int:
     if a.mask:
         provenance["mask"] = pathlib.Path(a.mask).name
     out = pathlib.Path(a.out)
-    write(
-        out,
-        pictures,
-        seeds,
-        a=a,
-        provenance=provenance,
-        of=[parent],
-    )
+    beside = parent.image[None]
+    finisher.write(out, pictures, seeds, provenance=provenance, seeds_text=a.seeds, beside=beside)
     print(
         f"{len(seeds)} variations of {parent.meta.name} ({parent.codepoints}) in {out}, "
         f"beside it in {out / drawn_folder.SHEET}"
     )
     return errors.EXIT_OK
-
-
-def write(
-    out: pathlib.Path,
-    pictures: np.ndarray,
-    seeds: list[int],
-    *,
-    a: argparse.Namespace,
-    provenance: Mapping[str, str],
-    of: list[Parent],
-) -> None:
-    """Writes pictures, at the size of the flags, and a contact sheet that begins with the parents.
-
-    Args:
-      out: folder.
-      pictures: uint8 [n h w 4], straight alpha.
-      seeds: n integers.
-      a: the flags that verbs which draw share.
-      provenance: text chunks of every picture.
-      of: the parents.
-
-    Raises:
-      UserError: a size out of range, or a file that cannot be written.
-    """
-    beside, texts = np.stack([parent.image for parent in of]), dict(provenance)
-    if a.size is not None:
-        restorer = Restorer()
-        pictures = restorer.to_size(pictures, a.size)
-        beside = restorer.to_size(beside, a.size)
-        texts |= restorer.provenance(a.size)
-    drawn_folder.write(out, pictures, seeds, provenance=texts, seeds_text=a.seeds, beside=beside)
 
 
 def vary(

@@ -9,10 +9,12 @@ import numpy as np
 
 from emoji_gan import images
 from emoji_gan.errors import UserError
+from emoji_gan.runtime import workdir
 from input_pipeline.art import picture_folder
 
 SHEET = "grid.png"
 _SMALL_PX = 64  # smaller images are magnified on the contact sheet
+_OTHER_SUFFIXES = (".svg", ".webp")  # of files that a picture may have beside it
 _PER_IMAGE = ("seed", picture_folder.SHEET_KEY)  # text chunks that differ within one request
 
 
@@ -43,6 +45,7 @@ def write(
     provenance: Mapping[str, str],
     seeds_text: str,
     beside: np.ndarray | None = None,
+    more: Mapping[str, Sequence[bytes]] | None = None,
 ) -> int:
     """Writes one picture per seed and a contact sheet; a folder holds pictures of one request.
 
@@ -56,6 +59,7 @@ def write(
       provenance: text chunks of every picture.
       seeds_text: the seeds as the user typed them.
       beside: uint8 [m h w 4], shown first on the contact sheet and written nowhere else.
+      more: suffix -> n files of other formats, which get the names of the PNGs.
 
     Returns:
       The number of earlier pictures that were removed.
@@ -65,17 +69,25 @@ def write(
     """
     earlier = _of_another_request(folder, provenance)
     written = set()
-    for seed, picture in zip(seeds, pictures, strict=True):
+    for i, (seed, picture) in enumerate(zip(seeds, pictures, strict=True)):
         path = folder / f"seed{seed:010d}.png"
-        images.save_png(path, picture, {**provenance, "seed": str(seed)})
+        images.save_png(path, picture, texts_of(provenance, seed))
         written.add(path)
+        for suffix, contents in (more or {}).items():
+            workdir.write_atomic(path.with_suffix(suffix), contents[i])
     texts = {**provenance, "seed": seeds_text, picture_folder.SHEET_KEY: f"{len(seeds)} emoji"}
     on_sheet = pictures if beside is None else np.concatenate([beside, pictures])
     images.save_png(folder / SHEET, _sheet(on_sheet), texts)
     removed = [path for path in earlier if path not in written]
     for path in removed:
-        path.unlink(missing_ok=True)
+        for suffix in (".png", *_OTHER_SUFFIXES):
+            path.with_suffix(suffix).unlink(missing_ok=True)
     return len(removed)
+
+
+def texts_of(provenance: Mapping[str, str], seed: int) -> dict[str, str]:
+    """Returns the text chunks of one picture of a request."""
+    return {**provenance, "seed": str(seed)}
 
 
 def _of_another_request(folder: pathlib.Path, provenance: Mapping[str, str]) -> list[pathlib.Path]:

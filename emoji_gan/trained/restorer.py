@@ -20,7 +20,8 @@ SHIPPED_RESTORER = pathlib.Path(__file__).parents[2] / "models" / "restorer.safe
 SCALES = (1, 2, 4, 8, 16)
 MAX_PX = 256  # a side of what is restored
 MAX_RESULT_PX = 1024
-_BATCH = 16
+_BATCH_PX = 16 * 64 * 64  # of a batch; so large pictures go one by one
+_MAX_BATCH = 16
 _UNIT = 8  # px that sizes are padded to a multiple of, so that few programs are compiled
 
 
@@ -82,8 +83,9 @@ class Restorer:
         by_size = sorted(range(len(pictures)), key=lambda i: pictures[i].shape)
         for _, group in itertools.groupby(by_size, key=lambda i: pictures[i].shape):
             rows = list(group)
-            for start in range(0, len(rows), _BATCH):
-                part = rows[start : start + _BATCH]
+            size = _batch_size(*pictures[rows[0]].shape[:2])
+            for start in range(0, len(rows), size):
+                part = rows[start : start + size]
                 batch = np.stack([pictures[i] for i in part])
                 for i, result in zip(part, self._at(batch, scale, remove_ground), strict=True):
                     results[i] = result
@@ -102,13 +104,20 @@ class Restorer:
         Raises:
           UserError: a size out of range.
         """
-        px = pictures.shape[1]
+        large = self(list(pictures), self.scale_to(pictures.shape[1], size_px))
+        return np.stack([common_box.resize(picture, size_px) for picture in large])
+
+    @staticmethod
+    def scale_to(px: int, size_px: int) -> int:
+        """Returns the scale of `SCALES` that brings pictures of `px` to a size, or beyond it.
+
+        Raises:
+          UserError: a size out of range.
+        """
         most_px = min(MAX_RESULT_PX, px * SCALES[-1])
         if not px <= size_px <= most_px:
             raise UserError(f"--size={size_px}: expected {px} to {most_px} px")
-        scale = next(s for s in SCALES if s * px >= size_px)
-        large = self(list(pictures), scale)
-        return np.stack([common_box.resize(picture, size_px) for picture in large])
+        return next(s for s in SCALES if s * px >= size_px)
 
     def provenance(self, size_px: int) -> dict[str, str]:
         """Returns the text chunks that a PNG of this size gets besides those of its model."""
@@ -132,8 +141,13 @@ class Restorer:
         bottom, right = -h % _UNIT, -w % _UNIT
         # What is opaque to its edge goes on beyond it; what is transparent there, likewise.
         padded = np.pad(batch, [(0, 0), (0, bottom), (0, right), (0, 0)], mode="edge")
-        padded = padded[np.resize(np.arange(count), _BATCH)]  # one program for any number
+        size = max(count, _batch_size(h, w))
+        padded = padded[np.resize(np.arange(count), size)]  # one program for any number
         latents = Latents(images.to_model(jnp.asarray(padded)), jnp.float32(1), "picture")
-        ground = jnp.full(_BATCH, float(remove_ground))
+        ground = jnp.full(size, float(remove_ground))
         restored = images.to_uint8(self._draw(self._params, latents, {"ground": ground}))
         return np.asarray(restored)[:count, : h * self.scale, : w * self.scale]
+
+
+def _batch_size(h: int, w: int) -> int:
+    return max(1, min(_MAX_BATCH, _BATCH_PX // (h * w)))

@@ -24,17 +24,21 @@ DOORS = {
 # Room -> the rooms it may import besides itself. Modules at the root of emoji_gan are `emoji_gan`,
 # its two programs apart.
 _LIBRARY = {"emoji_gan", "emoji_gan.runtime", "emoji_gan.ops", "input_pipeline"}
-_MODELS = {"emoji_gan.methods", "emoji_gan.networks", "emoji_gan.trained", "emoji_gan.encoder"}
+_MODELS = {
+    *("emoji_gan.methods", "emoji_gan.networks", "emoji_gan.trained", "emoji_gan.encoder"),
+    "emoji_gan.vector",
+}
 MAY_IMPORT = {
     "input_pipeline": set(),
     "emoji_gan.ops": set(),
     "emoji_gan.networks": {"emoji_gan.ops"},
+    "emoji_gan.vector": {"emoji_gan.runtime"},
     "emoji_gan": {"emoji_gan.runtime", "input_pipeline"},
     "emoji_gan.runtime": {"emoji_gan", "emoji_gan.ops", "input_pipeline"},
     "emoji_gan.methods": {"emoji_gan", "emoji_gan.networks", "emoji_gan.ops", "emoji_gan.runtime"},
     "emoji_gan.encoder": _LIBRARY,
     "emoji_gan.trained": _LIBRARY
-    | {"emoji_gan.methods", "emoji_gan.networks", "emoji_gan.encoder"},
+    | {"emoji_gan.methods", "emoji_gan.networks", "emoji_gan.encoder", "emoji_gan.vector"},
     "emoji_gan.train": _LIBRARY | _MODELS,
     "emoji_gan.sample": _LIBRARY | _MODELS,
     "emoji_gan.edit": _LIBRARY | _MODELS,

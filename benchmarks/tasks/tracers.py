@@ -1,0 +1,169 @@
+"""Compares ways from a small picture to an SVG on held-out OpenMoji, in one table.
+
+    pip install vtracer
+    python -m benchmarks.tasks.tracers --out=FOLDER --n=60
+
+All trace the same pictures of 32 and 64 px; their SVGs are drawn at 512 px, and `error` is the mean
+absolute error of premultiplied RGBA against the true drawing there, in levels of 255. VTracer
+traces the picture as it is; enlarged 8 times by bicubic; that again, helped by what we know: alpha
+all or nothing and OpenMoji's palette; and what our restorer makes of it, so that the last row is
+what our tracer adds. FOLDER gets tracers.md, tracers.json and tracers.png: the small picture, each
+way, the truth.
+"""
+
+import argparse
+import functools
+import json
+import pathlib
+import re
+import time
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.tasks import upscalers
+from configs import default
+from emoji_gan import errors
+from emoji_gan import images as images_lib
+from emoji_gan.errors import UserError
+from emoji_gan.runtime import host, paths, workdir
+from emoji_gan.trained import vectoriser
+from emoji_gan.trained.restorer import Restorer
+from emoji_gan.vector import drawing, palettes
+from input_pipeline import dataset, degrade
+from input_pipeline.art import openmoji_wheel, rasterise
+
+Tracer = Callable[[np.ndarray], str]
+_DRAWN_PX, _SIZES_PX = 512, (32, 64)
+_PEERS_SCALE = 8
+_SEED = 20261129
+_IN_PICTURE = 6
+
+
+def by_vtracer(picture: np.ndarray) -> str:
+    """Traces a picture by VTracer as it comes, and adds the view box that it leaves out."""
+    import vtracer
+
+    h, w = picture.shape[:2]
+    pixels = [tuple(p) for p in picture.reshape(-1, 4).tolist()]
+    svg = vtracer.convert_pixels_to_svg(pixels, (w, h), path_precision=1)
+    return re.sub(r"<svg ", f'<svg viewBox="0 0 {w} {h}" ', svg, count=1)
+
+
+def helped(picture: np.ndarray) -> np.ndarray:
+    """Makes alpha all or nothing and colours those of the palette, as suits VTracer."""
+    colours, where = np.unique(picture[..., :3].reshape(-1, 3), axis=0, return_inverse=True)
+    away = colours[:, None].astype(int) - palettes.OPENMOJI[None].astype(int)
+    snapped = palettes.OPENMOJI[(away**2).sum(-1).argmin(1)][where.ravel()]
+    alpha = np.where(picture[..., 3:] >= 128, 255, 0).astype(np.uint8)
+    out = np.concatenate([snapped.reshape(picture[..., :3].shape), alpha], -1)
+    return np.where(alpha > 0, out, 0).astype(np.uint8)
+
+
+def tracers(restorer: Restorer) -> dict[str, Tracer]:
+    """Returns the ways that are compared, ours first."""
+    bicubic = upscalers.resampled(Image.Resampling.BICUBIC)
+
+    def large(picture: np.ndarray) -> np.ndarray:
+        return bicubic([picture], _PEERS_SCALE)[0]
+
+    def restored(picture: np.ndarray) -> np.ndarray:
+        return vectoriser.enlarged([picture], restorer)[0]
+
+    return {
+        "ours": lambda x: drawing.to_svg(vectoriser.trace_all([x], restorer)[0]),
+        "VTracer": by_vtracer,
+        "VTracer, 8x bicubic": lambda x: by_vtracer(large(x)),
+        "VTracer, 8x bicubic, helped": lambda x: by_vtracer(helped(large(x))),
+        "VTracer, our restorer": lambda x: by_vtracer(restored(x)),
+        "VTracer, our restorer, helped": lambda x: by_vtracer(helped(restored(x))),
+    }
+
+
+def held_out(count: int) -> np.ndarray:
+    """Draws held-out OpenMoji at `_DRAWN_PX`: uint8 [n h h 4], straight alpha."""
+    config = default.get_config().data
+    columns = dataset.load(config, "validation").columns
+    full = columns["codepoints"][columns["domain"] == "full"]
+    files = {path.stem: path for path in openmoji_wheel.svg_files()}
+    drawn = [name for name in full.tolist() if name in files]
+    rows = np.random.default_rng(_SEED).permutation(len(drawn))[:count]
+    with rasterise.Rasteriser(2 * _DRAWN_PX) as rasteriser:
+        return np.stack(
+            [degrade.shrink(rasteriser.render(files[drawn[i]].read_text()), 2) for i in rows]
+        )
+
+
+def measured(tracer: Tracer, small: list[np.ndarray], whole: np.ndarray) -> tuple[dict, list]:
+    """Traces pictures and returns the figures and what the SVGs look like."""
+    tracer(small[0])  # compiles
+    start = time.perf_counter()
+    svgs = [tracer(picture) for picture in small]
+    seconds = (time.perf_counter() - start) / len(svgs)
+    with rasterise.Rasteriser(_DRAWN_PX) as rasteriser:
+        drawn = [rasteriser.render(svg) for svg in svgs]
+    result = {
+        "error": upscalers.figures(whole, drawn)["error"],
+        "shapes": float(np.median([svg.count("<path") for svg in svgs])),
+        "bytes": float(np.median([len(svg.encode()) for svg in svgs])),
+        "seconds": seconds,
+    }
+    return result, drawn
+
+
+def table(results: dict[str, dict[str, dict[str, float]]]) -> str:
+    """Formats the figures of {px: {way: figures}}, the error also as a ratio to ours."""
+    lines = ["| px | way | error | ours to it | shapes | bytes | s an emoji |"]
+    lines.append("|---:|---|" + "---:|" * 5)
+    for px, row in results.items():
+        for way, x in row.items():
+            cells = [px, way, f"{x['error']:.2f}", f"{row['ours']['error'] / x['error']:.2f}"]
+            cells += [f"{x['shapes']:.0f}", f"{x['bytes']:.0f}", f"{x['seconds']:.2f}"]
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """Runs the command line."""
+    p = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    p.add_argument("--model", type=paths.local, help="of configs/restore.py; default: shipped")
+    p.add_argument("--n", type=int, default=60, help="pictures, at most")
+    p.add_argument("--out", type=paths.local, required=True, help="folder")
+    a = p.parse_args()
+    try:
+        import vtracer  # noqa: F401
+    except ImportError:
+        raise UserError("VTracer is missing: pip install vtracer") from None
+    host.setup_host_memory()
+    host.setup_compilation_cache()
+    restorer, whole = Restorer(a.model), held_out(a.n)
+    results: dict[str, dict[str, dict[str, float]]] = {}
+    shrink = functools.partial(degrade.shrink, factor=4)
+    board: list[np.ndarray] = []
+    for px in _SIZES_PX:
+        small = [degrade.shrink(picture, _DRAWN_PX // px) for picture in whole]
+        columns = [[x.repeat(128 // px, 0).repeat(128 // px, 1) for x in small[:_IN_PICTURE]]]
+        results[str(px)] = {}
+        for way, tracer in tracers(restorer).items():
+            results[str(px)][way], drawn = measured(tracer, small, whole)
+            columns.append([shrink(x) for x in drawn[:_IN_PICTURE]])
+            print(px, way, results[str(px)][way], flush=True)
+        columns.append([shrink(x) for x in whole[:_IN_PICTURE]])
+        board += [x for row in zip(*columns, strict=True) for x in row]
+    text = table(results)
+    print(text)
+    out = pathlib.Path(a.out)
+    out.mkdir(parents=True, exist_ok=True)
+    summary = {"n": len(whole), "restorer": restorer.checkpoint_hash, "rows": results}
+    workdir.write_atomic(out / "tracers.md", text.encode())
+    workdir.write_atomic(out / "tracers.json", json.dumps(summary, indent=1).encode())
+    picture = images_lib.grid(np.stack(board), len(board) // len(columns), len(columns))
+    images_lib.save_png(out / "tracers.png", picture)
+    return errors.EXIT_OK
+
+
+if __name__ == "__main__":
+    errors.run(main)

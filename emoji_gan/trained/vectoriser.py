@@ -1,0 +1,76 @@
+"""Turns pictures of any size into SVGs: they are restored to a size at which edges are sharp."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from emoji_gan.errors import UserError
+from emoji_gan.trained.restorer import MAX_PX, SCALES, Restorer
+from emoji_gan.vector import drawing, palettes, tracing
+from emoji_gan.vector.drawing import Shape
+from input_pipeline.art import common_box
+
+TRACED_PX = 512  # a side of what is traced
+STYLES = ("openmoji", "flat")
+
+
+def trace_all(
+    pictures: Sequence[np.ndarray], restorer: Restorer, *, style: str = STYLES[0]
+) -> list[list[Shape]]:
+    """Traces pictures, after they are restored where they are small.
+
+    Args:
+      pictures: uint8 [h w 4] each, straight alpha; a picture that is no square is centred in one.
+      restorer: that enlarges them.
+      style: 'openmoji', of its palette and lines; or 'flat', of the picture's own colours and
+        without lines.
+
+    Returns:
+      The shapes of each picture, the lowest first.
+
+    Raises:
+      UserError: no such style, or a picture that is too large to be restored.
+    """
+    if style not in STYLES:
+        raise UserError(f"--style={style}: choose from {', '.join(STYLES)}")
+    return [trace_one(picture, style) for picture in enlarged(pictures, restorer)]
+
+
+def enlarged(pictures: Sequence[np.ndarray], restorer: Restorer) -> list[np.ndarray]:
+    """Brings pictures to squares of `TRACED_PX`, small ones by the restorer."""
+    large: list[np.ndarray] = list(pictures)
+    by_scale: dict[int, list[int]] = {}
+    for i, picture in enumerate(pictures):
+        side = max(picture.shape[:2])
+        large_enough = (s for s in SCALES if s * side >= TRACED_PX)
+        scale = next(large_enough, SCALES[-1]) if side <= MAX_PX else 1
+        if scale > 1:
+            by_scale.setdefault(scale, []).append(i)
+    for scale, rows in by_scale.items():
+        restored = restorer([pictures[i] for i in rows], scale)
+        for i, picture in zip(rows, restored, strict=True):
+            large[i] = picture
+    return [common_box.resize(picture, TRACED_PX) for picture in large]
+
+
+def trace_one(picture: np.ndarray, style: str) -> list[Shape]:
+    """Traces one picture of sharp edges, uint8 [h h 4], in a style of `STYLES`."""
+    if style == STYLES[0]:
+        return tracing.trace(picture, tracing.OPENMOJI)
+    palette = palettes.of_picture(picture)
+    return tracing.trace(picture, tracing.Style(palette, np.zeros(len(palette)), None))
+
+
+def svgs(
+    pictures: Sequence[np.ndarray],
+    restorer: Restorer,
+    texts: Sequence[Mapping[str, str]],
+    *,
+    style: str = STYLES[0],
+) -> list[bytes]:
+    """Returns the SVG of each picture, with its texts in it; raises as `trace_all` does."""
+    traced = trace_all(pictures, restorer, style=style)
+    return [
+        drawing.to_svg(shapes, metadata=own).encode()
+        for shapes, own in zip(traced, texts, strict=True)
+    ]

@@ -1,0 +1,1 @@
+"""Turns pictures into vector drawings of few shapes, and these into SVGs and fonts."""

@@ -1,0 +1,198 @@
+"""Finds the lines of a drawing: where they run, and how wide they are."""
+
+import dataclasses
+
+import numpy as np
+from scipy import ndimage
+from skimage import morphology
+
+from emoji_gan.vector import bezier
+
+_EIGHT = np.ones((3, 3), int)
+_THICK = 1.6  # half widths of a line; what is thicker is no line
+_USUAL = 0.5  # of the usual width, by which a width may be mistaken
+_STRAIGHT_DEGREES = 40.0  # two lines that meet go on as one if it turns by less
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """Holds one line's points f64 [n 2], x and y in px, and whether it is closed."""
+
+    points: np.ndarray
+    closed: bool
+
+
+def find(
+    mask: np.ndarray, *, usual_width_px: float, most_width_px: float
+) -> tuple[list[Line], float, np.ndarray]:
+    """Finds the lines of one width in a mask.
+
+    Args:
+      mask: bool [h w], all that has the lines' colour.
+      usual_width_px: of the style's lines, which they have unless they are much thinner or wider.
+      most_width_px: what is wider is no line.
+
+    Returns:
+      The lines, their width in px (0.0 without any), and the part of the mask that is none.
+    """
+    inside = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    skeleton = morphology.skeletonize(mask)
+    halves = inside[skeleton & (inside < most_width_px / 2 + 1)]
+    if len(halves) < most_width_px:
+        return [], 0.0, mask
+    half = float(np.median(halves)) - 0.25  # distances are to the centre of a pixel outside
+    if abs(2 * half / usual_width_px - 1) < _USUAL:
+        half = usual_width_px / 2
+    deep = inside - 0.25 > _THICK * half
+    outside = ndimage.distance_transform_edt(~deep) if deep.any() else np.full(mask.shape, np.inf)
+    thick = mask & (outside <= _THICK * half + 1)
+    lines = [
+        line for line in _joined(*_branches(skeleton & ~thick), half) if _length(line.points) > half
+    ]
+    # Branches in the corners of thick parts are no lines.
+    lines = [line for line in lines if _length(line.points) > 2 * half or not thick.any()]
+    if not lines:
+        return [], 0.0, mask
+    covered = np.zeros(mask.shape, bool)
+    for line in lines:
+        x, y = np.round(line.points).astype(int).T
+        covered[y.clip(0, mask.shape[0] - 1), x.clip(0, mask.shape[1] - 1)] = True
+    covered = ndimage.distance_transform_edt(~covered) <= half + 1.5
+    numbers, _ = ndimage.label(mask & ~covered, _EIGHT)
+    large = np.bincount(numbers.ravel()) >= 3 * half**2  # a dot of the lines' width
+    large[0] = False
+    return lines, 2 * half, thick | large[numbers]
+
+
+def _length(points: np.ndarray) -> float:
+    return float(np.linalg.norm(np.diff(points, axis=0), axis=1).sum())
+
+
+def _branches(skeleton: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+    """Cuts a skeleton at its junctions.
+
+    Returns:
+      Branches [n 2] of x and y, which reach into the junctions at their ends, and the junctions
+      [m 2].
+    """
+    near = ndimage.convolve(skeleton.astype(int), _EIGHT, mode="constant") - 1
+    junction = skeleton & (near >= 3)
+    clusters, count = ndimage.label(junction, _EIGHT)
+    centres = np.array(ndimage.center_of_mass(junction, clusters, range(1, count + 1)))
+    centres = centres.reshape(-1, 2)[:, ::-1]
+    pieces, many = ndimage.label(skeleton & ~junction, _EIGHT)
+    branches = []
+    for piece, window in enumerate(ndimage.find_objects(pieces, many), 1):
+        y, x = np.nonzero(pieces[window] == piece)
+        points = _walk(np.stack([x + window[1].start, y + window[0].start], -1))
+        first, last = (_touched(clusters, points[end]) for end in (0, -1))
+        line = [centres[first - 1 : first], points, centres[last - 1 : last]]
+        branches.append(
+            np.concatenate(
+                [part for part, there in zip(line, (first, 1, last), strict=True) if there]
+            ).astype(float)
+        )
+    return branches, centres
+
+
+def _touched(clusters: np.ndarray, point: np.ndarray) -> int:
+    """Returns the number of the cluster beside a point, or 0."""
+    x, y = point
+    return int(clusters[max(0, y - 1) : y + 2, max(0, x - 1) : x + 2].max())
+
+
+def _walk(points: np.ndarray) -> np.ndarray:
+    """Orders the pixels of a simple path or a loop by walking along them."""
+    left = {tuple(p) for p in points}
+
+    def near(p: tuple) -> list[tuple]:
+        x, y = p
+        straight_first = sorted(
+            ((i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j),
+            key=lambda d: abs(d[0] * d[1]),
+        )
+        return [q for i, j in straight_first if (q := (x + i, y + j)) in left]
+
+    ends = [p for p in sorted(left) if len(near(p)) <= 1]
+    at = ends[0] if ends else min(left)
+    path = [at]
+    left.discard(at)
+    while following := near(at):
+        at = following[0]
+        path.append(at)
+        left.discard(at)
+    return np.array(path)
+
+
+def _joined(branches: list[np.ndarray], centres: np.ndarray, half: float) -> list[Line]:
+    """Joins branches that go straight on at a junction, after short spurs are cut."""
+    ends = _ends_at(branches, centres)
+    spurs = {
+        i
+        for i, b in enumerate(branches)
+        if sum((i, e) in ends for e in (0, -1)) == 1 and _length(b) < 1.8 * half
+    }
+    branches = [b for i, b in enumerate(branches) if i not in spurs]
+    ends = _ends_at(branches, centres)
+    parts = dict(enumerate(branches))
+    following: dict[tuple[int, int], tuple[int, int]] = {}
+    for junction in range(len(centres)):
+        here = [end for end, j in ends.items() if j == junction]
+        ways = {end: _leaving(parts[end[0]], end[1], half) for end in here}
+        pairs = sorted(
+            (_turn(-ways[a], ways[b]), a, b) for k, a in enumerate(here) for b in here[k + 1 :]
+        )
+        only = len(here) == 2
+        for turn, a, b in pairs:
+            if (turn < _STRAIGHT_DEGREES or only) and a not in following and b not in following:
+                following[a], following[b] = b, a
+    return [_chain(start, parts, following) for start in _starts(parts, following)]
+
+
+def _ends_at(branches: list[np.ndarray], centres: np.ndarray) -> dict[tuple[int, int], int]:
+    """Returns the junction of each end (branch, 0 or -1) that has one."""
+    index = {tuple(c): i for i, c in enumerate(centres)}
+    ends = {(i, e): index.get(tuple(b[e])) for i, b in enumerate(branches) for e in (0, -1)}
+    return {end: j for end, j in ends.items() if j is not None}
+
+
+def _leaving(points: np.ndarray, end: int, half: float) -> np.ndarray:
+    """Returns the direction in which a branch leaves its end, past the bend of the junction."""
+    line = points if end == 0 else points[::-1]
+    first, last = min(len(line) - 1, round(half)), min(len(line) - 1, round(3 * half))
+    first = 0 if first == last else first
+    way = line[last] - line[first]
+    return way / max(float(np.linalg.norm(way)), 1e-9)
+
+
+def _turn(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.degrees(np.arccos(np.clip(a @ b, -1, 1))))
+
+
+def _starts(parts: dict, following: dict) -> list[tuple[int, int]]:
+    """Returns an end of each chain of branches: where it begins, or any of a loop."""
+    starts, seen = [], set()
+    free = [(i, e) for i in parts for e in (0, -1) if (i, e) not in following]
+    for start in [*free, *((i, 0) for i in parts)]:
+        if start[0] in seen:
+            continue
+        starts.append(start)
+        at: tuple[int, int] | None = start
+        while at is not None and at[0] not in seen:
+            seen.add(at[0])
+            at = following.get((at[0], -1 - at[1]))
+    return starts
+
+
+def _chain(start: tuple[int, int], parts: dict, following: dict) -> Line:
+    points, at, seen = [], start, set()
+    while at is not None and at[0] not in seen:
+        seen.add(at[0])
+        branch = parts[at[0]]
+        points.append(branch if at[1] == 0 else branch[::-1])
+        at = following.get((at[0], -1 - at[1]))
+    line = np.concatenate(points)
+    closed = at is not None and at[0] == start[0]
+    if not closed and len(line) > 8:  # a loop without any junction begins anywhere
+        closed = start not in following and bool(np.abs(line[0] - line[-1]).max() <= 1)
+    return Line(bezier.even(line, closed=closed), closed)
