@@ -34,8 +34,12 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 _COSTLY_FIXTURES = ("test_cluster.py", "test_encoder.py")  # files with fixtures of their own
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in its own such hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Orders fast tests before those with costly fixtures; a worker of xdist has all of a group."""
+    """Orders fast tests before slow ones, and marks those that one worker of xdist must have.
+
+    With workers, slow tests come first: the last to end is then a fast one, with no core idle.
+    """
     for item in items:
         if "interrupted" in item.fixturenames:
             item.add_marker(pytest.mark.xdist_group("interrupted"))
@@ -46,8 +50,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         elif item.path.name == "test_methods.py" and hasattr(item, "callspec"):
             # The first test of a method compiles for the others.
             item.add_marker(pytest.mark.xdist_group(item.callspec.params.get("method", "parity")))
+    slow_first = "PYTEST_XDIST_WORKER" in os.environ
     items.sort(
-        key=lambda item: ("slow" in item.keywords, item.get_closest_marker("xdist_group") is None)
+        key=lambda item: (
+            ("slow" in item.keywords) != slow_first,
+            item.get_closest_marker("xdist_group") is None,
+        )
     )
 
 
