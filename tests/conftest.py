@@ -32,6 +32,7 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 _COSTLY_FIXTURES = ("test_cluster.py", "test_encoder.py")  # files with fixtures of their own
+_OF_ONE_METHOD = {f"test_{method}.py": method for method in ("stylegan2", "onestep", "consistency")}
 
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in its own such hook
@@ -45,10 +46,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("interrupted"))
         elif item.path.name in _COSTLY_FIXTURES:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
-        elif item.path.name == "test_stylegan2.py":
-            item.add_marker(pytest.mark.xdist_group("stylegan2"))
+        elif item.path.name in _OF_ONE_METHOD:  # the first test of a method compiles for the others
+            item.add_marker(pytest.mark.xdist_group(_OF_ONE_METHOD[item.path.name]))
+        elif item.path.name == "test_penalties.py":
+            item.add_marker(pytest.mark.xdist_group("penalties"))
         elif item.path.name == "test_methods.py" and hasattr(item, "callspec"):
-            # The first test of a method compiles for the others.
             item.add_marker(pytest.mark.xdist_group(item.callspec.params.get("method", "parity")))
     slow_first = "PYTEST_XDIST_WORKER" in os.environ
     items.sort(
