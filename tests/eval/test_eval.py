@@ -306,7 +306,7 @@ def test_a_second_judge_joins_a_watch(monkeypatch, capsys, whole):
 @pytest.mark.slow
 def test_the_trainer_judges_itself(tmp_path):
     code, _, err = runs_lib.in_process(
-        f"--config={runs_lib.CONFIG}",
+        f"--config={runs_lib.JOB_CONFIG}",
         f"--workdir={tmp_path / 'run'}",
         "--config.total_kimg=0.064",
         "--config.eval.every_kimg=0.064",
