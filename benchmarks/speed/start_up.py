@@ -36,11 +36,13 @@ COMMANDS = {
 # Starts a program and prints what it took. The peak that the kernel reports of a program is never
 # below the memory of the process that started it; this launcher is small.
 _LAUNCHER = """
-import json, os, sys
+import json, os, sys, time
+start = time.perf_counter()
 pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
 _, status, usage = os.wait4(pid, 0)
+wall_s = time.perf_counter() - start
 code = os.waitstatus_to_exitcode(status)
-print("\\n" + json.dumps([code, usage.ru_utime + usage.ru_stime, usage.ru_maxrss]))
+print("\\n" + json.dumps([code, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, wall_s]))
 """
 
 
@@ -51,18 +53,20 @@ class Cost:
     Attributes:
       cpu_s: CPU seconds, user and system.
       peak_mib: peak resident memory.
+      wall_s: seconds from its start to its end.
     """
 
     cpu_s: float
     peak_mib: float
+    wall_s: float
 
 
-def run_once(checkout: pathlib.Path, command: str, cache: pathlib.Path) -> Cost:
-    """Runs a command of `COMMANDS` in a checkout.
+def run_once(checkout: pathlib.Path, words: Sequence[str], cache: pathlib.Path) -> Cost:
+    """Runs a program in a checkout, as a user starts it.
 
     Args:
       checkout: the working folder.
-      command: its name.
+      words: what follows the name of Python; {out} stands for a new folder.
       cache: of compiled programs.
 
     Raises:
@@ -70,20 +74,20 @@ def run_once(checkout: pathlib.Path, command: str, cache: pathlib.Path) -> Cost:
     """
     environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": str(cache)}
     with tempfile.TemporaryDirectory() as out:
-        words = [word.format(out=pathlib.Path(out, "out")) for word in COMMANDS[command]]
+        filled = [word.format(out=pathlib.Path(out, "out")) for word in words]
         done = subprocess.run(
-            [sys.executable, "-S", "-c", _LAUNCHER, sys.executable, *words],
+            [sys.executable, "-S", "-c", _LAUNCHER, sys.executable, *filled],
             cwd=checkout,
             env=environment,
             capture_output=True,
             text=True,
         )
     *output, usage = done.stdout.splitlines()
-    code, cpu_s, peak = json.loads(usage)
+    code, cpu_s, peak, wall_s = json.loads(usage)
     if code:
         last = [*output, *done.stderr.splitlines()][-1:]
-        raise SystemExit(f"error: {command} in {checkout} ended: {' '.join(last)}")
-    return Cost(cpu_s, peak / 2**20 if sys.platform == "darwin" else peak / 2**10)
+        raise SystemExit(f"error: {' '.join(words)} in {checkout} ended: {' '.join(last)}")
+    return Cost(cpu_s, peak / 2**20 if sys.platform == "darwin" else peak / 2**10, wall_s)
 
 
 def summary(costs: Mapping[str, Sequence[Cost]]) -> dict[str, float]:
@@ -108,7 +112,8 @@ def measure(
         for turn in range(turns + 1):
             for command in commands:
                 for label, checkout in checkouts.items():
-                    cost = run_once(checkout, command, pathlib.Path(caches, label))
+                    words = COMMANDS[command]
+                    cost = run_once(checkout, words, pathlib.Path(caches, label))
                     if turn:  # the first fills the cache
                         costs[label][command].append(cost)
     return {label: summary(by_command) for label, by_command in costs.items()}

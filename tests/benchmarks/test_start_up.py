@@ -36,7 +36,7 @@ def _main(monkeypatch, checkout, *arguments):
 
 def test_drawing_is_told_from_the_start_up():
     costs = {"sample16": [(5.0, 400), (4.0, 300)], "sample32": [(6.5, 310)], "train": [(9.0, 900)]}
-    figures = start_up.summary({k: [start_up.Cost(*c) for c in v] for k, v in costs.items()})
+    figures = start_up.summary({k: [start_up.Cost(*c, 1.0) for c in v] for k, v in costs.items()})
     assert figures["drawing_cpu_s"] == 2.5 and figures["start_up_cpu_s"] == 1.5
     assert figures["sample16_cpu_s"] == 4 and figures["sample16_peak_mib"] == 300
 
@@ -61,7 +61,7 @@ def test_two_checkouts_are_written_side_by_side(monkeypatch, capsys, checkout):
 
 def test_a_program_that_fails_is_named(monkeypatch, checkout):
     (checkout / "main.py").write_text("raise SystemExit('no data set')")
-    with pytest.raises(SystemExit, match=r"train in .* ended: no data set"):
+    with pytest.raises(SystemExit, match=r"main.py .* ended: no data set"):
         _main(monkeypatch, checkout, "--command=train")
 
 
