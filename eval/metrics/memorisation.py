@@ -45,6 +45,23 @@ def neighbours(real: np.ndarray, clusters: np.ndarray | None, fake: np.ndarray) 
       UserError: all training images are of one cluster.
     """
     index, distance = distances.nearest(fake, real)
+    return Neighbours(index, distance, percentiles(distance, real, clusters))
+
+
+def percentiles(distance: np.ndarray, real: np.ndarray, clusters: np.ndarray | None) -> np.ndarray:
+    """Ranks distances among those from training images to their nearest in another cluster.
+
+    Args:
+      distance: f32 [m], in feature space.
+      real: f32 [n d], of the training images.
+      clusters: int64 [n], or None: each image is a cluster.
+
+    Returns:
+      f64 [m] in [0, 100].
+
+    Raises:
+      UserError: all training images are of one cluster.
+    """
     clusters = np.arange(len(real)) if clusters is None else clusters
     if (clusters == clusters[0]).all():
         raise UserError(
@@ -52,7 +69,7 @@ def neighbours(real: np.ndarray, clusters: np.ndarray | None, fake: np.ndarray) 
         )
     _, between = distances.nearest(real, real, (clusters, clusters))
     rank = np.searchsorted(np.sort(between), distance, side="left")
-    return Neighbours(index, distance, 100.0 * rank / len(real))
+    return 100.0 * rank / len(real)
 
 
 def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict[str, Estimate]:
