@@ -320,6 +320,8 @@ def verdicts(
         for name, most in (("wall_s", _MOST_S), ("peak_mib", _MOST_MIB)):
             met = "met" if command[name] < most else "missed"
             lines.append(f"the command, {command[name]:.1f} {name}, below {most:g}: {met}")
+        load = f"{command['cpu_s']:.1f} cpu_s, at a load average of {command['load_average']:.1f}"
+        lines.append(f"the command, {load}")
     return "".join(f"- {line}\n" for line in lines)
 
 

@@ -41,7 +41,7 @@ def test_copies_keep_the_theme_and_do_not_leave_their_emoji():
 def test_verdicts_name_what_is_missed():
     of = {origin: {variations.row_of(0.6): _figures(3)} for origin in variations.ORIGINS}
     of["held out"] = {variations.row_of(0.6): _figures(0)}
-    command = {"wall_s": 9.0, "peak_mib": 1300.0}
+    command = {"wall_s": 9.0, "peak_mib": 1300.0, "cpu_s": 8.0, "load_average": 0.5}
     assert variations.verdicts({"judge": of}, 0.6, command).splitlines() == [
         "- held out, 100% theme: met",
         "- held out, 0% left: missed",
@@ -49,6 +49,7 @@ def test_verdicts_name_what_is_missed():
         "- trained on, 100% left: met",
         "- the command, 9.0 wall_s, below 10: met",
         "- the command, 1300.0 peak_mib, below 1228.8: missed",
+        "- the command, 8.0 cpu_s, at a load average of 0.5",
     ]
 
 
