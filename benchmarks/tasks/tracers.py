@@ -34,7 +34,7 @@ from emoji_gan.vector import drawing, palettes
 from input_pipeline import dataset, degrade
 from input_pipeline.art import openmoji_wheel, rasterise
 
-Tracer = Callable[[np.ndarray], str]
+Tracer = Callable[[list[np.ndarray]], list[str]]
 _DRAWN_PX, _SIZES_PX = 512, (32, 64)
 _PEERS_SCALE = 8
 _SEED = 20261129
@@ -65,19 +65,19 @@ def tracers(restorer: Restorer) -> dict[str, Tracer]:
     """Returns the ways that are compared, ours first."""
     bicubic = upscalers.resampled(Image.Resampling.BICUBIC)
 
-    def large(picture: np.ndarray) -> np.ndarray:
-        return bicubic([picture], _PEERS_SCALE)[0]
+    def large(pictures: list[np.ndarray]) -> list[np.ndarray]:
+        return list(bicubic(pictures, _PEERS_SCALE))
 
-    def restored(picture: np.ndarray) -> np.ndarray:
-        return vectoriser.enlarged([picture], restorer)[0]
+    def restored(pictures: list[np.ndarray]) -> list[np.ndarray]:
+        return vectoriser.enlarged(pictures, restorer)
 
     return {
-        "ours": lambda x: drawing.to_svg(vectoriser.trace_all([x], restorer)[0]),
-        "VTracer": by_vtracer,
-        "VTracer, 8x bicubic": lambda x: by_vtracer(large(x)),
-        "VTracer, 8x bicubic, helped": lambda x: by_vtracer(helped(large(x))),
-        "VTracer, our restorer": lambda x: by_vtracer(restored(x)),
-        "VTracer, our restorer, helped": lambda x: by_vtracer(helped(restored(x))),
+        "ours": lambda x: [drawing.to_svg(y) for y in vectoriser.trace_all(x, restorer)],
+        "VTracer": lambda x: [by_vtracer(y) for y in x],
+        "VTracer, 8x bicubic": lambda x: [by_vtracer(y) for y in large(x)],
+        "VTracer, 8x bicubic, helped": lambda x: [by_vtracer(helped(y)) for y in large(x)],
+        "VTracer, our restorer": lambda x: [by_vtracer(y) for y in restored(x)],
+        "VTracer, our restorer, helped": lambda x: [by_vtracer(helped(y)) for y in restored(x)],
     }
 
 
@@ -97,9 +97,9 @@ def held_out(count: int) -> np.ndarray:
 
 def measured(tracer: Tracer, small: list[np.ndarray], whole: np.ndarray) -> tuple[dict, list]:
     """Traces pictures and returns the figures and what the SVGs look like."""
-    tracer(small[0])  # compiles
+    tracer(small[:1])  # compiles
     start = time.perf_counter()
-    svgs = [tracer(picture) for picture in small]
+    svgs = tracer(small)
     seconds = (time.perf_counter() - start) / len(svgs)
     with rasterise.Rasteriser(_DRAWN_PX) as rasteriser:
         drawn = [rasteriser.render(svg) for svg in svgs]
