@@ -118,7 +118,8 @@ def table(results: dict[str, dict[str, dict[str, float]]]) -> str:
     lines.append("|---:|---|" + "---:|" * 5)
     for px, row in results.items():
         for way, x in row.items():
-            cells = [px, way, f"{x['error']:.2f}", f"{row['ours']['error'] / x['error']:.2f}"]
+            ratio = row["ours"]["error"] / max(x["error"], 1e-6)
+            cells = [px, way, f"{x['error']:.2f}", f"{ratio:.2f}"]
             cells += [f"{x['shapes']:.0f}", f"{x['bytes']:.0f}", f"{x['seconds']:.2f}"]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
