@@ -50,7 +50,9 @@ def run(a: argparse.Namespace) -> int:
 
 
 def files_of(given: list[str]) -> list[pathlib.Path]:
-    """Lists the PNGs of paths and folders, in their order.
+    """Lists the pictures of paths and folders, in their order; those that are no PNGs too.
+
+    So that none is left out without a word.
 
     Raises:
       UserError: a path is neither, or there is none.
@@ -59,7 +61,7 @@ def files_of(given: list[str]) -> list[pathlib.Path]:
     files: list[pathlib.Path] = []
     for path in map(pathlib.Path, given):
         if path.is_dir():
-            files += picture_folder.files(str(path))
+            files += picture_folder.files(str(path)) + picture_folder.others(str(path))
         elif path.is_file():
             files.append(path)
         else:
@@ -95,13 +97,16 @@ def _read(path: pathlib.Path, scale: int, most_px: int, *, opaque: bool) -> np.n
     """Reads one picture.
 
     Raises:
-      rasterise.BadImage: it cannot be read, has a size that cannot be restored, or has no ground
-        to remove.
+      rasterise.BadImage: it cannot be read, is animated, has a size that cannot be restored, or
+        has no ground to remove.
     """
     try:
-        picture = rasterise.read_png(path.read_bytes())
+        png = path.read_bytes()
     except OSError as e:
         raise rasterise.BadImage(e.strerror) from e
+    picture = rasterise.read_png(png)
+    if (count := rasterise.frames(png)) > 1:
+        raise rasterise.BadImage(f"animated, {count} frames: give one frame as a PNG")
     h, w = picture.shape[:2]
     if min(h, w) < _LEAST_PX or max(h, w) > most_px or max(h, w) * scale > MAX_RESULT_PX:
         raise rasterise.BadImage(

@@ -8,7 +8,7 @@ import collections
 import dataclasses
 import hashlib
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 from absl import logging
@@ -18,6 +18,9 @@ from input_pipeline import DataError
 from input_pipeline.art import set_files
 from input_pipeline.art.rasterise import BadImage, read_png
 
+_OTHER_SUFFIXES = frozenset(
+    (".apng", ".avif", ".bmp", ".gif", ".heic", ".jpeg", ".jpg", ".tif", ".tiff", ".webp")
+)
 SHEET_KEY = "contact sheet of"  # text chunk of a PNG that shows many pictures at once
 _MAX_BAD_FRACTION = 0.01
 _HEAD_BYTES = 4096  # text chunks of ours stand before the pixels
@@ -47,17 +50,22 @@ def files(directory: str) -> list[pathlib.Path]:
     root = pathlib.Path(directory).expanduser()
     if not root.is_dir():
         raise DataError(f"{directory}: no such folder")
-    counted = [path for path in sorted(_visible_pngs(root)) if not is_sheet(path)]
+    counted = [path for path in sorted(_visible(root, {".png"})) if not is_sheet(path)]
     if not counted:
         raise DataError(f"{directory}: no PNG in it")
     return counted
 
 
-def _visible_pngs(root: pathlib.Path) -> Iterator[pathlib.Path]:
+def others(directory: str) -> list[pathlib.Path]:
+    """Lists the pictures of a folder that are no PNGs by their names, sorted."""
+    return sorted(_visible(pathlib.Path(directory).expanduser(), _OTHER_SUFFIXES))
+
+
+def _visible(root: pathlib.Path, suffixes: Collection[str]) -> Iterator[pathlib.Path]:
     for path in root.rglob("*"):
         parts = path.relative_to(root).parts
         hidden = any(set_files.is_hidden(part) for part in parts)
-        if not hidden and path.suffix.lower() == ".png" and path.is_file():
+        if not hidden and path.suffix.lower() in suffixes and path.is_file():
             yield path
 
 

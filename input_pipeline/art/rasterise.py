@@ -9,6 +9,7 @@ import itertools
 import json
 import multiprocessing.connection
 import pathlib
+import re
 import struct
 import subprocess
 import sys
@@ -21,6 +22,16 @@ from input_pipeline import DataError
 from input_pipeline.art import svg_text
 
 _CHUNKS_OF_PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+_OTHER_FORMATS = (  # start of a file, its format's name
+    (rb"\xff\xd8\xff", "JPEG"),
+    (rb"GIF8", "GIF"),
+    (rb"RIFF....WEBP", "WebP"),
+    (rb"II[*+]\0|MM\0[*+]", "TIFF"),
+    (rb"BM", "BMP"),
+    (rb"....ftypavi[fs]", "AVIF"),
+    (rb"....ftyp(hei[cx]|mif1)", "HEIC"),
+    (rb"\s*(<\?xml|<svg)", "SVG"),
+)
 _CHILD = pathlib.Path(__file__).with_name("_svg_child.py")
 _BATCH = 32  # SVGs a message
 _MAX_SVG_CHARS = 8_000_000
@@ -147,33 +158,74 @@ def read_png(data: bytes, max_px: int = 4096) -> np.ndarray:
       BadImage: it is not a PNG, too large or damaged.
     """
     if len(data) < 33 or data[:8] != b"\x89PNG\r\n\x1a\n" or data[12:16] != b"IHDR":
-        raise BadImage("not a PNG")
+        raise BadImage(_not_a_png(data))
     width, height = struct.unpack(">II", data[16:24])
     if not (1 <= width <= max_px and 1 <= height <= max_px):
         raise BadImage(f"{width} x {height} px is out of 1 to {max_px} px a side")
     try:
         with Image.open(io.BytesIO(_without_ancillary(data)), formats=("PNG",)) as image:
-            if image.mode.startswith("I"):  # 16-bit grey: Pillow would clip it, not scale it
-                image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-            rgba = np.array(image.convert("RGBA"))
+            rgba = _rgba(image, depth=data[24])
+    except BadImage:
+        raise
     except Exception as e:  # Pillow raises many kinds on damaged files
         raise BadImage(f"damaged PNG: {e}") from e
     rgba[rgba[..., 3] == 0] = 0
     return rgba
 
 
-def _without_ancillary(png: bytes) -> bytes:
-    """Drops the chunks that say nothing of the pixels: Pillow refuses large texts and profiles."""
-    kept, at = [png[:8]], 8
+def frames(png: bytes) -> int:
+    """Counts the frames of a PNG: more than one only in an animated one."""
+    for kind, chunk in _chunks(png):
+        if kind == b"acTL" and len(chunk) == 20:
+            return max(1, struct.unpack(">I", chunk[8:12])[0])
+        if kind == b"IDAT":  # what says that it is animated stands before the pixels
+            break
+    return 1
+
+
+def _not_a_png(data: bytes) -> str:
+    for start, name in _OTHER_FORMATS:
+        if re.match(start, data, re.DOTALL):
+            article = "an" if name in ("AVIF", "SVG") else "a"
+            return f"{article} {name}, not a PNG: save it, or one frame of it, as a PNG"
+    return "not a PNG"
+
+
+def _rgba(image: Image.Image, depth: int) -> np.ndarray:
+    """Converts a PNG that Pillow opened, of 1 to 16 bits a channel, to uint8 [h w 4].
+
+    A PNG may name one colour as transparent, which Pillow compares with pixels that it has brought
+    to 8 bits already.
+    """
+    key = image.info.get("transparency")
+    if image.mode.startswith("I"):  # 16-bit grey: Pillow would clip it, not scale it
+        grey = np.asarray(image)
+        alpha = np.where(grey == key, 0, 255).astype(np.uint8)  # all 255 without a key
+        return np.dstack([(grey >> 8).astype(np.uint8)] * 3 + [alpha])
+    if depth == 16 and key is not None:
+        raise BadImage("16-bit colours, one of them transparent: save it with 8 bits a channel")
+    if image.mode == "L" and isinstance(key, int):
+        image.info["transparency"] = key * (255 // (2**depth - 1))
+    return np.array(image.convert("RGBA"))
+
+
+def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yields the kind and the bytes of each whole chunk, and (b"", the rest) at the end."""
+    at = 8
     while at + 12 <= len(png):
         (length,) = struct.unpack(">I", png[at : at + 4])
         end = at + 12 + length
         if end > len(png):
             break
-        if png[at + 4 : at + 8] in _CHUNKS_OF_PIXELS:
-            kept.append(png[at:end])
+        yield png[at + 4 : at + 8], png[at:end]
         at = end
-    return b"".join(kept) + png[at:]  # Pillow reports a chunk that is cut off
+    yield b"", png[at:]
+
+
+def _without_ancillary(png: bytes) -> bytes:
+    """Drops the chunks that say nothing of the pixels: Pillow refuses large texts and profiles."""
+    # Pillow reports a chunk that is cut off.
+    return png[:8] + b"".join(c for kind, c in _chunks(png) if kind in (*_CHUNKS_OF_PIXELS, b""))
 
 
 def _squared(png: bytes, size_px: int) -> bytes:

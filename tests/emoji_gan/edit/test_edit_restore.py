@@ -1,14 +1,22 @@
 """`edit restore` on folders: each picture by its name, bad ones counted, originals kept."""
 
+import io
+import struct
+import sys
+
 import numpy as np
 import pytest
+from PIL import Image
 
-from emoji_gan import images
+from emoji_gan import errors, images
+from emoji_gan.edit import __main__ as program
 from input_pipeline import degrade
 from input_pipeline.art import picture_folder, rasterise
 from tests.emoji_gan.edit.test_edit import run
 from tests.emoji_gan.methods.test_restore import stored
 from tests.input_pipeline.test_degrade import pictures
+from tests.support import png_writer
+from tests.support.png_writer import GREY, GREY_ALPHA, PALETTE, RGB, RGBA
 
 __all__ = ["stored"]  # a fixture
 
@@ -71,3 +79,115 @@ def test_what_cannot_be_done_is_one_line(monkeypatch, capsys, folder, stored, tm
         code, _, lines = run(monkeypatch, capsys, "restore", *paths, *flags, *model, *out)
         assert code == 2 and len(lines) == 1 and reason in lines[0], lines
         assert not (tmp_path / "o").exists()
+
+
+def _kinds_of_png():
+    """Name -> a PNG, and the uint8 [16 16 4] that it shows."""
+    rng = np.random.default_rng(0)
+    grey = rng.integers(0, 4, (16, 16, 1))  # of two bits
+    colours, alpha = rng.integers(0, 256, (16, 16, 3)), rng.integers(0, 256, (16, 16, 1))
+    colours[2:9, 2:9] = key = (18, 52, 86)
+    opaque = np.full((16, 16, 1), 255)
+    keyed = np.where((colours == key).all(-1, keepdims=True), 0, 255)
+
+    def shown(*parts):
+        whole = np.concatenate(parts, -1)
+        return np.where(whole[..., 3:] > 0, whole, 0).astype(np.uint8)
+
+    palette, palette_alpha = rng.integers(0, 256, (4, 3)), rng.integers(0, 256, (4, 1))
+    chunks = png_writer.chunk(b"PLTE", palette.astype(np.uint8).tobytes())
+    chunks += png_writer.chunk(b"tRNS", palette_alpha.astype(np.uint8).tobytes())
+    kinds = {
+        "palette": (
+            png_writer.png(grey, PALETTE, 2, chunks=chunks),
+            shown(palette[grey[..., 0]], palette_alpha[grey[..., 0]]),
+        ),
+        "rgb_key": (
+            png_writer.png(colours, RGB, 8, chunks=png_writer.key(*key)),
+            shown(colours, keyed),
+        ),
+        "rgb_16": (png_writer.png(colours * 257, RGB, 16), shown(colours, opaque)),
+    }
+    for depth in (2, 4, 8, 16):
+        level = 85 * grey * (2**depth - 1) // 255
+        unseen = 85 * (2**depth - 1) // 255
+        kinds[f"grey_{depth}"] = (
+            png_writer.png(level, GREY, depth),
+            shown(*[85 * grey] * 3, opaque),
+        )
+        kinds[f"grey_{depth}_key"] = (
+            png_writer.png(level, GREY, depth, chunks=png_writer.key(unseen)),
+            shown(*[85 * grey] * 3, np.where(grey == 1, 0, 255)),
+        )
+    for depth in (8, 16):
+        factor = 257 if depth == 16 else 1
+        samples = factor * np.concatenate([colours, alpha], -1)
+        for interlaced in (False, True):
+            kinds[f"rgba_{depth}_{interlaced}"] = (
+                png_writer.png(samples, RGBA, depth, interlaced=interlaced),
+                shown(colours, alpha),
+            )
+        kinds[f"grey_alpha_{depth}"] = (
+            png_writer.png(samples[..., 2:], GREY_ALPHA, depth),
+            shown(*[colours[..., 2:]] * 3, alpha),
+        )
+    return kinds
+
+
+def test_every_kind_of_png_is_read_as_it_shows(monkeypatch, capsys, stored, tmp_path):
+    kinds = _kinds_of_png()
+    (tmp_path / "kinds").mkdir()
+    for name, (png, shown) in kinds.items():
+        (tmp_path / "kinds" / f"{name}.png").write_bytes(png)
+        images.save_png(tmp_path / "plain" / f"{name}.png", shown)
+    drawn = {}
+    for name in ("kinds", "plain"):
+        flags = ("--scale=1", f"--model={stored}", f"--out={tmp_path / name}_restored")
+        code, text, _ = run(monkeypatch, capsys, "restore", tmp_path / name, *flags)
+        assert code == 0 and f"{len(kinds)} pictures restored" in text
+        drawn[name] = {p.name: p.read_bytes() for p in (tmp_path / f"{name}_restored").iterdir()}
+    assert [name for name in drawn["plain"] if drawn["kinds"][name] != drawn["plain"][name]] == []
+
+
+def _encoded(picture, format_name, **options):
+    file = io.BytesIO()
+    picture.save(file, format_name, **options)
+    return file.getvalue()
+
+
+def test_what_is_no_still_png_is_refused_by_name(monkeypatch, capsys, folder, stored, tmp_path):
+    frames = [Image.fromarray(picture) for picture in pictures(3)]
+    moving = {"save_all": True, "append_images": frames[1:], "duration": 100}
+    colours, cmyk = frames[0].convert("RGB"), frames[0].convert("RGB").convert("CMYK")
+    deep = np.full((16, 16, 3), 0x1234)
+    given = {
+        "moving.png": (_encoded(frames[0], "PNG", **moving), "animated, 3 frames: give one frame"),
+        "moving.gif": (_encoded(frames[0], "GIF", **moving), "a GIF, not a PNG"),
+        "moving.webp": (_encoded(frames[0], "WEBP", **moving), "a WebP, not a PNG"),
+        "misnamed.png": (_encoded(colours, "JPEG"), "a JPEG, not a PNG"),
+        "cmyk.JPG": (_encoded(cmyk, "JPEG"), "a JPEG, not a PNG"),
+        "cmyk.tif": (_encoded(cmyk, "TIFF"), "a TIFF, not a PNG"),
+        "old.bmp": (_encoded(colours, "BMP"), "a BMP, not a PNG"),
+        "deep.png": (
+            png_writer.png(deep, RGB, 16, chunks=png_writer.key(0x1234, 0, 0)),
+            "save it with 8 bits a channel",
+        ),
+    }
+    for name, (data, _) in given.items():
+        (folder / name).write_bytes(data)
+    one_frame = png_writer.chunk(b"acTL", struct.pack(">II", 1, 0))
+    still = np.full((16, 16, 4), 200)
+    (folder / "one_frame.png").write_bytes(png_writer.png(still, RGBA, 8, chunks=one_frame))
+    out = tmp_path / "out"
+    argv = ["edit", "restore", str(folder), f"--model={stored}", f"--out={out}"]
+    monkeypatch.setattr(sys, "argv", argv)
+    with pytest.raises(SystemExit) as e:
+        errors.run(program.main)
+    text, err = capsys.readouterr()
+    assert e.value.code == 2 and f"4 pictures restored at scale 4 in {out}; 8 left out" in text
+    assert {p.name for p in out.iterdir()} == {"a.png", "b.png", "screen.png", "one_frame.png"}
+    lines = [line for line in err.splitlines() if line.endswith("; left out")]
+    assert len(lines) == len(given)
+    for name, (_, reason) in given.items():
+        (line,) = (line for line in lines if line.startswith(f"{folder / name}: "))
+        assert reason in line
