@@ -57,8 +57,12 @@ def files(directory: str) -> list[pathlib.Path]:
 
 
 def others(directory: str) -> list[pathlib.Path]:
-    """Lists the pictures of a folder that are no PNGs by their names, sorted."""
-    return sorted(_visible(pathlib.Path(directory).expanduser(), _OTHER_SUFFIXES))
+    """Lists the pictures of a folder that are no PNGs by their names, sorted.
+
+    Left out is what this project wrote beside a PNG: the same picture in another format.
+    """
+    visible = _visible(pathlib.Path(directory).expanduser(), _OTHER_SUFFIXES)
+    return sorted(path for path in visible if not own_texts(path.with_suffix(".png")))
 
 
 def _visible(root: pathlib.Path, suffixes: Collection[str]) -> Iterator[pathlib.Path]:

@@ -90,7 +90,7 @@ def _kinds_of_png():
     opaque = np.full((16, 16, 1), 255)
     keyed = np.where((colours == key).all(-1, keepdims=True), 0, 255)
 
-    def shown(*parts):
+    def rgba_of(*parts):
         whole = np.concatenate(parts, -1)
         return np.where(whole[..., 3:] > 0, whole, 0).astype(np.uint8)
 
@@ -100,24 +100,24 @@ def _kinds_of_png():
     kinds = {
         "palette": (
             png_writer.png(grey, PALETTE, 2, chunks=chunks),
-            shown(palette[grey[..., 0]], palette_alpha[grey[..., 0]]),
+            rgba_of(palette[grey[..., 0]], palette_alpha[grey[..., 0]]),
         ),
         "rgb_key": (
             png_writer.png(colours, RGB, 8, chunks=png_writer.key(*key)),
-            shown(colours, keyed),
+            rgba_of(colours, keyed),
         ),
-        "rgb_16": (png_writer.png(colours * 257, RGB, 16), shown(colours, opaque)),
+        "rgb_16": (png_writer.png(colours * 257, RGB, 16), rgba_of(colours, opaque)),
     }
     for depth in (2, 4, 8, 16):
         level = 85 * grey * (2**depth - 1) // 255
         unseen = 85 * (2**depth - 1) // 255
         kinds[f"grey_{depth}"] = (
             png_writer.png(level, GREY, depth),
-            shown(*[85 * grey] * 3, opaque),
+            rgba_of(*[85 * grey] * 3, opaque),
         )
         kinds[f"grey_{depth}_key"] = (
             png_writer.png(level, GREY, depth, chunks=png_writer.key(unseen)),
-            shown(*[85 * grey] * 3, np.where(grey == 1, 0, 255)),
+            rgba_of(*[85 * grey] * 3, np.where(grey == 1, 0, 255)),
         )
     for depth in (8, 16):
         factor = 257 if depth == 16 else 1
@@ -125,11 +125,11 @@ def _kinds_of_png():
         for interlaced in (False, True):
             kinds[f"rgba_{depth}_{interlaced}"] = (
                 png_writer.png(samples, RGBA, depth, interlaced=interlaced),
-                shown(colours, alpha),
+                rgba_of(colours, alpha),
             )
         kinds[f"grey_alpha_{depth}"] = (
             png_writer.png(samples[..., 2:], GREY_ALPHA, depth),
-            shown(*[colours[..., 2:]] * 3, alpha),
+            rgba_of(*[colours[..., 2:]] * 3, alpha),
         )
     return kinds
 
@@ -137,9 +137,9 @@ def _kinds_of_png():
 def test_every_kind_of_png_is_read_as_it_shows(monkeypatch, capsys, stored, tmp_path):
     kinds = _kinds_of_png()
     (tmp_path / "kinds").mkdir()
-    for name, (png, shown) in kinds.items():
+    for name, (png, plain) in kinds.items():
         (tmp_path / "kinds" / f"{name}.png").write_bytes(png)
-        images.save_png(tmp_path / "plain" / f"{name}.png", shown)
+        images.save_png(tmp_path / "plain" / f"{name}.png", plain)
     drawn = {}
     for name in ("kinds", "plain"):
         flags = ("--scale=1", f"--model={stored}", f"--out={tmp_path / name}_restored")
