@@ -134,6 +134,20 @@ def test_a_model_file_goes_by_either_flag(tmp_path, monkeypatch, capsys):
     assert [p.name for p in tmp_path.iterdir()] == ["bad.safetensors"]
 
 
+def test_a_size_is_refused_before_anything_is_drawn(monkeypatch, capsys, tmp_path):
+    def draws(*_):
+        raise AssertionError("drawn")
+
+    monkeypatch.setattr(sampler_lib.Sampler, "__call__", draws)
+    out = f"--out={tmp_path}"
+    for size in (0, 31, 513, 100_000):
+        line = refused(monkeypatch, capsys, "--seeds=0", f"--size={size}", out)
+        assert f"--size={size}: expected 32 to 512 px" in line
+    with pytest.raises(AssertionError, match="drawn"):  # what is in range goes on
+        in_process(monkeypatch, capsys, "--seeds=0", "--size=512", out)
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_interrupt_is_one_line(monkeypatch, capsys, tmp_path):
     def interrupted(*arguments):
         raise KeyboardInterrupt

@@ -167,3 +167,18 @@ def test_bad_input_is_one_line(monkeypatch, capsys, tmp_path):
         code, _, lines = run(monkeypatch, capsys, *flags, *model, f"--out={out}")
         assert code == 2 and len(lines) == 1 and reason in lines[0], (flags, lines)
         assert not out.exists()
+
+
+def test_a_size_is_refused_before_anything_is_drawn(monkeypatch, capsys, tmp_path):
+    def draws(*_, **__):
+        raise AssertionError("drawn")
+
+    monkeypatch.setattr(Sampler, "vary", draws)
+    for verb in (["vary", "--emoji=cat"], ["mix", "--emoji=cat", "--emoji=pizza"]):
+        for size in (16, 513):
+            flags = (f"--size={size}", f"--out={tmp_path / 'o'}", *FLAGS)
+            code, _, lines = run(monkeypatch, capsys, *verb, *flags)
+            assert code == 2 and f"--size={size}: expected 32 to 512 px" in lines[0]
+        with pytest.raises(AssertionError, match="drawn"):  # what is in range goes on
+            run(monkeypatch, capsys, *verb, "--size=512", f"--out={tmp_path / 'o'}", *FLAGS)
+    assert not (tmp_path / "o").exists()
