@@ -19,7 +19,7 @@ _FILTERS = {  # of Pillow, each as likely as it is listed
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
-GROUNDS = (  # RGB of a screen's ground: white, light and dark pages, a messenger's, pure colours
+BACKGROUNDS = (  # RGB of screens: white, light and dark pages, a messenger's, pure colours
     (255, 255, 255),
     (245, 246, 248),
     (24, 26, 32),
@@ -77,7 +77,7 @@ def resized(x: np.ndarray, size: tuple[int, int], method: Image.Resampling) -> n
 
 
 def over(image: np.ndarray, rgb: tuple[int, ...] | np.ndarray) -> np.ndarray:
-    """Lays a picture, uint8 [h w 4], over a ground of one colour: opaque uint8 [h w 4]."""
+    """Lays a picture, uint8 [h w 4], over a background of one colour: opaque uint8 [h w 4]."""
     x = premultiply(image)
     colour = np.asarray(rgb, np.float32) / 255
     opaque = x[..., :3] + (1 - x[..., 3:]) * colour
@@ -194,18 +194,18 @@ def pairs(
       scale: how much smaller the damaged picture is than the whole one.
 
     Returns:
-      image: uint8 [b p p 4], whole; damaged: uint8 [b p/scale p/scale 4]; ground: f32 [b], 1 where
-      the damaged picture is opaque and the whole one has lost the ground.
+      image: uint8 [b p p 4], whole; damaged: uint8 [b p/scale p/scale 4]; background: f32 [b], 1
+      where the damaged picture is opaque and the whole one has lost the background.
     """
     made = [
         _pair(image, np.random.default_rng((_SALT, seed, int(n))), zoom, scale)
         for image, n in zip(images, samples, strict=True)
     ]
-    whole, damaged, ground = zip(*made, strict=True)
+    whole, damaged, background = zip(*made, strict=True)
     return {
         "image": np.stack(whole),
         "damaged": np.stack(damaged),
-        "ground": np.array(ground, np.float32),
+        "background": np.array(background, np.float32),
     }
 
 
@@ -218,23 +218,27 @@ def _pair(
     if rng.random() < 0.5:  # other palettes than that of the art
         whole = np.concatenate([whole[..., rng.permutation(3)], whole[..., 3:]], -1)
     method = rng.choice(["box", "box", *_FILTERS])
-    ground = 0.0
+    background = 0.0
     if rng.random() < 0.2:
-        rgb = GROUNDS[rng.integers(len(GROUNDS))] if rng.random() < 0.5 else rng.integers(0, 256, 3)
+        rgb = (
+            BACKGROUNDS[rng.integers(len(BACKGROUNDS))]
+            if rng.random() < 0.5
+            else rng.integers(0, 256, 3)
+        )
         damaged = shrink(over(whole, rgb), scale, method)
         if rng.random() < 0.5:
             damaged = jpeg(damaged, rng)
-        ground = float(rng.random() < 0.7)
-        if not ground:
+        background = float(rng.random() < 0.7)
+        if not background:
             whole = over(whole, rgb)
-        return whole, damaged, ground
+        return whole, damaged, background
     damaged = shrink(whole, scale, method)
     count = rng.choice(3, p=(0.4, 0.45, 0.15))
     names = set(rng.choice(list(KEEPING_ALPHA), count, replace=False))
     for name, damage in KEEPING_ALPHA.items():
         if name in names:
             damaged = damage(damaged, rng)
-    return np.ascontiguousarray(whole), damaged, ground
+    return np.ascontiguousarray(whole), damaged, background
 
 
 def _part(image: np.ndarray, rng: np.random.Generator, zoom: int) -> np.ndarray:

@@ -19,7 +19,7 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     """Adds the flags of this verb."""
     p.add_argument("paths", nargs="+", type=paths.local, metavar="PATH", help="PNGs, or folders")
     p.add_argument("--scale", type=int, default=4, help=f"{SCALES}; 1: mends; default: 4")
-    p.add_argument("--opaque", action="store_true", help="also remove a ground of one colour")
+    p.add_argument("--opaque", action="store_true", help="also remove a background of one colour")
     p.add_argument("--model", type=paths.local, help="of configs/restore.py; default: shipped")
     p.add_argument("--out", type=paths.local, default="restored", help="folder")
 
@@ -41,7 +41,7 @@ def run(a: argparse.Namespace) -> int:
         "restored at scale": str(a.scale),
         "restorer_sha256": restorer.checkpoint_hash,
     }
-    restored = restorer(pictures, a.scale, remove_ground=a.opaque)
+    restored = restorer(pictures, a.scale, remove_background=a.opaque)
     for file, picture in zip(read, restored, strict=True):
         images.save_png(out / file.name, picture, picture_folder.own_texts(file) | texts)
     left_out = f"; {bad} left out" if bad else ""
@@ -78,7 +78,7 @@ def read_all(
       files: PNGs.
       scale: at which they are to be restored.
       most_px: a side.
-      opaque: whether a ground is to be removed, which they then must have.
+      opaque: whether a background is to be removed, which they then must have.
 
     Returns:
       The pictures, and the files that they are of.
@@ -98,7 +98,7 @@ def _read(path: pathlib.Path, scale: int, most_px: int, *, opaque: bool) -> np.n
 
     Raises:
       rasterise.BadImage: it cannot be read, is animated, has a size that cannot be restored, or
-        has no ground to remove.
+        has no background to remove.
     """
     try:
         png = path.read_bytes()
@@ -115,5 +115,5 @@ def _read(path: pathlib.Path, scale: int, most_px: int, *, opaque: bool) -> np.n
     if not picture[..., 3].any():
         raise rasterise.BadImage("nothing is drawn in it")
     if opaque and picture[..., 3].min() < 255:
-        raise rasterise.BadImage("it has transparent pixels, so no ground: leave --opaque out")
+        raise rasterise.BadImage("it has transparent pixels, so no background: leave --opaque out")
     return picture

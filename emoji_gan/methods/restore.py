@@ -2,9 +2,9 @@
 
 The loss is the absolute error of premultiplied RGBA, as straight colours mean nothing where alpha
 is 0, and a critic's opinion of the picture beside the damaged one (relativistic, 2501.05441). Each
-picture's error is relative to that of plain enlargement: else a ground to be removed, where all is
-wrong at first, counts twenty times as much as a clean picture. A batch has `damaged` and `ground`
-besides `image` (input_pipeline/degrade.py).
+picture's error is relative to that of plain enlargement: else a background to be removed, where all
+is wrong at first, counts twenty times as much as a clean picture. A batch has `damaged` and
+`background` besides `image` (input_pipeline/degrade.py).
 """
 
 import dataclasses
@@ -190,7 +190,7 @@ def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
         g_adam, d_adam = _optimizers(config, rate)
         d, d_opt, metrics = state.d, state.d_opt, {}
         if weight:
-            fake = nnx.merge(g_def, state.g)(damaged, batch["ground"])
+            fake = nnx.merge(g_def, state.g)(damaged, batch["background"])
             pictures = {"real": whole, "fake": fake, "beside": beside}
             (_, metrics), grads = step.mean_over_devices(
                 jax.value_and_grad(critic_loss, has_aux=True)(
@@ -202,7 +202,7 @@ def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
             metrics |= update.metrics("d", rate * config.optim.d_lr)
 
         def restorer_loss(g: Any) -> tuple[jax.Array, Metrics]:
-            restored = nnx.merge(g_def, g)(damaged, batch["ground"])
+            restored = nnx.merge(g_def, g)(damaged, batch["background"])
             error = absolute_error(restored, whole)
             relative = (error / (absolute_error(beside, whole) + _LEAST_ERROR)).mean()
             metrics = {"error/train": 255 * error.mean(), "loss/relative": relative}
@@ -240,13 +240,15 @@ def generator(config: Config, spec: Spec) -> Generator:
     """Returns the generator, which has no latents: it draws from pictures.
 
     Its `draw` takes latents of the kind 'picture': premultiplied RGBA in [-1, 1], f32 [b h w 4] of
-    any even size, and the condition 'ground' f32 [b].
+    any even size, and the condition 'background' f32 [b].
     """
     del spec
     g_def, _ = _graphs(config)
 
     def draw(params: Params, latents: Latents, condition: Condition) -> jax.Array:
-        restored = nnx.merge(g_def, params["g_ema"])((latents.values + 1) / 2, condition["ground"])
+        restored = nnx.merge(g_def, params["g_ema"])(
+            (latents.values + 1) / 2, condition["background"]
+        )
         return 2 * restored - 1
 
     return Generator(("g_ema",), {}, None, draw)
@@ -261,7 +263,7 @@ def summaries(config: Config, spec: Spec) -> Summaries:
     @jax.jit
     def of_batch(state: State, batch: Batch) -> dict[str, dict[str, jax.Array]]:
         whole, damaged = _in_01(batch["image"]), _in_01(batch["damaged"])
-        restored = nnx.merge(g_def, state.g_ema)(damaged, batch["ground"])
+        restored = nnx.merge(g_def, state.g_ema)(damaged, batch["background"])
         plain = networks.enlarged(damaged, scale)
 
         def error(x: jax.Array) -> jax.Array:

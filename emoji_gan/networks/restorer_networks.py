@@ -47,19 +47,20 @@ class Restorer(nnx.Module):
         self.conv_out = unet.Conv(rng, width, _CHANNELS * scale**2, zero=True)
         self.scale = scale
 
-    def __call__(self, x: jax.Array, ground: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, background: jax.Array) -> jax.Array:
         """Restores pictures.
 
         Args:
           x: f32 `b h w 4`, h and w even.
-          ground: f32 `b`, 1 where an opaque picture's ground is to become transparent, else 0.
+          background: f32 `b`, 1 where an opaque picture's background is to become transparent,
+            else 0.
 
         Returns:
           f32 `b scale*h scale*w 4`, nominally in [0, 1].
         """
         b, h, w, _ = x.shape
-        ground_map = jnp.broadcast_to(ground[:, None, None, None], (b, h, w, 1))
-        y = self.conv_in(jnp.concatenate([x, ground_map], -1))
+        background_map = jnp.broadcast_to(background[:, None, None, None], (b, h, w, 1))
+        y = self.conv_in(jnp.concatenate([x, background_map], -1))
         for block in self.before:
             y = block(y)
         z = layers.add_bias(convolution.conv4_down(y, self.down.weight[...]), self.down.bias[...])

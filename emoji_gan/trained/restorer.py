@@ -53,7 +53,7 @@ class Restorer:
         self._draw = jax.jit(generator.draw)
 
     def __call__(
-        self, pictures: Sequence[np.ndarray], scale: int, *, remove_ground: bool = False
+        self, pictures: Sequence[np.ndarray], scale: int, *, remove_background: bool = False
     ) -> list[np.ndarray]:
         """Restores pictures.
 
@@ -62,7 +62,7 @@ class Restorer:
         Args:
           pictures: uint8 [h w 4] each, straight alpha, 1 to `MAX_PX` a side.
           scale: of the result, one of `SCALES`; 1 mends and keeps the size.
-          remove_ground: makes the ground of opaque pictures transparent.
+          remove_background: makes the background of opaque pictures transparent.
 
         Returns:
           uint8 [scale*h scale*w 4] each, straight alpha.
@@ -87,7 +87,7 @@ class Restorer:
             for start in range(0, len(rows), size):
                 part = rows[start : start + size]
                 batch = np.stack([pictures[i] for i in part])
-                for i, result in zip(part, self._at(batch, scale, remove_ground), strict=True):
+                for i, result in zip(part, self._at(batch, scale, remove_background), strict=True):
                     results[i] = result
         return results
 
@@ -123,20 +123,20 @@ class Restorer:
         """Returns the text chunks that a PNG of this size gets besides those of its model."""
         return {"size": f"{size_px} px", "restorer_sha256": self.checkpoint_hash}
 
-    def _at(self, batch: np.ndarray, scale: int, remove_ground: bool) -> np.ndarray:
+    def _at(self, batch: np.ndarray, scale: int, remove_background: bool) -> np.ndarray:
         """Passes a batch through the network until it is large enough, and then makes it smaller.
 
-        Only the first pass removes a ground: there is none after it.
+        Only the first pass removes a background: there is none after it.
         """
         reached = 1
         while reached < scale or reached == 1:
-            batch = self._pass(batch, remove_ground and reached == 1)
+            batch = self._pass(batch, remove_background and reached == 1)
             reached *= self.scale
         if reached == scale:
             return batch
         return np.stack([degrade.shrink(picture, reached // scale) for picture in batch])
 
-    def _pass(self, batch: np.ndarray, remove_ground: bool) -> np.ndarray:
+    def _pass(self, batch: np.ndarray, remove_background: bool) -> np.ndarray:
         count, h, w, _ = batch.shape
         bottom, right = -h % _UNIT, -w % _UNIT
         # What is opaque to its edge goes on beyond it; what is transparent there, likewise.
@@ -144,8 +144,8 @@ class Restorer:
         size = max(count, _batch_size(h, w))
         padded = padded[np.resize(np.arange(count), size)]  # one program for any number
         latents = Latents(images.to_model(jnp.asarray(padded)), jnp.float32(1), "picture")
-        ground = jnp.full(size, float(remove_ground))
-        restored = images.to_uint8(self._draw(self._params, latents, {"ground": ground}))
+        background = jnp.full(size, float(remove_background))
+        restored = images.to_uint8(self._draw(self._params, latents, {"background": background}))
         return np.asarray(restored)[:count, : h * self.scale, : w * self.scale]
 
 

@@ -48,7 +48,7 @@ def css(name: str, stem: str) -> str:
 
 
 def page(name: str, stem: str, labels: Mapping[int, str], licences: Sequence[str]) -> str:
-    """Writes the page: each drawing at three sizes, on a light and a dark ground.
+    """Writes the page: each drawing at three sizes, on a light and a dark background.
 
     Args:
       name: of the font.

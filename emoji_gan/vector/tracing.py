@@ -116,7 +116,8 @@ def _stacked(labels: np.ndarray, under_px: int) -> list[tuple[np.ndarray, int]]:
     """Divides a map of labels into shapes that lie on one another, the largest first.
 
     A shape goes on under those above it: under all that lie within it, and a little under those
-    beside it, as two edges that only touch let the ground through where they are drawn smoothly.
+    beside it, as two edges that only touch let the background through where they are drawn
+    smoothly.
     """
     drawn = labels != regions.NOTHING
     parts = []

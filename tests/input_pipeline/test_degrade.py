@@ -48,10 +48,10 @@ def test_pairs_have_the_sizes_and_grounds_that_they_say():
         assert made["image"].shape == (200, px, px, 4)
         assert made["damaged"].shape == (200, px // scale, px // scale, 4)
         assert made["image"].dtype == made["damaged"].dtype == np.uint8
-        grounds = made["ground"] == 1
-        assert 0.05 < grounds.mean() < 0.3
-        assert (made["damaged"][grounds][..., 3] == 255).all()
-        assert (made["image"][grounds][..., 3] == 0).any()
+        backgrounds = made["background"] == 1
+        assert 0.05 < backgrounds.mean() < 0.3
+        assert (made["damaged"][backgrounds][..., 3] == 255).all()
+        assert (made["image"][backgrounds][..., 3] == 0).any()
         nothing = made["image"][..., 3] == 0
         assert not made["image"][nothing][:, :3].any()
 
@@ -112,8 +112,8 @@ def test_a_stream_of_pairs_goes_on_from_any_sample(data_of_discs):
 
     whole = list(itertools.islice(stream(0), 3))
     resumed = next(stream(8))
-    assert set(resumed) == {"image", "damaged", "ground", "condition", "sample"}
-    for name in ("image", "damaged", "ground", "sample"):
+    assert set(resumed) == {"image", "damaged", "background", "condition", "sample"}
+    for name in ("image", "damaged", "background", "sample"):
         np.testing.assert_array_equal(resumed[name], whole[2][name])
 
 

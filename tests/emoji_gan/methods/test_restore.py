@@ -38,7 +38,7 @@ def batch_of(step, count=8):
 def clean_batch_of(step, count=8):
     whole = pictures(count, seed=step % 4)
     damaged = np.stack([degrade.shrink(picture, 4) for picture in whole])
-    made = {"image": whole, "damaged": damaged, "ground": np.zeros(count, np.float32)}
+    made = {"image": whole, "damaged": damaged, "background": np.zeros(count, np.float32)}
     return made | {"condition": {}, "sample": np.arange(count, dtype=np.uint32)}
 
 
