@@ -83,9 +83,8 @@ class Restorer:
         by_size = sorted(range(len(pictures)), key=lambda i: pictures[i].shape)
         for _, group in itertools.groupby(by_size, key=lambda i: pictures[i].shape):
             rows = list(group)
-            size = _batch_size(*pictures[rows[0]].shape[:2])
-            for start in range(0, len(rows), size):
-                part = rows[start : start + size]
+            for start in range(0, len(rows), _MAX_BATCH):
+                part = rows[start : start + _MAX_BATCH]
                 batch = np.stack([pictures[i] for i in part])
                 for i, result in zip(part, self._at(batch, scale, remove_background), strict=True):
                     results[i] = result
@@ -136,18 +135,17 @@ class Restorer:
             return batch
         return np.stack([degrade.shrink(picture, reached // scale) for picture in batch])
 
-    def _pass(self, batch: np.ndarray, remove_background: bool) -> np.ndarray:
-        count, h, w, _ = batch.shape
-        bottom, right = -h % _UNIT, -w % _UNIT
+    def _pass(self, pictures: np.ndarray, remove_background: bool) -> np.ndarray:
+        _, h, w, _ = pictures.shape
+        size = max(1, min(_MAX_BATCH, _BATCH_PX // (h * w)))
         # What is opaque to its edge goes on beyond it; what is transparent there, likewise.
-        padded = np.pad(batch, [(0, 0), (0, bottom), (0, right), (0, 0)], mode="edge")
-        size = max(count, _batch_size(h, w))
-        padded = padded[np.resize(np.arange(count), size)]  # one program for any number
-        latents = Latents(images.to_model(jnp.asarray(padded)), jnp.float32(1), "picture")
+        padded = np.pad(pictures, [(0, 0), (0, -h % _UNIT), (0, -w % _UNIT), (0, 0)], mode="edge")
         background = jnp.full(size, float(remove_background))
-        restored = images.to_uint8(self._draw(self._params, latents, {"background": background}))
-        return np.asarray(restored)[:count, : h * self.scale, : w * self.scale]
-
-
-def _batch_size(h: int, w: int) -> int:
-    return max(1, min(_MAX_BATCH, _BATCH_PX // (h * w)))
+        results = []
+        for start in range(0, len(padded), size):
+            part = padded[start : start + size]
+            batch = part[np.resize(np.arange(len(part)), size)]  # one program for any number
+            latents = Latents(images.to_model(jnp.asarray(batch)), jnp.float32(1), "picture")
+            drawn = self._draw(self._params, latents, {"background": background})
+            results.append(np.asarray(images.to_uint8(drawn))[: len(part)])
+        return np.concatenate(results)[:, : h * self.scale, : w * self.scale]
