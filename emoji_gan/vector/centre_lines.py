@@ -46,11 +46,10 @@ def find(
     deep = inside - 0.25 > _THICK * half
     outside = ndimage.distance_transform_edt(~deep) if deep.any() else np.full(mask.shape, np.inf)
     thick = mask & (outside <= _THICK * half + 1)
-    lines = [
-        line for line in _joined(*_branches(skeleton & ~thick), half) if _length(line.points) > half
-    ]
-    # Branches in the corners of thick parts are no lines.
-    lines = [line for line in lines if _length(line.points) > 2 * half or not thick.any()]
+    # A branch in the corner of a thick part is longer than one at the end of a line, and no line.
+    least = 2 * half if thick.any() else half
+    joined = _joined(*_branches(skeleton & ~thick), half)
+    lines = [line for line in joined if _length(line.points) > least]
     if not lines:
         return [], 0.0, mask
     covered = np.zeros(mask.shape, bool)
@@ -86,12 +85,8 @@ def _branches(skeleton: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
         y, x = np.nonzero(pieces[window] == piece)
         points = _walk(np.stack([x + window[1].start, y + window[0].start], -1))
         first, last = (_touched(clusters, points[end]) for end in (0, -1))
-        line = [centres[first - 1 : first], points, centres[last - 1 : last]]
-        branches.append(
-            np.concatenate(
-                [part for part, there in zip(line, (first, 1, last), strict=True) if there]
-            ).astype(float)
-        )
+        before, after = (centres[n - 1 : n] if n else centres[:0] for n in (first, last))
+        branches.append(np.concatenate([before, points, after]))
     return branches, centres
 
 

@@ -39,20 +39,14 @@ class Shape:
     width: float = 0.0
 
 
-def to_svg(
-    shapes: Sequence[Shape], *, title: str = "", metadata: Mapping[str, str] | None = None
-) -> str:
+def to_svg(shapes: Sequence[Shape], metadata: Mapping[str, str] | None = None) -> str:
     """Writes shapes, the lowest first, as an SVG document.
 
     Args:
       shapes: in units of a square view box of `SIDE`.
-      title: that is read aloud in place of the picture; empty: none.
       metadata: what is written down beside the drawing, by name.
     """
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIDE:g} {SIDE:g}"'
-    lines = [head + (' role="img">' if title else ">")]
-    if title:
-        lines.append(f"<title>{saxutils.escape(title)}</title>")
+    lines = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIDE:g} {SIDE:g}">']
     if metadata:
         text = "; ".join(f"{name}: {value}" for name, value in metadata.items())
         lines.append(f"<desc>{saxutils.escape(text)}</desc>")

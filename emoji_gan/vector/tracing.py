@@ -9,7 +9,6 @@ from skimage import measure
 from emoji_gan.vector import bezier, centre_lines, palettes, regions
 from emoji_gan.vector.drawing import SIDE, Path, Shape
 
-_BLACK = (0, 0, 0)
 _MOST_WIDTH = 5.0  # units; a line is not wider
 _NEIGHBOURS = 0.5  # units; how near pixels are that have the same colour
 _LEAST_AREA = 1.2  # square units of a region
@@ -102,13 +101,14 @@ def _without_lines(
 def _thin_and_dark(labels: np.ndarray, style: Style, unit: float) -> np.ndarray:
     """Returns what was to be lines, but is a little too light in a picture that is not sharp."""
     thin_and_dark = np.zeros(labels.shape, bool)
-    for index in np.flatnonzero(style.palette.mean(1) < _DARK):
-        mask = labels == index
-        numbers, count = ndimage.label(mask, _EIGHT)
-        inside = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
-        widest = ndimage.maximum(inside, numbers, range(count + 1))
-        thin = np.asarray(widest) < _THIN * style.line_width / 2 * unit
-        thin_and_dark |= mask & thin[numbers]
+    dark = np.flatnonzero(style.palette.mean(1) < _DARK)
+    for index in np.intersect1d(dark, labels):
+        numbers, count = ndimage.label(labels == index, _EIGHT)
+        inside = ndimage.distance_transform_edt(np.pad(numbers > 0, 1))[1:-1, 1:-1]
+        thin = np.ones(count + 1, bool)
+        thin[numbers[inside >= _THIN * style.line_width / 2 * unit]] = False
+        thin[0] = False
+        thin_and_dark |= thin[numbers]
     return thin_and_dark
 
 
@@ -125,8 +125,7 @@ def _stacked(labels: np.ndarray, under_px: int) -> list[tuple[np.ndarray, int]]:
         numbers, count = ndimage.label(labels == label, _EIGHT)
         for number in range(1, count + 1):
             part = numbers == number
-            whole = ndimage.binary_fill_holes(part)
-            whole &= ~_holes_with_nothing(whole & ~part, drawn)
+            whole = ndimage.binary_fill_holes(part) & drawn  # holes that show nothing stay
             parts.append((int(whole.sum()), int(label), part, whole))
     parts.sort(key=lambda p: -p[0])
     above = np.zeros(labels.shape, bool)
@@ -136,11 +135,6 @@ def _stacked(labels: np.ndarray, under_px: int) -> list[tuple[np.ndarray, int]]:
         stacked.append((whole | grown, label))
         above |= part
     return stacked[::-1]
-
-
-def _holes_with_nothing(holes: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-    """Returns the pixels of holes through which something transparent is seen."""
-    return holes & ~drawn
 
 
 def _outlines(mask: np.ndarray, blur_px: float, least_area_px: float) -> list[np.ndarray]:
