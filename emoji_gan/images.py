@@ -15,7 +15,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from emoji_gan import errors
 from emoji_gan.runtime import workdir
 
 _XMP = (
@@ -180,11 +179,7 @@ def save_png(
     Raises:
       UserError: the file cannot be written (full disk, permission, a file where a folder belongs).
     """
-    path = pathlib.Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as e:
-        raise errors.UserError(f"cannot write {path}: {e.strerror}") from e
+    workdir.make_folder(pathlib.Path(path).parent)
     workdir.write_atomic(path, png_bytes(u8, text))
 
 

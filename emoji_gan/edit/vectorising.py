@@ -41,10 +41,10 @@ def run(a: argparse.Namespace) -> int:
         raise UserError("two pictures have the same name: vectorise their folders one by one")
     if a.font is not None and len(files) > font.MOST_DRAWINGS:
         raise UserError(f"--font: {len(files)} pictures, a font takes {font.MOST_DRAWINGS}")
+    workdir.make_folder(out)  # before anything is traced
     restorer = Restorer(a.model)
     pictures, read = restoration.read_all(files, 1, most_px=MAX_RESULT_PX)
     drawings = vectoriser.trace_all(pictures, restorer, style=a.style)
-    out.mkdir(parents=True, exist_ok=True)
     sizes = []
     for file, shapes in zip(read, drawings, strict=True):
         texts = {"Software": "emoji_gan", "restorer_sha256": restorer.checkpoint_hash}

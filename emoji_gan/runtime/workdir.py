@@ -155,6 +155,18 @@ def _read_lease(path: pathlib.Path) -> str | None:
         return None
 
 
+def make_folder(path: str | os.PathLike) -> None:
+    """Makes a folder, and those above it, where they are missing.
+
+    Raises:
+      UserError: it cannot be made (permission, a file where a folder belongs).
+    """
+    try:
+        pathlib.Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise UserError(f"cannot write to the folder {path}: {e.strerror}") from e
+
+
 def write_atomic(path: str | os.PathLike, data: bytes) -> None:
     """Writes `data` so that a reader or a power cut sees the old file or the new one, never a part.
 

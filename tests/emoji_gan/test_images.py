@@ -101,7 +101,7 @@ def test_png_keeps_pixels_and_text(tmp_path, channels):
 
 def test_unwritable_png_is_a_user_error(tmp_path):
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(errors.UserError, match=r"cannot write .*a\.png: "):
+    with pytest.raises(errors.UserError, match=r"cannot write .*file: "):
         images.save_png(tmp_path / "file" / "a.png", np.zeros((2, 2, 4), np.uint8))
 
 

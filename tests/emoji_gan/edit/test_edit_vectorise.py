@@ -62,6 +62,7 @@ def test_what_cannot_be_vectorised_is_one_line(monkeypatch, capsys, folder, tmp_
         ((folder, "--font=<b>"), "letters"),
         ((tmp_path / "none",), "no such file"),
         ((folder, folder / "1F600.png"), "same name"),
+        ((folder, f"--out={folder / '1F600.png' / 'out'}"), "cannot write to the folder"),
     ):
         code, _, error = run(monkeypatch, capsys, "vectorise", *arguments)
         assert code == 2 and len(error) == 1 and words in error[0]
