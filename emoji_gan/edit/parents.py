@@ -8,10 +8,17 @@ import numpy as np
 
 from emoji_gan.encoder import encoder, recogniser
 from emoji_gan.errors import UserError
-from input_pipeline.art import common_box, openmoji_wheel, picture_folder, rasterise, svg_text
+from input_pipeline.art import (
+    common_box,
+    licences,
+    openmoji_wheel,
+    picture_folder,
+    rasterise,
+    svg_text,
+)
 from input_pipeline.unicode import emoji_names, icon_names
 
-_OPENMOJI_LICENCE = "OpenMoji (openmoji.org), CC BY-SA 4.0"
+_OPENMOJI_LICENCE = licences.of_style("openmoji").credits[0]
 _MAX_PX = 4096  # a side
 _MAX_BYTES = 8 << 20
 _NEAREST = 3  # emoji that a refusal names

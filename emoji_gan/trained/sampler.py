@@ -17,6 +17,7 @@ from emoji_gan.errors import UserError
 from emoji_gan.methods import base
 from emoji_gan.methods.base import Generator, Latents
 from emoji_gan.trained.source import open_trained
+from input_pipeline.art import licences
 
 _MODELS = pathlib.Path(__file__).parents[2] / "models"
 SHIPPED_MODEL = _MODELS / "onestep_32.safetensors"
@@ -26,7 +27,6 @@ SHIPPED_LARGE_FLOW = _MODELS / "openmoji_64.safetensors"
 # Every batch has this many rows, the last one padded: a kernel may round differently at another
 # size.
 _BATCH = 16
-_LICENCES = {"openmoji": "derived from OpenMoji (openmoji.org), CC BY-SA 4.0"}
 
 
 class Sampler:
@@ -58,7 +58,7 @@ class Sampler:
         self.step, self.kimg = trained.step, trained.kimg
         self.spec, self.data_hash = trained.spec, trained.data_hash
         self.checkpoint_hash, self.config_hash = trained.digest, trained.config_hash
-        self.config = _changed(trained.config, changes or {})
+        self.config = changed(trained.config, changes or {})
         method = methods.load(self.config.method)
         self.generator: Generator = method.generator(self.config, self.spec)
         if self.generator.latents is None:
@@ -228,15 +228,21 @@ class Sampler:
             "config_sha256": self.config_hash,
             "checkpoint_sha256": self.checkpoint_hash,
             "data": ", ".join(sources),
-            "Copyright": "; ".join(
-                _LICENCES.get(s, f"derived from {s}: see its art's licence") for s in sources
-            ),
+            "Copyright": "; ".join(_credit(source) for source in sources),
             **options,
             **{f"asked {name}": value for name, value in (request or {}).items()},
         }
 
 
-def _changed(config: dict[str, Any], changes: Mapping[str, Any]) -> ml_collections.FrozenConfigDict:
+def _credit(style: str) -> str:
+    """Returns whom a picture names for the art that it is derived from."""
+    work = licences.of_style(style)
+    if work.licences == (licences.OWN,):
+        return f"derived from {style}: see its art's licence"
+    return f"derived from {work.credits[0]}"
+
+
+def changed(config: dict[str, Any], changes: Mapping[str, Any]) -> ml_collections.FrozenConfigDict:
     """Returns the config with other options of sampling, checked as at the start of a run."""
     if not changes:
         return ml_collections.FrozenConfigDict(config)
