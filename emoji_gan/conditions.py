@@ -82,18 +82,23 @@ class Spec:
             condition[TEXT] = np.zeros((count, self.text_dim), np.float32)
         return condition
 
-    def number(self, name: str, value: str) -> int:
+    def number(self, name: str, value: str, *, flag: str = "") -> int:
         """Returns the number of a class by its name, or by a part of it that no other name has.
+
+        Args:
+          name: of the condition.
+          value: of the class.
+          flag: that the message names; default: that of the condition.
 
         Raises:
           UserError: the model has no such condition, or no such class, or several that fit; lists
             those to choose from.
         """
-        class_names = dict(self.classes).get(name)
+        class_names, flag = dict(self.classes).get(name), flag or name
         if class_names is None:
             conditions = ", ".join(self.names) or "none: it is unconditional"
             raise UserError(
-                f"--{name}={value}: this model has no such condition; its conditions: {conditions}"
+                f"--{flag}={value}: this model has no such condition; its conditions: {conditions}"
             )
         matches = [v for v in class_names if v == value]
         matches = matches or [v for v in class_names if value.lower() in v.lower()]
@@ -101,7 +106,7 @@ class Spec:
             choices = matches or class_names
             listed = ", ".join(choices[:40]) + (", ..." if len(choices) > 40 else "")
             problem = "several fit" if matches else "no such class"
-            raise UserError(f"--{name}={value}: {problem}; choose from {listed}")
+            raise UserError(f"--{flag}={value}: {problem}; choose from {listed}")
         return class_names.index(matches[0])
 
 

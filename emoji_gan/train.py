@@ -378,7 +378,9 @@ def _print_commands(directory: str, root: pathlib.Path, experiment: Experiment, 
     print(f"trained to {kimg:.1f} of {total_kimg:.1f} kimg")
     print(f"open    {shlex.quote(str(root / 'samples.png'))}")
     print(f"curves  tensorboard --logdir={path}")
-    if experiment.config.method in methods.FROM_PICTURES:
-        print(f"restore python -m emoji_gan.edit restore PICTURES --model={path}")
+    method = experiment.config.method
+    if method in methods.FROM_PICTURES:
+        to = " --to=STYLE" if "style" in experiment.spec.names else ""
+        print(f"{method} python -m emoji_gan.edit {method} PICTURES{to} --model={path}")
     else:
         print(f"sample  python -m emoji_gan.sample --workdir={path} --seeds=0-63")

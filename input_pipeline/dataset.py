@@ -19,7 +19,7 @@ import tensorflow_datasets as tfds
 from google.protobuf import json_format
 
 from input_pipeline import DataError, openmoji
-from input_pipeline.art import array_cache, common_box, sources
+from input_pipeline.art import array_cache, common_box, sources, style_pairs
 from input_pipeline.art.array_cache import Columns
 from input_pipeline.splits import SPLITS
 from input_pipeline.unicode import emoji_names
@@ -52,6 +52,7 @@ class EmojiData:
       phrases: None without the condition 'text'.
       columns: n values each: codepoints, name, group, subgroup, domain, style, cluster, tones, ...
       content_hash: SHA-256 of images, classes and code points.
+      pairs: of pictures of one emoji in two styles; None without `config.data.pairs`.
     """
 
     images: np.ndarray
@@ -60,6 +61,7 @@ class EmojiData:
     phrases: phrases_lib.Phrases | None
     columns: Columns
     content_hash: str
+    pairs: style_pairs.Pairs | None = None
 
 
 def load(
@@ -120,7 +122,17 @@ def load(
     }
     phrases = phrases_lib.embedded(columns, embed) if embed and "text" in conditions else None
     content_hash = _content_hash(images, classes, columns["codepoints"])
-    return EmojiData(images, classes, class_names, phrases, columns, content_hash)
+    pairs = _pairs(data_config, columns, split)
+    return EmojiData(images, classes, class_names, phrases, columns, content_hash, pairs)
+
+
+def _pairs(
+    data_config: ml_collections.ConfigDict, columns: Columns, split: str
+) -> style_pairs.Pairs | None:
+    if "pairs" not in data_config:
+        return None
+    styles, least = _class_of("style", columns), style_pairs.LEAST if split == "train" else 1
+    return style_pairs.of_styles(columns["codepoints"], styles, data_config.pairs, least=least)
 
 
 def _content_hash(

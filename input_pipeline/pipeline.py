@@ -19,11 +19,12 @@ from input_pipeline.dataset import EmojiData
 with contextlib.suppress(RuntimeError):  # too late if TensorFlow already runs
     tf.config.set_visible_devices([], "GPU")  # else it takes all of the GPU's memory
 
-# The first number of the seeds: of the order of the emoji, and of the choice of phrases.
+# The first number of the seeds: of the order of the emoji, of the choice of phrases and sources.
 _ORDER_SALT = 498247692
 _PHRASE_SALT = 771204377
+_SOURCE_SALT = 350377129
 _AHEAD = 3  # batches
-_PHRASE_DRAWS = 2**20  # numbers that an emoji's phrase is chosen by
+_DRAWS = 2**20  # numbers that an emoji's phrase or source is chosen by
 
 Degrade = Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]]
 Batch = dict[str, Any]  # image, condition and sample, as `batches` describes them
@@ -57,7 +58,8 @@ def batches(
     Returns:
       An iterator of {'image': uint8 b h w 4, 'condition': {name: int32 b}, 'sample': uint32 b}, b =
       batch_size / process_count; read-only arrays. The condition 'text' is f32 b d: one of the
-      emoji's phrases, drawn by sample number.
+      emoji's phrases, drawn by sample number. Of paired data the images are the targets, and
+      'source' uint8 b h w 4 shows the same emoji in another style, drawn by sample number.
 
     Raises:
       DataError: sizes that do not fit.
@@ -99,7 +101,12 @@ def _degraded(stream: Iterator[Batch], degrade: Degrade) -> Iterator[Batch]:
 
 def _batch_maker(data: EmojiData, *, seed: int, rows: int) -> Callable[[tf.Tensor], Batch]:
     """Returns what makes the batch of `rows` samples that starts at a sample number."""
-    count = len(data.images)
+    pairs, count = data.pairs, len(data.images)
+    if pairs:
+        targets, sources, first_source = map(
+            tf.constant, (pairs.targets, pairs.sources, pairs.first)
+        )
+        count = len(pairs.targets)
     images = tf.constant(data.images)
     classes = {name: tf.constant(numbers) for name, numbers in data.classes.items()}
     phrases = data.phrases
@@ -110,17 +117,25 @@ def _batch_maker(data: EmojiData, *, seed: int, rows: int) -> Callable[[tf.Tenso
 
     def make(first: tf.Tensor) -> Batch:
         sample = first + tf.range(rows, dtype=tf.int64)
-        row = _shuffled(sample, count, salt=_ORDER_SALT, seed=seed)
+        row = number = _shuffled(sample, count, salt=_ORDER_SALT, seed=seed)
+        more = {}
+        if pairs:
+            row, start = tf.gather(targets, number), tf.gather(first_source, number)
+            draw = _shuffled(sample, _DRAWS, salt=_SOURCE_SALT, seed=seed)
+            other = tf.gather(sources, start + draw % (tf.gather(first_source, number + 1) - start))
+            itself = draw < int(pairs.identity * _DRAWS)
+            more["source"] = tf.gather(images, tf.where(itself, row, other))
         condition = {name: tf.gather(numbers, row) for name, numbers in classes.items()}
         if phrases:
             start = tf.gather(first_phrase, row)
-            draw = _shuffled(sample, _PHRASE_DRAWS, salt=_PHRASE_SALT, seed=seed)
+            draw = _shuffled(sample, _DRAWS, salt=_PHRASE_SALT, seed=seed)
             phrase = start + draw % (tf.gather(first_phrase, row + 1) - start)
             condition["text"] = tf.gather(vectors, tf.gather(phrase_rows, phrase))
         return {
             "image": tf.gather(images, row),
             "condition": condition,
             "sample": tf.cast(sample, tf.uint32),
+            **more,
         }
 
     return make

@@ -7,7 +7,8 @@ A method is a module of `emoji_gan.methods` with these names:
   NETWORKS    field of the state -> what that network is called, e.g. {"g": "generator"}.
   networks    the module of its networks, which says of a parameter's path: is_embedding,
               depends_on_condition, and discriminator_depth(path, resolution); finer(field, path,
-              value, times), a parameter for larger patches, only where there are patches.
+              value, times), a parameter for larger patches, only where there are patches;
+              equivalent(path), what starts as another of a teacher's, only where one does.
   resolve     (config, num_devices) -> None: fills the method's auto fields and checks its own, in
               place; raises `UserError`.
   init        (config, spec, seed) -> State: the state before the first step.
@@ -15,7 +16,8 @@ A method is a module of `emoji_gan.methods` with these names:
   generator   (config, spec) -> Generator.
   summaries   (config, spec) -> Summaries: what is shown besides the losses.
   starts_from (config) -> {method: {field: its field}}: which fields of another method's state a
-              run may start from; only where a method has it.
+              run may start from; only where a method has it. ANY_CONDITIONS = True beside it:
+              the other's conditions may differ.
 
 Other rooms rely on this besides:
 
@@ -35,7 +37,7 @@ and `draw` of its own, for arrays of the host.
 `config` is resolved, `spec` says which conditions there are (`emoji_gan.conditions`), and a batch
 holds image u8 [b h w 4] straight alpha, condition (a dict of arrays [b ...]) and sample u32 [b],
 global sample numbers; with a config section `degrade` also what `input_pipeline.degrade.pairs`
-makes of the images.
+makes of the images, with `data.pairs` also source u8 [b h w 4], the emoji in another style.
 """
 
 import dataclasses

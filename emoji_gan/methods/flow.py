@@ -43,6 +43,8 @@ _MAX_GRADIENT_NORM = 1.0
 _STRENGTH_PX = 32  # resolution at which 1 - strength is the time that a variation starts from
 
 Velocity = Callable[..., jax.Array]
+MakeNetwork = Callable[[Config, Spec, int], nnx.Module]  # (config, spec, seed)
+Losses = Callable[[Any, Any, Batch], jax.Array]  # (parameters, state, batch) -> f32 [b]
 
 
 class Draw(enum.IntEnum):
@@ -129,7 +131,12 @@ def network_sizes(config: Config, spec: Spec) -> dict[str, Any]:
 
 def init(config: Config, spec: Spec, seed: int) -> State:
     """Returns the state before the first step, on the default device."""
-    v = nnx.to_pure_dict(nnx.state(make_network(config, spec, seed)))
+    return initial_state(config, make_network(config, spec, seed))
+
+
+def initial_state(config: Config, network: nnx.Module) -> State:
+    """Returns the state before the first step of a network with its initial weights."""
+    v = nnx.to_pure_dict(nnx.state(network))
     opt = _optimizer(config, config.optim.lr).init(v)
     return State(counters=Counters.zeros(), v=v, v_ema=jax.tree.map(jnp.copy, v), opt=opt)
 
@@ -142,13 +149,14 @@ def _optimizer(config: Config, lr: float | jax.Array) -> optax.GradientTransform
 # ---- training ------------------------------------------------------------------------------------
 
 
-def velocity_function(config: Config, spec: Spec) -> Velocity:
+def velocity_function(config: Config, spec: Spec, make: MakeNetwork = make_network) -> Velocity:
     """Returns `velocity(params, x, t, c, dtype)`: f32 [b h w 4] at x [b h w 4] and time t [b].
 
     A network whose positions are squares of pixels has to carry their noise through to predict a
-    velocity; an image lies on few dimensions and needs no such room (2511.13720).
+    velocity; an image lies on few dimensions and needs no such room (2511.13720). What else the
+    network of `make` is called with follows the dtype.
     """
-    graph = nnx.graphdef(nnx.eval_shape(lambda: make_network(config, spec, 0)))
+    graph = nnx.graphdef(nnx.eval_shape(lambda: make(config, spec, 0)))
     is_image = predicts_image(config)
 
     def velocity(
@@ -157,8 +165,9 @@ def velocity_function(config: Config, spec: Spec) -> Velocity:
         t: jax.Array,
         c: jax.Array | None,
         dtype: jnp.dtype = jnp.float32,
+        *more: jax.Array,
     ) -> jax.Array:
-        y = nnx.merge(graph, params)(x, t, c, dtype)
+        y = nnx.merge(graph, params)(x, t, c, dtype, *more)
         if not is_image:
             return y
         return (y - x) / jnp.maximum(1 - t, _MIN_TIME_LEFT)[:, None, None, None]
@@ -180,10 +189,15 @@ def velocity_loss(
     noise_keys: jax.Array,
     t_keys: jax.Array,
     dtype: jnp.dtype,
+    time_mean: float = 0.0,
 ) -> jax.Array:
-    """Computes the mean squared error [b] of the velocity at a random time (2210.02747, eq. 23)."""
+    """Computes the mean squared error [b] of the velocity at a random time (2210.02747, eq. 23).
+
+    The time's logit is normal, around `time_mean`: at 0 it is more often midway (2403.03206,
+    section 3.1).
+    """
     noise = step.normal(noise_keys, *real.shape[1:])
-    t = jax.nn.sigmoid(step.normal(t_keys))  # more often midway (2403.03206, section 3.1)
+    t = jax.nn.sigmoid(step.normal(t_keys) + time_mean)
     t_image = t[:, None, None, None]
     v = velocity(params, (1 - t_image) * noise + t_image * real, t, c, dtype)
     return jnp.mean(jnp.square(v - (real - noise)), (1, 2, 3))
@@ -192,24 +206,30 @@ def velocity_loss(
 def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
     """Returns the training step over the global batch of `mesh`."""
     velocity = velocity_function(config, spec)
+
+    def losses(v: Any, state: State, batch: Batch) -> jax.Array:
+        c = conditions.with_dropout(spec, config, batch)
+        noise_keys, t_keys = step.all_sample_keys(config, state, batch, Draw)
+        return velocity_loss(
+            velocity,
+            v,
+            images.to_model(batch["image"]),
+            c,
+            noise_keys=noise_keys,
+            t_keys=t_keys,
+            dtype=jnp.dtype(config.dtype),
+        )
+
+    return step_of(config, mesh, losses)
+
+
+def step_of(config: Config, mesh: Mesh, losses: Losses) -> Step:
+    """Returns the training step that lowers the mean of `losses` over the batch of `mesh`."""
     clip = optax.clip_by_global_norm(_MAX_GRADIENT_NORM)  # without a state
 
     def main(state: State, batch: Batch) -> tuple[State, Metrics]:
-        c, real = conditions.with_dropout(spec, config, batch), images.to_model(batch["image"])
-        noise_keys, t_keys = step.all_sample_keys(config, state, batch, Draw)
-
-        def loss(v: Any) -> jax.Array:
-            return velocity_loss(
-                velocity,
-                v,
-                real,
-                c,
-                noise_keys=noise_keys,
-                t_keys=t_keys,
-                dtype=jnp.dtype(config.dtype),
-            ).mean()
-
-        value, grads = step.mean_over_devices(jax.value_and_grad(loss)(state.v))
+        loss = jax.value_and_grad(lambda v: losses(v, state, batch).mean())
+        value, grads = step.mean_over_devices(loss(state.v))
         norm = step.tree_norm(grads)
         grads, _ = clip.update(grads, optax.EmptyState())
         lr = warmed_up(config, config.optim.lr, step.images_seen(state, config))
@@ -344,9 +364,7 @@ def summaries(config: Config, spec: Spec) -> Summaries:
 
     @jax.jit
     def of_batch(state: State, batch: Batch) -> dict[str, dict[str, jax.Array]]:
-        counters = dataclasses.replace(state.counters, rollbacks=jnp.int32(0))  # the same each time
-        fixed = dataclasses.replace(state, counters=counters)
-        noise_keys, t_keys = step.all_sample_keys(config, fixed, batch, Draw)
+        noise_keys, t_keys = fixed_keys(config, state, batch)
         loss = velocity_loss(
             velocity,
             state.v_ema,
@@ -359,3 +377,10 @@ def summaries(config: Config, spec: Spec) -> Summaries:
         return {"scalars": {"loss/validation": loss.mean()}, "images": {}}
 
     return of_batch
+
+
+def fixed_keys(config: Config, state: State, batch: Batch) -> tuple[jax.Array, jax.Array]:
+    """Returns the keys [b] of the noise and of the times of a batch: the same each time."""
+    counters = dataclasses.replace(state.counters, rollbacks=jnp.int32(0))
+    fixed = dataclasses.replace(state, counters=counters)
+    return tuple(step.all_sample_keys(config, fixed, batch, Draw))

@@ -56,6 +56,8 @@ def batch_shapes(config: Config, spec: Spec, mesh: Mesh) -> Batch:
         small = px // config.degrade.scale
         batch["damaged"] = jax.ShapeDtypeStruct((b, small, small, 4), jnp.uint8)
         batch["background"] = jax.ShapeDtypeStruct((b,), jnp.float32)
+    if "pairs" in config.data:
+        batch["source"] = jax.ShapeDtypeStruct((b, px, px, 4), jnp.uint8)
     batch["image"] = jax.ShapeDtypeStruct((b, px, px, 4), jnp.uint8)
     return jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=over_batch(mesh)), batch

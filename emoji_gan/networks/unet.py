@@ -17,7 +17,7 @@ from emoji_gan.networks import layers
 from emoji_gan.ops import convolution
 
 _GROUP = 16  # channels that are normalised together
-_CHANNELS = 4  # of an emoji: RGBA
+CHANNELS = 4  # of an emoji: RGBA
 
 
 def _normal(rng: np.random.Generator, *shape: int, fan_in: int) -> nnx.Param:
@@ -122,7 +122,7 @@ def _halve(x: jax.Array) -> jax.Array:
     return x.reshape(b, h // 2, 2, w // 2, 2, channels).mean((2, 4))
 
 
-def _to_patches(x: jax.Array, patch: int) -> jax.Array:
+def to_patches(x: jax.Array, patch: int) -> jax.Array:
     """Makes one position of each square of `patch` px: `b h w c` to `b h/p w/p p*p*c`."""
     b, h, w, channels = x.shape
     x = x.reshape(b, h // patch, patch, w // patch, patch, channels)
@@ -130,7 +130,7 @@ def _to_patches(x: jax.Array, patch: int) -> jax.Array:
 
 
 def _from_patches(x: jax.Array, patch: int) -> jax.Array:
-    """Undoes `_to_patches`."""
+    """Undoes `to_patches`."""
     b, h, w, _ = x.shape
     x = x.reshape(b, h, w, patch, patch, -1).transpose(0, 1, 3, 2, 4, 5)
     return x.reshape(b, h * patch, w * patch, -1)
@@ -158,7 +158,7 @@ class Trunk(nnx.Module):
         blocks: int,
         heads: int,
         patch: int = 1,
-        image_channels: int = _CHANNELS,
+        image_channels: int = CHANNELS,
     ) -> None:
         n = 4 * widths[0]
         self.time0, self.time1 = Dense(rng, widths[0], n), Dense(rng, n, n)
@@ -195,13 +195,21 @@ class Trunk(nnx.Module):
         """Embeds conditions `b c_dim`: f32 `b n`."""
         return self.condition1(jax.nn.silu(c @ self.condition0[...]))
 
-    def read(self, x: jax.Array, embedding: jax.Array) -> tuple[jax.Array, list[jax.Array]]:
+    def read(
+        self, x: jax.Array, embedding: jax.Array, more: jax.Array | None = None
+    ) -> tuple[jax.Array, list[jax.Array]]:
         """Reads images `b h w image_channels` in the dtype of the activations.
+
+        Args:
+          x: images.
+          embedding: of times and conditions.
+          more: `b h/p w/p n`, added to the largest map; None: nothing.
 
         Returns:
           The middle `b h/k w/k n`, and the maps before it from the first, largest one on.
         """
-        maps = [self.enter(_to_patches(x, self.patch))]
+        first = self.enter(to_patches(x, self.patch))
+        maps = [first if more is None else first + more]
         for i, block in enumerate(self.down):
             x = _halve(maps[-1]) if i and i % self.blocks == 0 else maps[-1]
             maps.append(block(x, embedding))
@@ -228,7 +236,7 @@ class UNet(Trunk):
         widths: Sequence[int],
         blocks: int,
         patch: int = 1,
-        image_channels: int = _CHANNELS,
+        image_channels: int = CHANNELS,
         **trunk: int,
     ) -> None:
         super().__init__(
@@ -261,8 +269,19 @@ class UNet(Trunk):
         Returns:
           f32 `b h w image_channels`.
         """
+        return self.field(x, t, c, dtype)
+
+    def field(
+        self,
+        x: jax.Array,
+        t: jax.Array,
+        c: jax.Array | None,
+        dtype: DTypeLike,
+        more: jax.Array | None = None,
+    ) -> jax.Array:
+        """Computes the field as a call does, with `more` on the largest map as in `read`."""
         embedding = self.embed(t, c)
-        x, skips = self.read(x.astype(dtype), embedding)
+        x, skips = self.read(x.astype(dtype), embedding, more)
         for block in self.up:
             skip = skips.pop()
             if skip.shape[1] != x.shape[1]:
@@ -294,9 +313,9 @@ def finer(field: str, path: tuple, value: np.ndarray, times: int) -> np.ndarray:
 
 def _repeated(value: np.ndarray, axis: int, times: int) -> np.ndarray:
     """Repeats both sides of the patches that lie flat along an axis, with four channels each."""
-    patch = math.isqrt(value.shape[axis] // _CHANNELS)
+    patch = math.isqrt(value.shape[axis] // CHANNELS)
     before, after = value.shape[:axis], value.shape[axis + 1 :]
-    x = value.reshape(*before, patch, patch, _CHANNELS, *after)
+    x = value.reshape(*before, patch, patch, CHANNELS, *after)
     x = x.repeat(times, axis).repeat(times, axis + 1)
     return x.reshape(*before, -1, *after)
 

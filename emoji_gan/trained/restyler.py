@@ -1,0 +1,116 @@
+"""Draws pictures in the style of another emoji set by a trained restyler."""
+
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from emoji_gan import conditions, images, methods
+from emoji_gan.errors import UserError
+from emoji_gan.methods.base import Latents
+from emoji_gan.trained import sampler
+from emoji_gan.trained.source import open_trained
+from input_pipeline.art import common_box, licences
+
+SHIPPED_RESTYLER = pathlib.Path(__file__).parents[2] / "models" / "restyler.safetensors"
+_BATCH = 16  # rows of every batch: a kernel may round differently at another size
+
+
+class Restyler:
+    """Draws pictures in the style of another emoji set.
+
+    Attributes:
+      config: the resolved config, with the changes.
+      styles: that it draws in.
+      px: side of what it reads and draws.
+
+    Args:
+      source: a workdir of configs/restyle.py, or its model file; None: the shipped one.
+      changes: of fields of `config.sample`, e.g. {'guidance': 2.0}.
+
+    Raises:
+      UserError: there is no good checkpoint, none is shipped, the model is of another method, or
+        it does not allow a change.
+    """
+
+    def __init__(self, source: str | None = None, changes: Mapping[str, Any] | None = None) -> None:
+        if source is None and not SHIPPED_RESTYLER.exists():
+            raise UserError(
+                "--model: no restyler comes with this version; python main.py "
+                "--config=configs/restyle.py --workdir=runs/restyle trains one, for "
+                "--model=runs/restyle"
+            )
+        self._trained = open_trained(source or str(SHIPPED_RESTYLER))
+        if self._trained.config["method"] != "restyle":
+            raise UserError(
+                f"--model={source}: it is of method {self._trained.config['method']!r}; give a "
+                "restyler, of configs/restyle.py"
+            )
+        self.config = sampler.changed(self._trained.config, changes or {})
+        self.spec, self.px = self._trained.spec, self.config.data.resolution
+        self.styles = dict(self.spec.classes)["style"]
+        generator = methods.load("restyle").generator(self.config, self.spec)
+        self._params = self._trained.fields(generator.fields)
+        self._shape = generator.shapes["noise"]
+        self._draw = jax.jit(generator.draw)
+
+    def style_named(self, text: str) -> str:
+        """Returns a style by its name, or by a part of it that no other name has.
+
+        Raises:
+          UserError: there is none, or several fit; lists them.
+        """
+        return self.styles[self.spec.number("style", text, flag="to")]
+
+    def art_of(self, style: str) -> licences.Work:
+        """Returns the work that a style was learned from: whom to name, and its licence."""
+        return licences.of_style(style, self.config.data.pairs.licences)
+
+    def prepared(self, picture: np.ndarray) -> np.ndarray:
+        """Scales a picture, uint8 [h w 4], straight alpha, as those that were trained on."""
+        scale = common_box.fit if self.config.data.common_box else common_box.resize
+        return scale(picture, self.px)
+
+    def __call__(self, pictures: np.ndarray, style: str, seeds: Sequence[int]) -> np.ndarray:
+        """Draws pictures in a style.
+
+        A result depends on its picture, the style and its seed alone.
+
+        Args:
+          pictures: uint8 [n px px 4], straight alpha, as `prepared` returns them.
+          style: one of `styles`.
+          seeds: n integers in [0, 2^32).
+
+        Returns:
+          uint8 [n px px 4], straight alpha.
+        """
+        number, drawn = self.styles.index(style), []
+        for start in range(0, len(pictures), _BATCH):
+            count = min(_BATCH, len(pictures) - start)
+            rows = np.resize(np.arange(start, start + count), _BATCH)
+            keys = jax.vmap(jax.random.key)(jnp.asarray(np.asarray(seeds)[rows], jnp.uint32))
+            noise = jax.vmap(lambda key: jax.random.normal(key, self._shape))(keys)
+            condition: conditions.Condition = {
+                "style": jnp.full(_BATCH, number, jnp.int32),
+                "picture": images.to_model(jnp.asarray(pictures[rows])),
+            }
+            x = self._draw(self._params, Latents(noise, jnp.float32(1), "noise"), condition)
+            drawn.append(np.asarray(images.to_uint8(x))[:count])
+        return np.concatenate(drawn)
+
+    def provenance(self, style: str, seed: int) -> dict[str, str]:
+        """Returns the text chunks of a PNG that say how it was drawn."""
+        sources = (source.partition("=")[0] for source in self.config.data.sources)
+        return {
+            "Software": "emoji_gan",
+            "restyled to": style,
+            "seed": str(seed),
+            "kimg": f"{self._trained.kimg:.1f}",
+            "config_sha256": self._trained.config_hash,
+            "checkpoint_sha256": self._trained.digest,
+            "data": ", ".join(sources),
+            **{f"sample.{k}": str(v) for k, v in self.config.sample.items()},
+        }
