@@ -4,19 +4,27 @@
     python -m emoji_gan.edit mix --emoji=chat --emoji=pizza
     python -m emoji_gan.edit restore varied --scale=4 --out=large
     python -m emoji_gan.edit vectorise varied --out=vectors --font="Our emoji"
+    python -m emoji_gan.edit restyle PICTURES --to=noto --model=runs/restyle
 
 `vary` draws variations of one emoji, `mix` crosses two, `restore` enlarges and mends pictures,
-`vectorise` makes SVGs and a font of them. An emoji is given by its code points, by its English or
-French name, as a character, or as a PNG or SVG of one's own.
+`vectorise` makes SVGs and a font of them, `restyle` draws them as another emoji set does. An emoji
+is given by its code points, by its English or French name, as a character, or as a PNG or SVG of
+one's own.
 """
 
 import argparse
 
 from emoji_gan import errors
-from emoji_gan.edit import mix, restoration, vary, vectorising
+from emoji_gan.edit import mix, restoration, style_transfer, vary, vectorising
 from emoji_gan.runtime import host
 
-_VERBS = {"vary": vary, "mix": mix, "restore": restoration, "vectorise": vectorising}
+_VERBS = {
+    "vary": vary,
+    "mix": mix,
+    "restore": restoration,
+    "vectorise": vectorising,
+    "restyle": style_transfer,
+}
 
 
 def main() -> int:

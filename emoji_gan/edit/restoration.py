@@ -49,19 +49,24 @@ def run(a: argparse.Namespace) -> int:
     return errors.EXIT_USER_ERROR if bad else errors.EXIT_OK
 
 
-def files_of(given: list[str]) -> list[pathlib.Path]:
-    """Lists the pictures of paths and folders, in their order; those that are no PNGs too.
+def files_of(given: list[str], suffixes: tuple[str, ...] = (".png",)) -> list[pathlib.Path]:
+    """Lists the pictures of paths and folders, in their order; those of other formats too.
 
     So that none is left out without a word.
 
+    Args:
+      given: paths of files of any name, and folders.
+      suffixes: of the files that a folder must have.
+
     Raises:
       UserError: a path is neither, or there is none.
-      DataError: a folder has no PNG.
+      DataError: a folder has no such file.
     """
     files: list[pathlib.Path] = []
     for path in map(pathlib.Path, given):
         if path.is_dir():
-            files += picture_folder.files(str(path)) + picture_folder.others(str(path))
+            files += picture_folder.files(str(path), suffixes)
+            files += [x for x in picture_folder.others(str(path)) if x.suffix not in suffixes]
         elif path.is_file():
             files.append(path)
         else:

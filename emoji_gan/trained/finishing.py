@@ -43,6 +43,44 @@ class Finisher:
         if self._restorer is not None and size_px is not None:
             self._restorer.scale_to(drawn_px, size_px)
 
+    def enlarged(self, drawn: np.ndarray) -> np.ndarray:
+        """Returns pictures, uint8 [n h h 4], at the size that is wanted."""
+        if self._restorer is None or self._size_px is None:
+            return drawn
+        return self._restorer.to_size(drawn, self._size_px)
+
+    def texts(self) -> dict[str, str]:
+        """Returns the text chunks that a picture gets because it was enlarged."""
+        if self._restorer is None or self._size_px is None:
+            return {}
+        return self._restorer.provenance(self._size_px)
+
+    def others(
+        self,
+        drawn: np.ndarray,
+        large: np.ndarray,
+        texts: Sequence[Mapping[str, str]],
+        *,
+        style: str = vectoriser.STYLES[0],
+    ) -> dict[str, list[bytes]]:
+        """Encodes pictures in the formats wanted besides PNG.
+
+        Args:
+          drawn: uint8 [n h h 4], straight alpha; SVGs are traced from them, not from what is large.
+          large: what `enlarged` made of them.
+          texts: of each picture, written into it.
+          style: of `vectoriser.STYLES`.
+
+        Returns:
+          {suffix: n files}.
+        """
+        more: dict[str, list[bytes]] = {}
+        if "svg" in self._formats:
+            more[".svg"] = vectoriser.svgs(list(drawn), self._restorer, texts, style=style)
+        if "webp" in self._formats:
+            more[".webp"] = [images.webp_bytes(x, t) for x, t in zip(large, texts, strict=True)]
+        return more
+
     def write(
         self,
         folder: pathlib.Path,
@@ -57,7 +95,7 @@ class Finisher:
 
         Args:
           folder: created if it does not exist.
-          drawn: uint8 [n h h 4], straight alpha; SVGs are traced from them, not from what is large.
+          drawn: uint8 [n h h 4], straight alpha.
           seeds: n integers.
           provenance: text chunks of every picture.
           seeds_text: the seeds as the user typed them.
@@ -69,17 +107,10 @@ class Finisher:
         Raises:
           UserError: a file cannot be written.
         """
-        large, texts = drawn, dict(provenance)
-        if self._restorer is not None and self._size_px is not None:
-            large = self._restorer.to_size(drawn, self._size_px)
-            beside = None if beside is None else self._restorer.to_size(beside, self._size_px)
-            texts |= self._restorer.provenance(self._size_px)
+        large, texts = self.enlarged(drawn), dict(provenance) | self.texts()
+        beside = None if beside is None else self.enlarged(beside)
         own = [drawn_folder.texts_of(texts, seed) for seed in seeds]
-        more: dict[str, list[bytes]] = {}
-        if "svg" in self._formats:
-            more[".svg"] = vectoriser.svgs(list(drawn), self._restorer, own)
-        if "webp" in self._formats:
-            more[".webp"] = [images.webp_bytes(x, t) for x, t in zip(large, own, strict=True)]
+        more = self.others(drawn, large, own)
         return drawn_folder.write(
             folder, large, seeds, provenance=texts, seeds_text=seeds_text, beside=beside, more=more
         )

@@ -41,28 +41,36 @@ class Pictures:
     digest: str
 
 
-def files(directory: str) -> list[pathlib.Path]:
+def files(directory: str, suffixes: tuple[str, ...] = (".png",)) -> list[pathlib.Path]:
     """Lists the PNGs of a folder, sorted; those that do not count are left out.
 
+    Args:
+      directory: the folder.
+      suffixes: of the files that count, in lower case.
+
     Raises:
-      DataError: no such folder, or no PNG in it that counts.
+      DataError: no such folder, or nothing in it that counts.
     """
     root = pathlib.Path(directory).expanduser()
     if not root.is_dir():
         raise DataError(f"{directory}: no such folder")
-    counted = [path for path in sorted(_visible(root, {".png"})) if not is_sheet(path)]
+    visible = sorted(_visible(root, suffixes))
+    counted = [path for path in visible if not is_sheet(path) and not _is_copy(path)]
     if not counted:
-        raise DataError(f"{directory}: no PNG in it")
+        kinds = " or ".join(suffix[1:].upper() for suffix in suffixes)
+        raise DataError(f"{directory}: no {kinds} in it")
     return counted
 
 
 def others(directory: str) -> list[pathlib.Path]:
-    """Lists the pictures of a folder that are no PNGs by their names, sorted.
-
-    Left out is what this project wrote beside a PNG: the same picture in another format.
-    """
+    """Lists the pictures of a folder that are neither PNGs nor SVGs by their names, sorted."""
     visible = _visible(pathlib.Path(directory).expanduser(), _OTHER_SUFFIXES)
-    return sorted(path for path in visible if not own_texts(path.with_suffix(".png")))
+    return sorted(path for path in visible if not _is_copy(path))
+
+
+def _is_copy(path: pathlib.Path) -> bool:
+    """Returns whether this project wrote the file beside a PNG: the same in another format."""
+    return path.suffix.lower() != ".png" and bool(own_texts(path.with_suffix(".png")))
 
 
 def _visible(root: pathlib.Path, suffixes: Collection[str]) -> Iterator[pathlib.Path]:
@@ -85,13 +93,19 @@ def own_texts(path: pathlib.Path) -> dict[str, str]:
     try:
         with open(path, "rb") as file:
             head = file.read(_HEAD_BYTES)
-        if b"emoji_gan" not in head:
-            return {}
+    except OSError:
+        return {}
+    named = texts(path) if b"emoji_gan" in head else {}
+    return named if named.get("Software") == "emoji_gan" else {}
+
+
+def texts(path: pathlib.Path) -> dict[str, str]:
+    """Returns the text chunks of a PNG before its pixels; {} of any other file."""
+    try:
         with Image.open(path, formats=("PNG",)) as picture:
-            texts = {k: v for k, v in picture.info.items() if isinstance(v, str)}
+            return {k: v for k, v in picture.info.items() if isinstance(v, str)}
     except Exception:  # a damaged file is met again, and reported, where it is read
         return {}
-    return texts if texts.get("Software") == "emoji_gan" else {}
 
 
 def read(directory: str) -> Pictures:

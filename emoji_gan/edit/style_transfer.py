@@ -1,0 +1,134 @@
+"""Draws emoji in the style of another emoji set."""
+
+import argparse
+import dataclasses
+import pathlib
+import sys
+
+import numpy as np
+
+from emoji_gan import errors, images
+from emoji_gan.edit import parents, restoration
+from emoji_gan.errors import UserError
+from emoji_gan.runtime import paths, workdir
+from emoji_gan.trained import finishing, vectoriser
+from emoji_gan.trained.restyler import Restyler
+from input_pipeline import DataError
+from input_pipeline.art import licences, picture_folder
+
+_OPENMOJI, _OWN_COLOURS = vectoriser.STYLES
+_READ_PX = 4  # times the model's resolution, at which a picture is read before it is cropped
+
+
+def add_arguments(p: argparse.ArgumentParser) -> None:
+    """Adds the flags of this verb."""
+    p.add_argument(
+        "paths", nargs="*", type=paths.local, metavar="PATH", help="PNGs, SVGs, or folders of them"
+    )
+    p.add_argument("--emoji", action="append", default=[], help="as in vary; may be repeated")
+    p.add_argument("--line", action="store_true", help="of --emoji take OpenMoji's line art")
+    p.add_argument("--to", required=True, help="style of the model, e.g. noto, or a part of it")
+    p.add_argument("--licence", help="of the files, e.g. CC-BY-4.0; default: as they say, or own")
+    p.add_argument("--seed", type=int, default=0, help="another one draws otherwise; default: 0")
+    p.add_argument("--model", type=paths.local, help="of configs/restyle.py; default: shipped")
+    p.add_argument("--guidance", type=float, help="how strictly to follow picture and style")
+    p.add_argument("--steps", type=int, help="of the solver")
+    finishing.add_arguments(p)
+    p.add_argument("--out", type=paths.local, default="restyled", help="folder")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Picture:
+    """Holds a picture to be restyled: its name in the folder, where it is from, and its licence."""
+
+    image: np.ndarray
+    name: str
+    source: str
+    work: licences.Work
+
+
+def run(a: argparse.Namespace) -> int:
+    """Runs the verb by its flags: every picture that can be is restyled, the others are counted."""
+    if not 0 <= a.seed < 2**32:
+        raise UserError(f"--seed={a.seed}: expected 0 to 4294967295")
+    files = _files(a)
+    changes = {k: v for k in ("guidance", "steps") if (v := getattr(a, k)) is not None}
+    restyler = Restyler(a.model, changes)
+    style = restyler.style_named(a.to)
+    stated = licences.parse(a.licence) if a.licence else None
+    finisher = finishing.Finisher(restyler.px, a.size, a.format)
+    workdir.make_folder(a.out)
+    pictures, bad = [], 0
+    for text in (*map(str, files), *a.emoji):
+        try:
+            given = _open(text, restyler, a, stated)
+            work = licences.adapted(given.work, restyler.art_of(style))
+            pictures.append(dataclasses.replace(given, work=work))
+        except (UserError, DataError) as e:
+            print(f"{text}: {str(e).removeprefix(f'{text}: ')}; left out", file=sys.stderr)
+            bad += 1
+    if pictures:
+        _write(a, restyler, finisher, pictures, style)
+    left_out = f"; {bad} left out" if bad else ""
+    print(f"{len(pictures)} pictures restyled to {style} in {a.out}{left_out}")
+    for expression in sorted({picture.work.expression for picture in pictures}):
+        of_these = [p.work for p in pictures if p.work.expression == expression]
+        terms = of_these[0].texts()["Terms"]
+        print(f"licence of {len(of_these)}: {expression}: {terms}")
+    return errors.EXIT_USER_ERROR if bad else errors.EXIT_OK
+
+
+def _files(a: argparse.Namespace) -> list[pathlib.Path]:
+    """Lists the pictures of the flags, whose results have names of their own."""
+    files, out = restoration.files_of(a.paths, (".png", ".svg")), pathlib.Path(a.out)
+    if not files and not a.emoji:
+        raise UserError("nothing to restyle: give PNGs, SVGs or folders, or --emoji")
+    if len({file.stem for file in files}) < len(files):
+        raise UserError("two pictures have the same name: restyle their folders one by one")
+    if any((out / f"{file.stem}.png").resolve() == file.resolve() for file in files):
+        raise UserError(f"--out={a.out}: would overwrite the originals; choose another folder")
+    return files
+
+
+def _open(
+    text: str, restyler: Restyler, a: argparse.Namespace, stated: licences.Licence | None
+) -> _Picture:
+    """Opens one picture, or an emoji of OpenMoji.
+
+    Raises:
+      UserError: it cannot be read, or nothing is drawn in it.
+    """
+    path, px = pathlib.Path(text), _READ_PX * restyler.px
+    if text in a.emoji and not path.is_file():
+        parent = parents.open_parent(text, px, line=a.line)
+        image, name, work = parent.image, parent.codepoints, licences.of_style("openmoji")
+    else:
+        image, _ = parents.read_picture(path, px)
+        name, work = path.stem, licences.of_texts(picture_folder.texts(path), path.name)
+        if stated:
+            work = licences.work(f"picture {path.name}", stated)
+    return _Picture(restyler.prepared(image), name, path.name, work)
+
+
+def _write(
+    a: argparse.Namespace,
+    restyler: Restyler,
+    finisher: finishing.Finisher,
+    pictures: list[_Picture],
+    style: str,
+) -> None:
+    """Restyles the pictures and writes them, each with its parent and its licence."""
+    drawn = restyler(np.stack([p.image for p in pictures]), style, [a.seed] * len(pictures))
+    common = {
+        **restyler.provenance(style, a.seed),
+        **finisher.texts(),
+        "Changes": f"drawn anew in the style of {style} by emoji_gan",
+    }
+    texts = [common | p.work.texts() | {"parent": p.source} for p in pictures]
+    large, out = finisher.enlarged(drawn), pathlib.Path(a.out)
+    traced = _OWN_COLOURS if style != "openmoji" else _OPENMOJI
+    for suffix, files in finisher.others(drawn, large, texts, style=traced).items():
+        for picture, file in zip(pictures, files, strict=True):
+            workdir.write_atomic(out / f"{picture.name}{suffix}", file)
+    for picture, image, own in zip(pictures, large, texts, strict=True):
+        images.save_png(out / f"{picture.name}.png", image, own)
