@@ -57,7 +57,6 @@ def run(a: argparse.Namespace) -> int:
     style = restyler.style_named(a.to)
     stated = licences.parse(a.licence) if a.licence else None
     finisher = finishing.Finisher(restyler.px, a.size, a.format)
-    workdir.make_folder(a.out)
     pictures, bad = [], 0
     for text in (*map(str, files), *a.emoji):
         try:
@@ -68,6 +67,7 @@ def run(a: argparse.Namespace) -> int:
             print(f"{text}: {str(e).removeprefix(f'{text}: ')}; left out", file=sys.stderr)
             bad += 1
     if pictures:
+        workdir.make_folder(a.out)  # before anything is drawn
         _write(a, restyler, finisher, pictures, style)
     left_out = f"; {bad} left out" if bad else ""
     print(f"{len(pictures)} pictures restyled to {style} in {a.out}{left_out}")

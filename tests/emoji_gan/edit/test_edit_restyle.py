@@ -64,8 +64,11 @@ def test_each_picture_is_restyled_with_its_licence(monkeypatch, capsys, folder, 
 
 def test_an_emoji_is_restyled_alone_and_large(monkeypatch, capsys, stored, tmp_path):
     flags = ("--emoji=1F355", "--to=openm", "--size=64", f"--model={stored}", f"--out={tmp_path}")
-    code, _, _ = run(monkeypatch, capsys, "restyle", *flags)
+    code, _, _ = run(monkeypatch, capsys, "restyle", *flags, "--format=png,svg,webp")
     assert code == 0
+    assert "CC-BY-SA-4.0" in (tmp_path / "1F355.svg").read_text()
+    with Image.open(tmp_path / "1F355.webp") as webp:
+        assert webp.size == (64, 64)
     assert rasterise.read_png((tmp_path / "1F355.png").read_bytes()).shape == (64, 64, 4)
     texts = picture_folder.own_texts(tmp_path / "1F355.png")
     assert texts["License"] == "CC-BY-SA-4.0" and texts["restyled to"] == "openmoji"
