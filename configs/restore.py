@@ -41,7 +41,7 @@ def get_config() -> ml_collections.ConfigDict:
     )
     c.optim = ml_collections.ConfigDict(
         {
-            "g_lr": 0.0008,  # learning rate of the restorer, which falls as a cosine
+            "g_lr": 0.002,  # learning rate of the restorer, by Muon, which falls as a cosine
             "d_lr": 0.0005,  # learning rate of the critic, likewise
             "warmup_kimg": 1.0,  # kimg until these are reached
             "beta1": 0.9,

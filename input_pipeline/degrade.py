@@ -233,7 +233,7 @@ def _pair(
             whole = over(whole, rgb)
         return whole, damaged, background
     damaged = shrink(whole, scale, method)
-    count = rng.choice(3, p=(0.4, 0.45, 0.15))
+    count = rng.choice(3, p=(0.5, 0.4, 0.1))
     names = set(rng.choice(list(KEEPING_ALPHA), count, replace=False))
     for name, damage in KEEPING_ALPHA.items():
         if name in names:

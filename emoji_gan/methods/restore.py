@@ -108,7 +108,7 @@ def _optimizers(
 ) -> tuple[optax.GradientTransformation, optax.GradientTransformation]:
     o = config.optim
     options = {"beta1": o.beta1, "beta2": o.beta2, "eps": o.eps}
-    return step.adam(rate * o.g_lr, **options), step.adam(rate * o.d_lr, **options)
+    return step.muon(rate * o.g_lr, **options), step.adam(rate * o.d_lr, **options)
 
 
 def init(config: Config, spec: Spec, seed: int) -> State:

@@ -144,6 +144,29 @@ def adam(lr: float, *, beta1: float, beta2: float, eps: float) -> optax.Gradient
     return optax.adam(lr, b1=beta1, b2=beta2, eps=eps)
 
 
+def muon(lr: float, *, beta1: float, beta2: float, eps: float) -> optax.GradientTransformation:
+    """Returns Muon for the kernels of convolutions, and Nesterov's Adam for all that is no kernel.
+
+    A kernel is a matrix from its inputs `kh kw ci` to its outputs `co`, and its momentum is made
+    orthogonal, so that no direction of it learns slowly. Updates are as large as Adam's
+    (2502.16982, section 2.2).
+    """
+
+    def matrices(params: Any) -> Any:
+        as_matrix = optax.contrib.MuonDimensionNumbers((0, 1, 2), (3,))
+        return jax.tree.map(lambda p: as_matrix if p.ndim == 4 else None, params)
+
+    unscaled = optax.contrib.muon(
+        1.0,
+        consistent_rms=0.2,
+        muon_weight_dimension_numbers=matrices,
+        adam_b1=beta1,
+        adam_b2=beta2,
+        eps=eps,
+    )
+    return optax.chain(unscaled, optax.scale(lr))
+
+
 def tree_norm(tree: Any) -> jax.Array:
     """Returns the Euclidean norm of all arrays as one vector: f32 scalar, summed in float32."""
     squares = [jnp.sum(jnp.square(leaf.astype(jnp.float32))) for leaf in jax.tree.leaves(tree)]
