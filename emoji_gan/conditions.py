@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # a training step does without TensorFlow, which reads the da
 
 CLASSES = ("group", "subgroup", "codepoint", "style", "tone")  # as the input pipeline has them
 TEXT = "text"
+VECTOR = "vector"  # a condition that is encoded already, f32 `b dim`, in the way of all others
 Condition = Mapping[str, Any]
 
 RULES = {
@@ -131,6 +132,8 @@ def encode(spec: Spec, condition: Condition) -> jax.Array | None:
         return None
     if not condition:
         raise ValueError("an empty condition has no batch size; spec.none(b) asks for nothing")
+    if VECTOR in condition:
+        return jnp.asarray(condition[VECTOR])
     count = len(next(iter(condition.values())))
     whole = spec.none(count) | dict(condition)
     parts = [jax.nn.one_hot(whole[name], len(values)) for name, values in spec.classes]

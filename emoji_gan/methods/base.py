@@ -206,13 +206,16 @@ class Generator:
         return {name: getattr(state, name) for name in self.fields}
 
 
+STRAIGHT_KINDS = ("w",)  # of latents between which images change evenly along straight lines
+
+
 def interpolate(first: Latents, second: Latents, t: jax.Array) -> Latents:
     """Returns the latents at t in [0, 1] of the walk from the first to the second.
 
     Normal ones turn by t of a right angle, so that their length stays (1609.04468); those of W lie
     on the straight line, along which StyleGAN's images change evenly (1812.04948).
     """
-    if first.kind == "w":
+    if first.kind in STRAIGHT_KINDS:
         values = first.values + t * (second.values - first.values)
     else:
         angle = t * (jnp.pi / 2)
