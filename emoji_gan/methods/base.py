@@ -135,7 +135,8 @@ class Latents:
     Attributes:
       values: f32 [b ...]; the shape of a row is the generator's `shapes[kind]`.
       truncation: f32 scalar or [b], psi of what is still to be truncated; 1 where it is done.
-      kind: 'z' (unit normal), 'w' (StyleGAN's, behind the mapping) or 'noise' (a flow's start).
+      kind: 'z' (unit normal), 'w' (StyleGAN's, behind the mapping), 'layers' (a w for each layer),
+        or 'noise' (a flow's start).
     """
 
     values: jax.Array
@@ -206,7 +207,10 @@ class Generator:
         return {name: getattr(state, name) for name in self.fields}
 
 
-STRAIGHT_KINDS = ("w",)  # of latents between which images change evenly along straight lines
+STRAIGHT_KINDS = (
+    "w",
+    "layers",
+)  # of latents between which images change evenly along straight lines
 
 
 def interpolate(first: Latents, second: Latents, t: jax.Array) -> Latents:

@@ -365,12 +365,13 @@ def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
 
 
 def generator(config: Config, spec: Spec) -> Generator:
-    """Returns the generator, with z and w as latents; its noise inputs are constant.
+    """Returns the generator, with z, w and a w for each layer as latents; its noise is constant.
 
     Truncation moves w to the mean (1812.04948, appendix B), so z carries it until it is mapped.
     """
     g_def, _ = _graphs(config, spec)
     z_shape, w_shape = (config.model.z_dim,), (config.model.w_dim,)
+    layers = nnx.eval_shape(lambda: make_networks(config, spec, 0))[0].synthesis.num_ws
 
     def network(params: Params) -> networks.Generator:
         return nnx.merge(g_def, params["g_ema"], params["buffers"])
@@ -381,16 +382,17 @@ def generator(config: Config, spec: Spec) -> Generator:
     def convert(params: Params, latents: Latents, condition: Condition, kind: str) -> Latents:
         if latents.kind == kind:
             return latents
-        g = network(params)
-        w = g.mapping(latents.values, conditions.encode(spec, condition))
-        psi = jnp.reshape(latents.truncation, (-1, 1))
-        return Latents(lerp(w, g.w_avg[...][None], 1 - psi), jnp.float32(1), "w")
+        g, w = network(params), latents.values
+        if latents.kind == "z":
+            w = g.mapping(w, conditions.encode(spec, condition))
+            psi = jnp.reshape(latents.truncation, (-1, 1))
+            w = lerp(w, g.w_avg[...][None], 1 - psi)
+        return Latents(g.broadcast(w) if kind == "layers" else w, jnp.float32(1), kind)
 
     def draw(params: Params, latents: Latents, condition: Condition) -> jax.Array:
-        g = network(params)
-        return g.synthesis(g.broadcast(convert(params, latents, condition, "w").values))
+        return network(params).synthesis(convert(params, latents, condition, "layers").values)
 
-    shapes = {"z": z_shape, "w": w_shape}
+    shapes = {"z": z_shape, "w": w_shape, "layers": (layers, *w_shape)}
     return Generator(("g_ema", "buffers"), shapes, latents, draw, convert)
 
 

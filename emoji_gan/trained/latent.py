@@ -1,7 +1,8 @@
 """Walks through latent space: from point to point, around one in a closed loop, in even steps.
 
 A point is a latent and a condition; an emoji depends on nothing else. Walks are of the last kind of
-latents that a model has, along which its images change most evenly: StyleGAN's W, else noise.
+latents that a model has, along which its images change most evenly: StyleGAN's W, a point of it for
+each layer, else noise.
 """
 
 import dataclasses
@@ -12,6 +13,7 @@ import numpy as np
 
 from emoji_gan import conditions
 from emoji_gan.conditions import Condition, Spec
+from emoji_gan.errors import UserError
 from emoji_gan.methods import base
 from emoji_gan.methods.base import Latents
 from emoji_gan.trained.sampler import Sampler
@@ -82,6 +84,23 @@ def joined(parts: Sequence[Points]) -> Points:
         values=np.concatenate([p.values for p in parts]),
         vectors=np.concatenate([p.vectors for p in parts]),
     )
+
+
+def mixed(coarse: Points, fine: Points, first_fine_layer: int) -> Points:
+    """Returns points whose first layers are of one, and the others of another (1812.04948).
+
+    Raises:
+      UserError: the model has no layers, or not as many.
+    """
+    if coarse.kind != "layers":
+        raise UserError(f"latents of kind {coarse.kind!r} have no layers to mix; StyleGAN's have")
+    count = coarse.values.shape[1]
+    if not 0 <= first_fine_layer <= count:
+        raise UserError(f"layer {first_fine_layer}: expected 0 to {count}")
+    values = np.concatenate(
+        [coarse.values[:, :first_fine_layer], fine.values[:, first_fine_layer:]], 1
+    )
+    return dataclasses.replace(coarse, values=values)
 
 
 # ---- walks ---------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emoji_gan import conditions
+from emoji_gan.errors import UserError
 from emoji_gan.trained import latent
 from emoji_gan.trained.sampler import SHIPPED_MODEL, Sampler, ask
 
@@ -105,13 +106,29 @@ def test_the_figures_of_a_loop():
 def test_behind_a_mapping_network_walks_are_straight_lines_in_w(whole):
     sampler = Sampler(str(whole.workdir))
     ends = latent.points(sampler, [0, 1])
-    assert ends.kind == "w"
+    assert ends.kind == "layers"
     middle = latent.between(sampler.spec, ends, np.array([0.5]))
     np.testing.assert_allclose(middle.values[0], ends.values.mean(0), atol=1e-6)
     path = latent.around(sampler, ends[:1], radius=0.5)
     np.testing.assert_allclose(path(np.zeros(1)).values, path(np.ones(1)).values, atol=1e-5)
     drawn = sampler([0, 1], sampler.spec.none(2))
     np.testing.assert_allclose(latent.draw(sampler, ends), drawn, atol=0.51)
+
+    layers = ends.values.shape[1]
+    none, all_of_it, some = (
+        latent.draw(sampler, latent.mixed(ends[:1], ends[1:], n)) for n in (layers, 0, layers // 2)
+    )
+    coarse, fine = latent.draw(sampler, ends)
+    np.testing.assert_array_equal(none[0], coarse)
+    np.testing.assert_array_equal(all_of_it[0], fine)
+    assert np.abs(some[0] - coarse).max() > 1 and np.abs(some[0] - fine).max() > 1
+    with pytest.raises(UserError, match=f"expected 0 to {layers}"):
+        latent.mixed(ends[:1], ends[1:], layers + 1)
+
+
+def test_without_layers_nothing_is_mixed(apples):
+    with pytest.raises(UserError, match="no layers"):
+        latent.mixed(apples[:1], apples[1:2], 0)
 
 
 def test_an_encoded_condition_goes_before_all_others(sampler):
