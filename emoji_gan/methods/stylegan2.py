@@ -369,15 +369,15 @@ def generator(config: Config, spec: Spec) -> Generator:
 
     Truncation moves w to the mean (1812.04948, appendix B), so z carries it until it is mapped.
     """
-    g_def, _ = _graphs(config, spec)
-    z_shape, w_shape = (config.model.z_dim,), (config.model.w_dim,)
-    layers = nnx.eval_shape(lambda: make_networks(config, spec, 0))[0].synthesis.num_ws
+    g_shapes, _ = nnx.eval_shape(lambda: make_networks(config, spec, 0))
+    g_def, w = nnx.graphdef(g_shapes), (config.model.w_dim,)
+    shapes = {"z": (config.model.z_dim,), "w": w, "layers": (g_shapes.synthesis.num_ws, *w)}
 
     def network(params: Params) -> networks.Generator:
         return nnx.merge(g_def, params["g_ema"], params["buffers"])
 
     def latents(seeds: jax.Array, truncation: jax.Array, stream: int = 0) -> Latents:
-        return Latents(step.normal(step.seed_keys(seeds, stream), *z_shape), truncation, "z")
+        return Latents(step.normal(step.seed_keys(seeds, stream), *shapes["z"]), truncation, "z")
 
     def convert(params: Params, latents: Latents, condition: Condition, kind: str) -> Latents:
         if latents.kind == kind:
@@ -385,14 +385,12 @@ def generator(config: Config, spec: Spec) -> Generator:
         g, w = network(params), latents.values
         if latents.kind == "z":
             w = g.mapping(w, conditions.encode(spec, condition))
-            psi = jnp.reshape(latents.truncation, (-1, 1))
-            w = lerp(w, g.w_avg[...][None], 1 - psi)
+            w = lerp(w, g.w_avg[...][None], 1 - jnp.reshape(latents.truncation, (-1, 1)))
         return Latents(g.broadcast(w) if kind == "layers" else w, jnp.float32(1), kind)
 
     def draw(params: Params, latents: Latents, condition: Condition) -> jax.Array:
         return network(params).synthesis(convert(params, latents, condition, "layers").values)
 
-    shapes = {"z": z_shape, "w": w_shape, "layers": (layers, *w_shape)}
     return Generator(("g_ema", "buffers"), shapes, latents, draw, convert)
 
 
