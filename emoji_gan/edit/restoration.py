@@ -65,8 +65,7 @@ def files_of(given: list[str], suffixes: tuple[str, ...] = (".png",)) -> list[pa
     files: list[pathlib.Path] = []
     for path in map(pathlib.Path, given):
         if path.is_dir():
-            files += picture_folder.files(str(path), suffixes)
-            files += [x for x in picture_folder.others(str(path)) if x.suffix not in suffixes]
+            files += picture_folder.files(str(path), suffixes) + picture_folder.others(str(path))
         elif path.is_file():
             files.append(path)
         else:

@@ -126,7 +126,7 @@ def _write(
     }
     texts = [common | p.work.texts() | {"parent": p.source} for p in pictures]
     large, out = finisher.enlarged(drawn), pathlib.Path(a.out)
-    traced = _OWN_COLOURS if style != "openmoji" else _OPENMOJI
+    traced = _OPENMOJI if style.split()[0] == "openmoji" else _OWN_COLOURS  # line art too
     for suffix, files in finisher.others(drawn, large, texts, style=traced).items():
         for picture, file in zip(pictures, files, strict=True):
             workdir.write_atomic(out / f"{picture.name}{suffix}", file)

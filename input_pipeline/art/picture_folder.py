@@ -42,7 +42,7 @@ class Pictures:
 
 
 def files(directory: str, suffixes: tuple[str, ...] = (".png",)) -> list[pathlib.Path]:
-    """Lists the PNGs of a folder, sorted; those that do not count are left out.
+    """Lists the pictures of a folder, sorted; sheets, and copies in other formats, do not count.
 
     Args:
       directory: the folder.

@@ -47,6 +47,9 @@ def test_a_walk_meets_its_stops_and_keeps_their_length(sampler, apples):
     lengths = np.linalg.norm(at.values.reshape(5, -1), axis=1)
     assert lengths[4] == pytest.approx((lengths[0] + lengths[2]) / 2, rel=1e-4)
 
+    middle = latent.between(sampler.spec, apples[:2], np.array([0.5]), straight=True)
+    np.testing.assert_allclose(middle.values[0], apples.values[:2].mean(0), atol=1e-6)
+
     open_path = latent.through(sampler.spec, stops, closed=False)
     np.testing.assert_allclose(open_path(np.ones(1)).values, face.values, atol=1e-4)
 
