@@ -23,8 +23,8 @@ from emoji_gan.trained.latent import Points
 from emoji_gan.trained.sampler import Sampler, ask
 
 _ROWS = 8  # of every batch: a kernel may round differently at another size
-_STEPS_PER_UNIT = 2  # of a standard deviation
-_MOST_STEPS = 12
+_STEPS_PER_UNIT = 3  # of a standard deviation
+_MOST_STEPS = 15
 _LONGEST_STEP = 0.05  # of the length of the latent: the attributes are linear no further
 _DAMPING = 0.01  # of the mean of (J J')'s diagonal, against attributes that hardly can change
 # Of the condition to the latent: a phrase is of length 1 in some 200 dimensions, noise of length 1
@@ -129,8 +129,8 @@ class Directions:
         largest = float(np.max(np.abs(aims / self.units), initial=0.0))
         count = min(_MOST_STEPS, max(1, math.ceil(largest * _STEPS_PER_UNIT)))
         program = _program(self._sampler, where.kind)[1]
-        for i in range(count):
-            goals = before + aims * ((i + 1) / count)
+        for i in range(count + 1):  # the last one corrects
+            goals = before + aims * min(1.0, (i + 1) / count)
             parts = []
             for start, (rows, n) in zip(range(0, len(where), _ROWS), _batches(where), strict=True):
                 goal = jnp.asarray(np.resize(goals[start : start + n], (_ROWS, goals.shape[1])))
