@@ -8,6 +8,7 @@ import pathlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
+import numpy as np
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -30,6 +31,7 @@ _TYPES = {
     ".svg": "image/svg+xml",
 }
 _MAX_JSON = 4 << 20
+_SHARP_PX = 128  # of what is shown large: one pass of the restorer
 _STATUS = {"too_large": 413, "too_many": 429}
 
 # Reads a request's body -> work that a thread does for it.
@@ -50,7 +52,10 @@ def make_app(session: Session, token: str, hosts: list[str], queue: JobQueue) ->
         for path in sorted(_PAGE.iterdir())
         if path.suffix in _TYPES
     }
-    model = session.description() | {"formats": export_formats.available()}
+    model = session.description() | {
+        "formats": export_formats.available(),
+        "unwanted": list(messages.FRENCH_REASONS.items()),
+    }
 
     async def page(request: Request) -> Response:
         name = request.path_params.get("name") or "index.html"
@@ -112,29 +117,38 @@ def _json(body: bytes) -> Any:
 
 
 def _draw(session: Session, body: bytes) -> Callable[[], Iterator[Event]]:
-    wish = recipe.read_wish(_json(body))
+    data = _json(body)
+    wish = recipe.read_wish(data)
 
     def work() -> Iterator[Event]:
-        first = next(
-            (i for i in wish.items if isinstance(i, recipe.Point | recipe.Variation)), None
-        )
-        if first and first.text:
+        first = wish.items[0] if wish.items else None
+        if isinstance(first, recipe.Point | recipe.Variation) and first.text:
             yield {"understood": session.understood(first.text, first.lang)}
         if wish.walk:
-            start = 0
-            for frames in session.frames(wish.walk):
-                rows = list(range(start, start + len(frames)))
-                yield {"rows": rows, "pictures": [uploads.packed(frame) for frame in frames]}
-                start += len(frames)
+            yield from _frames(session, wish)
+            return
+        batches = []
         for drawn in session.draw(wish.items):
-            pictures = [
-                uploads.packed(picture)
-                for part in session.enlarged(drawn.pictures, wish.size_px)
-                for picture in part
-            ]
-            yield {"rows": drawn.rows, "pictures": pictures, "notes": drawn.notes}
+            batches.append(drawn)
+            yield {"rows": drawn.rows, "pictures": _packed(drawn.pictures), "notes": drawn.notes}
+        for drawn in batches if data.get("sharp") else ():
+            for sharp in session.enlarged(drawn.pictures, _SHARP_PX):
+                yield {"rows": drawn.rows, "sharp": _packed(sharp)}
 
     return work
+
+
+def _frames(session: Session, wish: recipe.Wish) -> Iterator[Event]:
+    start = 0
+    for frames in session.frames(wish.walk):
+        for part in session.enlarged(frames, wish.size_px):
+            rows = list(range(start, start + len(part)))
+            yield {"rows": rows, "pictures": _packed(part)}
+            start += len(part)
+
+
+def _packed(pictures: np.ndarray) -> list[str]:
+    return [uploads.packed(picture) for picture in pictures]
 
 
 def _export(session: Session, body: bytes) -> Callable[[], Iterator[Event]]:

@@ -85,7 +85,7 @@ class Session:
             "has_text": bool(spec.text_dim),
             "sizes": [s for s in SIZES if self.px <= s <= min(MAX_RESULT_PX, self.px * SCALES[-1])],
             "model_sha256": self.sampler.checkpoint_hash,
-            "credit": self.sampler.provenance(0, 1.0)["Copyright"],
+            "credit": self.sampler.provenance(0, 1.0)["Copyright"].replace("derived from ", ""),
         }
 
     def warm_up(self) -> Iterator[dict[str, Any]]:
