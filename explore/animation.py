@@ -5,6 +5,7 @@ What each format does with transparency and time differs; the reasons stand besi
 
 import fractions
 import io
+import struct
 from collections.abc import Mapping
 
 import numpy as np
@@ -53,7 +54,7 @@ def encode(form: str, frames: np.ndarray, frame_ms: int, texts: Mapping[str, str
         loop=0,
         **_options(form, texts),
     )
-    return file.getvalue()
+    return _without_times(file.getvalue()) if form == "avif" else file.getvalue()
 
 
 def _options(form: str, texts: Mapping[str, str]) -> dict[str, object]:
@@ -76,6 +77,27 @@ def _thresholded(frames: np.ndarray) -> np.ndarray:
     """Makes each pixel opaque or transparent: any alpha above 0 would become opaque."""
     opaque = frames[..., 3:] >= 128
     return np.where(opaque, frames | np.array([0, 0, 0, 255], np.uint8), 0).astype(np.uint8)
+
+
+def _without_times(avif: bytes) -> bytes:
+    """Zeroes the times at which an animated AVIF was made: the same frames are the same bytes."""
+    data = bytearray(avif)
+    _zero_times(data, 0, len(data))
+    return bytes(data)
+
+
+def _zero_times(data: bytearray, start: int, end: int) -> None:
+    """Zeroes the times in the boxes of ISO/IEC 14496-12 between two offsets."""
+    while start + 8 <= end:
+        size, kind = struct.unpack(">I4s", data[start : start + 8])
+        if size < 8:  # 0: until the end; 1: beyond 4 GiB. Neither holds times
+            return
+        if kind in (b"moov", b"trak", b"mdia"):
+            _zero_times(data, start + 8, start + size)
+        elif kind in (b"mvhd", b"tkhd", b"mdhd"):
+            both = 16 if data[start + 8] == 1 else 8  # by the box's version
+            data[start + 12 : start + 12 + both] = bytes(both)
+        start += size
 
 
 def _webm(frames: np.ndarray, frame_ms: int, texts: Mapping[str, str]) -> bytes:
