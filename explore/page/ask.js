@@ -3,7 +3,7 @@
 import { h, field, select, slider, button } from "./dom.js";
 import { exportForm } from "./files.js";
 import { draw } from "./pictures.js";
-import { announce } from "./requests.js";
+import { announce, forgive } from "./requests.js";
 import { change, state } from "./state.js";
 import { fill, group, tile } from "./tiles.js";
 import { number, word } from "./words.js";
@@ -38,9 +38,8 @@ export function panel(model) {
       onUnderstood: (understood) => readings.set(state.ask.text, understood),
     });
     if (ended) announce(word("drawn_count", { count: COUNT }));
-    else if (shown === own) shown = "";
   };
-  const [asking, fields] = form(model);
+  const [asking, fields] = form(model, () => (shown = ""));
   return {
     element: h("section", {}, asking, reading, tiles, below()),
     update() {
@@ -51,12 +50,17 @@ export function panel(model) {
   };
 }
 
-function form(model) {
+// `again` lets the same request be made once more.
+function form(model, again) {
   const input = h("input", {
     type: "text", maxLength: 200, placeholder: word("ask_hint"), autocomplete: "off",
   });
   input.value = state.ask.text;
-  const ask = (text) => change((s) => Object.assign(s.ask, { text: text.trim(), first: 0 }));
+  const ask = (text) => {
+    again();
+    forgive();
+    change((s) => Object.assign(s.ask, { text: text.trim(), first: 0 }), { always: true });
+  };
   const examples = word("example_list").split("|").map((text) => button(text, () => ask(text), {
     className: "chip",
   }));

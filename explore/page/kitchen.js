@@ -54,8 +54,6 @@ export function panel(model) {
     shown = own;
     if (await draw("kitchen", items(), { onPicture: show })) {
       announce(word("drawn_count", { count: COUNT }));
-    } else if (shown === own) {
-      shown = "";
     }
   };
   const strength = slider(word("strength"), {

@@ -21,20 +21,22 @@ export function onChange(listener) {
   listeners.push(listener);
 }
 
-// Changes the state, and remembers how it was.
-export function change(edit) {
+// Changes the state, and remembers how it was. Where nothing is changed, nothing is shown anew,
+// unless `always` is.
+export function change(edit, { always = false } = {}) {
   edit(state);
-  commit();
+  if (!commit() && always) publish();
 }
 
 export function commit() {
   const text = JSON.stringify(state);
-  if (text === saved) return;
+  if (text === saved) return false;
   past.push(saved);
   if (past.length > 200) past.shift();
   future = [];
   saved = text;
   publish();
+  return true;
 }
 
 export function undo() {

@@ -37,8 +37,6 @@ export function panel(model) {
     shown = own;
     if (await draw("vary", items(), { onPicture: show })) {
       announce(word("drawn_count", { count: COUNT }));
-    } else if (shown === own) {
-      shown = "";
     }
   };
   return {
