@@ -66,6 +66,7 @@ def _bound(port: int) -> socket.socket:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((_LOOPBACK, port))
+        bound.listen()  # so that the address answers from when it is printed
     except OSError as e:
         bound.close()
         raise UserError(f"--port={port}: {e.strerror}; choose another, or leave it out") from e

@@ -220,9 +220,7 @@ def plane(sampler: Sampler, centre: Points, *, seed: int = 0) -> Callable[[np.nd
     return at
 
 
-def _axes(
-    sampler: Sampler, centre: Points, seed: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _axes(sampler: Sampler, centre: Points, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns one point and the two axes of a plane through it, f64 [d] each."""
     condition = {conditions.VECTOR: centre.vectors} if sampler.spec.dim else None
     others = [

@@ -48,17 +48,23 @@ export function panel() {
 }
 
 function toolbar() {
-  const zoom = (factor) => () => change((s) => {
-    s.map.step = Math.min(0.5, Math.max(0.01, s.map.step * factor));
-  });
   return h("div", { className: "row" },
-    button("+", zoom(1 / 1.5), { "aria-label": word("zoom_in"), className: "square" }),
-    button("−", zoom(1.5), { "aria-label": word("zoom_out"), className: "square" }),
+    button("+", () => zoom(1 / 1.5), { "aria-label": word("zoom_in"), className: "square" }),
+    button("−", () => zoom(1.5), { "aria-label": word("zoom_out"), className: "square" }),
     button(word("turn"), () => change((s) => (s.map.plane += 1))),
     button(word("recentre"), () => {
       const item = itemAt(...middle());
       if (item) change((s) => Object.assign(s.map, { centre: item, x: 0, y: 0 }));
     }));
+}
+
+// Zooms, and brings an emoji into the middle.
+function zoom(factor) {
+  change((s) => {
+    s.map.step = Math.min(0.5, Math.max(0.01, s.map.step * factor));
+    const [column, row] = middle();
+    Object.assign(s.map, { x: column * s.map.step, y: row * s.map.step });
+  });
 }
 
 // Returns the cells that can be seen, those in the middle first.
@@ -187,8 +193,7 @@ function key(event) {
     const item = itemAt(...middle());
     if (item) choose(item);
   } else if (event.key === "+" || event.key === "-") {
-    const factor = event.key === "+" ? 1 / 1.5 : 1.5;
-    change((s) => (s.map.step = Math.min(0.5, Math.max(0.01, s.map.step * factor))));
+    zoom(event.key === "+" ? 1 / 1.5 : 1.5);
   } else {
     return;
   }

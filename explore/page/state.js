@@ -4,7 +4,7 @@ const defaults = {
   tab: "ask",
   ask: { text: "", style: "", truncation: 0.7, first: 0 },
   current: null,
-  map: { centre: null, plane: 1, x: 0, y: 0, step: 0.12 },
+  map: { centre: null, plane: 1, x: 0, y: 0, step: 0.2 },
   walk: { pins: [], closed: true, count: 24, even: true, frameMs: 80 },
   vary: { source: null, strength: 0.6, text: "", line: false, first: 0 },
   kitchen: { pair: [null, null], strength: 0.75, line: false, first: 0 },

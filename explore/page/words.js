@@ -69,7 +69,7 @@ const words = {
   message: ["Well done {emoji} see you soon", "Bravo {emoji} à bientôt"],
   pin: ["Pin for a walk", "Épingler"],
   pinned: ["Pinned: {count}.", "Épinglés : {count}."],
-  to_map: ["Wander from here", "Explorer autour"],
+  to_map: ["Wander around", "Explorer autour"],
   to_vary: ["Vary it", "Le varier"],
   to_kitchen: ["Into the kitchen", "En cuisine"],
   only_points: ["Made from a picture: to wander, walk or use sliders, choose “Vary it”, then its "
@@ -86,7 +86,7 @@ const words = {
 
   map_help: ["Drag, or use the arrow keys; + and − zoom; Enter chooses the emoji in the middle.",
     "Faites glisser, ou utilisez les flèches ; + et − zooment ; Entrée choisit l'emoji du milieu."],
-  map_empty: ["Choose an emoji first, then “Wander from here”.",
+  map_empty: ["Choose an emoji first, then “Wander around”.",
     "Choisissez d'abord un emoji, puis « Explorer autour »."],
   map_label: ["Map of latent space", "Carte de l'espace latent"],
   map_at: ["Middle of the map: {x}, {y}", "Milieu de la carte : {x}, {y}"],

@@ -32,9 +32,7 @@ _CHECKS += [f"axe finds no serious fault, {theme}" for theme in ("light", "dark"
 def address():
     """A running explorer."""
     command = [sys.executable, "-m", "explore", "--no-browser"]
-    with subprocess.Popen(
-        command, cwd=runs_lib.ROOT, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen(command, cwd=runs_lib.ROOT, stdout=subprocess.PIPE, text=True) as process:
         line = process.stdout.readline().strip()
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+/[\w-]{20,}/", line)
         yield line
