@@ -82,6 +82,10 @@ _MESSAGES = {
         "{name}: this model has no such direction; it has {names}",
         "{name} : ce modèle n'a pas cette direction ; il a {names}",
     ),
+    "no_data": (
+        "this needs the emoji that the model was trained on ({reason})",
+        "ceci demande les emoji dont le modèle a appris ({reason})",
+    ),
     "library": ("{message}", "refusé : {message}"),
     "bug": (
         "an error inside the explorer, written in its terminal; the page goes on",

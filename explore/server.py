@@ -87,6 +87,7 @@ def make_app(session: Session, token: str, hosts: list[str], queue: JobQueue) ->
         post("draw", lambda body: _draw(session, body)),
         post("export", lambda body: _export(session, body)),
         post("emoji", lambda body: _emoji(session, body)),
+        post("directions", lambda body: lambda: iter([{"directions": session.directions.names}])),
         post("picture", lambda body: _picture(session, body), uploads.MAX_BYTES),
     ]
     return Guard(Starlette(routes=routes), token, hosts)
@@ -134,6 +135,8 @@ def _draw(session: Session, body: bytes) -> Callable[[], Iterator[Event]]:
         for drawn in batches if data.get("sharp") else ():
             for sharp in session.enlarged(drawn.pictures, _SHARP_PX):
                 yield {"rows": drawn.rows, "sharp": _packed(sharp)}
+        for drawn in batches if data.get("nearest") else ():
+            yield {"rows": drawn.rows, "nearest": session.nearest(drawn.pictures)}
 
     return work
 

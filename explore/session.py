@@ -3,28 +3,32 @@
 import collections
 import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from emoji_gan.trained.directions import Directions
 
 from emoji_gan import conditions
 from emoji_gan.conditions import Condition
 from emoji_gan.edit import mix, parents, unwanted_pairs, vary
 from emoji_gan.edit.parents import Parent
 from emoji_gan.encoder import understanding
-from emoji_gan.trained import latent
+from emoji_gan.errors import UserError
+from emoji_gan.trained import inversion, latent
 from emoji_gan.trained.restorer import MAX_RESULT_PX, SCALES, Restorer
 from emoji_gan.trained.sampler import SHIPPED_LARGE_FLOW, SHIPPED_MODEL, Sampler, ask
 from explore import recipe, uploads
 from explore.messages import FRENCH_REASONS, Refused
 from explore.recipe import SIZES, Cross, Item, Point, Source, Variation, Walk
+from input_pipeline import DataError
 from input_pipeline.art import common_box
 from input_pipeline.unicode import emoji_names
 
 BATCH = 16  # rows of the sampler's programs
 _KEPT_POINTS = 1024  # 16 KiB each at 32 px
 _FLOW_STEPS = 8  # of the solver: two thirds of the time of its default, for a page that answers
+_SEARCH_STEPS = 50  # of an inversion: half of its default, likewise
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +74,18 @@ class Session:
     def flow(self) -> Sampler:
         """Returns the flow that draws variations and crosses."""
         return Sampler(str(SHIPPED_LARGE_FLOW), changes={"steps": _FLOW_STEPS})
+
+    @functools.cached_property
+    def directions(self) -> Directions:
+        """Returns the named directions of the explored model."""
+        return Directions(self.sampler)
+
+    @functools.cached_property
+    def _nearest(self) -> Callable[[np.ndarray], list[Any]]:
+        # Reads the training emoji by TensorFlow, which most sessions do without.
+        from eval.extractors.nearest_emoji import NearestEmoji
+
+        return NearestEmoji(self.sampler.config.data, data_hash=self.sampler.data_hash)
 
     @functools.cached_property
     def restorer(self) -> Restorer:
@@ -149,18 +165,29 @@ class Session:
         """Returns the points that recipes name, at most `BATCH`.
 
         Raises:
-          Refused: a phrase is not understood, or a direction is unknown.
+          Refused: a phrase is not understood, or there is no such direction.
           UserError: the model has no such condition or class.
         """
         self._open({_start_of(item) for item in items})
         return latent.joined([self._point(item) for item in items])
 
     def _point(self, item: Point) -> latent.Points:
+        if item.moves:
+            where = self._point(dataclasses.replace(item, moves=()))
+            for name, amount in item.moves:
+                where = self._moved(where, name, amount)
+            return where
         if item.shifts:
             last = item.shifts[-1]
             at = self._plane(dataclasses.replace(item, shifts=item.shifts[:-1]), last.plane)
             return at(np.array([[last.x, last.y]]))
         return self._starts[_start_of(item)]
+
+    def _moved(self, where: latent.Points, name: str, amount: float) -> latent.Points:
+        if name not in self.directions.names:
+            names = ", ".join(self.directions.names)
+            raise Refused("no_direction", name=name, names=names)
+        return self.directions.moved(where, name, [amount]).points
 
     def _plane(self, centre: Point, seed: int) -> Any:
         key = (centre, seed)
@@ -173,6 +200,10 @@ class Session:
     def _open(self, starts: set[Point]) -> None:
         """Computes where points begin, those of one truncation together; keeps the newest."""
         missing = [start for start in starts if start not in self._starts]
+        for start in [s for s in missing if s.picture is not None]:
+            picture = common_box.resize(uploads.unpacked(start.picture), self.px)
+            self._starts[start] = inversion.invert(self.sampler, picture[None], steps=_SEARCH_STEPS)
+        missing = [start for start in missing if start.picture is None]
         for psi in {start.truncation for start in missing}:
             group = sorted((s for s in missing if s.truncation == psi), key=lambda s: s.seed)
             rows = [group[i % len(group)] for i in range(BATCH)]  # one program for any number
@@ -293,6 +324,27 @@ class Session:
         for start in range(0, len(pictures), BATCH if size_px <= 4 * px else 1):
             part = pictures[start : start + (BATCH if size_px <= 4 * px else 1)]
             yield self.restorer.to_size(part, size_px)
+
+    def nearest(self, pictures: np.ndarray) -> list[dict[str, Any]]:
+        """Returns the training emoji nearest to each of uint8 [n h h 4].
+
+        Raises:
+          Refused: the training emoji are not on this machine.
+        """
+        try:
+            neighbours = self._nearest(pictures)
+        except (UserError, DataError) as e:
+            raise Refused("no_data", reason=str(e)) from e
+        return [
+            {
+                "emoji": n.codepoints,
+                "names": {"en": n.name, "fr": n.name_fr},
+                "similarity": round(n.similarity, 3),
+                "is_copy": n.is_copy,
+                "picture": uploads.packed(n.picture),
+            }
+            for n in neighbours
+        ]
 
     # ---- provenance ------------------------------------------------------------------------------
 

@@ -32,7 +32,7 @@ export function panel(model) {
       const item = state.current;
       empty.hidden = Boolean(item);
       mini.hidden = !item;
-      const text = JSON.stringify(item);
+      const text = JSON.stringify([item, model.directions]);
       if (text === shown) return;
       shown = text;
       if (!item) {
@@ -52,7 +52,7 @@ function show(body, item, model) {
   const near = h("div", { className: "near" });
   const refresh = () => {
     for (const image of images) showPicture(image, drawn(item));
-    near.replaceChildren(...nearest(drawn(item)?.nearest));
+    near.replaceChildren(...nearest(item, refresh));
   };
   const slide = isPoint(item) ? sliders(item, model, (moved) => preview(moved, images)) : null;
   const kept = body.querySelector(".sliders");
@@ -81,7 +81,7 @@ function preview(item, images) {
   const refresh = (_, picture) => images.forEach((image) => showPicture(image, picture));
   const own = drawn(item);
   if (own) refresh(item, own);
-  return draw("current", [item], { onPicture: refresh, nearest: false });
+  return draw("current", [item], { onPicture: refresh });
 }
 
 function message(image) {
@@ -120,7 +120,7 @@ function toMap(item) {
 
 // Makes the chosen emoji a picture from which others are made.
 async function take(item, edit) {
-  await draw("take", [item], { nearest: false });
+  await draw("take", [item]);
   const picture = drawn(item);
   if (!picture?.url) return;
   const bytes = await (await fetch(picture.sharp ?? picture.url)).blob();
@@ -130,18 +130,21 @@ async function take(item, edit) {
   });
 }
 
-// Says which real emoji are nearest, and warns of a copy.
-function nearest(records) {
-  if (!records?.length) return [];
-  const name = records[0].names[language()];
-  const warning = records[0].is_near_copy;
+// Says which training emoji is nearest, and warns of a copy.
+function nearest(item, refresh) {
+  const record = drawn(item)?.nearest;
+  if (!record) {
+    const find = () => draw("nearest", [item], { onPicture: refresh, nearest: true });
+    return [button(word("near_find"), find)];
+  }
+  const name = record.names[language()];
+  const values = { name, similarity: number(record.similarity) };
+  announce(word(record.is_copy ? "near_copy" : "near_fine", values));
   return [
     h("h3", {}, word("near_title")),
-    h("ul", {}, ...records.map((record) => h("li", {},
+    h("div", { className: "row" },
       h("img", { src: `data:image/png;base64,${record.picture}`, alt: "" }),
-      h("span", {}, record.names[language()]),
-      h("span", { className: "number" }, number(record.similarity))))),
-    h("p", { className: warning ? "warning" : "note" },
-      word(warning ? "near_copy" : "near_fine", { name })),
+      h("p", { className: record.is_copy ? "warning" : "note" },
+        word(record.is_copy ? "near_copy" : "near_fine", values))),
   ];
 }

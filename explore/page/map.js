@@ -139,14 +139,15 @@ async function fetchMissing(map, cells) {
     for (const element of map.tiles.values()) showPicture(element.firstChild, drawn(element.item));
   };
   map.pending = items.slice(0, AT_ONCE);
-  const ended = await draw("map", map.pending, { onPicture: refresh, nearest: false });
+  const ended = await draw("map", map.pending, { onPicture: refresh });
   if (state.tab === "map" && (ended || of !== map.of)) show(map); // what came into sight meanwhile
 }
 
 function drag(map) {
   let from = null;
   map.view.addEventListener("pointerdown", (event) => {
-    if (event.button === 0) from = { x: event.clientX, y: event.clientY, ...position(), far: false };
+    if (event.button !== 0) return;
+    from = { x: event.clientX, y: event.clientY, ...position(), far: false };
   });
   map.view.addEventListener("pointermove", (event) => {
     if (!from) return;

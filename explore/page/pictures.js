@@ -17,7 +17,7 @@ const asUrl = (base64) => `data:image/png;base64,${base64}`;
 
 // Draws what is not drawn yet, and calls `onPicture` for each. A batch comes as it is drawn, and
 // once all are there, each sharper, and with the real emoji that are nearest to it.
-export async function draw(owner, items, { onPicture, onUnderstood, nearest = true } = {}) {
+export async function draw(owner, items, { onPicture, onUnderstood, nearest = false } = {}) {
   const missing = items.filter((item) => {
     const picture = drawn(item);
     return !picture?.sharp || (nearest && !picture.nearest);

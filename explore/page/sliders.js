@@ -1,6 +1,7 @@
 // Moves the chosen emoji along named directions.
 
 import { h, slider, button } from "./dom.js";
+import { post } from "./requests.js";
 import { change } from "./state.js";
 import { has, number, word } from "./words.js";
 
@@ -8,10 +9,15 @@ export function directionWord(name) {
   return has(`direction_${name}`) ? word(`direction_${name}`) : name.replaceAll("_", " ");
 }
 
-// Returns sliders for a point, or null where the model has no directions. `preview` draws while
-// one moves.
+// Returns sliders for a point; `preview` draws while one moves. Which directions the model has is
+// asked for once, when somebody wants them.
 export function sliders(item, model, preview) {
-  if (!model.directions?.length) return null;
+  if (!model.directions) {
+    return button(word("show_sliders"), () => post("directions", "directions", {}, (event) => {
+      model.directions = event.directions;
+      change(() => {}, { always: true });
+    }), { className: "sliders" });
+  }
   const moves = { ...item.moves };
   const withMoves = () => {
     const own = Object.entries(moves).filter(([, amount]) => amount !== 0);
@@ -20,7 +26,9 @@ export function sliders(item, model, preview) {
   };
   const { moves: _, ...start } = item;
   const all = model.directions.map((name) => slider(directionWord(name), {
-    min: -3, max: 3, step: 0.5, value: moves[name] ?? 0, show: (v) => number(v),
+    ...(name === "line_art" ? { min: 0, max: 1, step: 0.25 } : { min: -3, max: 3, step: 0.5 }),
+    value: moves[name] ?? 0,
+    show: (v) => number(v),
     oninput: (amount) => { moves[name] = amount; preview(withMoves()); },
     onchange: () => change((s) => (s.current = withMoves())),
   }));

@@ -30,7 +30,7 @@ export function tile(item, { caption, onclick = () => choose(item), label = name
   const image = h("img", { alt: "", draggable: false });
   const picture = drawn(item);
   showPicture(image, picture);
-  const isCopy = Boolean(picture?.nearest?.[0]?.is_near_copy);
+  const isCopy = Boolean(picture?.nearest?.is_copy);
   return h(
     "button",
     {

@@ -18,7 +18,7 @@ function items() {
   return Array.from({ length: COUNT }, (_, i) => ({ variation: { ...own, seed: first + i } }));
 }
 
-export function panel(model) {
+export function panel() {
   const source = picker(word("source"), "vary source", () => state.vary.source,
     (own) => change((s) => Object.assign(s.vary, { source: own, first: 0 })));
   const tiles = group(word("variations"));
@@ -28,7 +28,7 @@ export function panel(model) {
     h("div", { className: "below" },
       button(word("more"), () => change((s) => (s.vary.first += COUNT)), { className: "main" }),
       exportForm(() => ({ items: items() }), ["sheet"], { title: word("sheet"), least: 64 })));
-  const inverse = model.inverts ? inversion(model) : null;
+  const inverse = inversion();
   const show = () => fill(tiles, items().map((item) => tile(item)));
   let shown = "";
   const request = async () => {
@@ -40,11 +40,11 @@ export function panel(model) {
     }
   };
   return {
-    element: h("section", {}, source.element, inverse?.element, results),
+    element: h("section", {}, source.element, inverse.element, results),
     update() {
       source.update();
       results.hidden = !state.vary.source;
-      inverse?.update();
+      inverse.update();
       if (!state.vary.source) return;
       show();
       request();
@@ -70,12 +70,9 @@ function options() {
 }
 
 // Finds the point of latent space whose emoji is most like the picture.
-function inversion(model) {
+function inversion() {
   const tiles = group(word("inversion"));
-  const item = () => {
-    const style = state.vary.line ? model.styles[1] ?? "" : model.styles[0] ?? "";
-    return { picture: state.vary.source.picture, style };
-  };
+  const item = () => ({ picture: state.vary.source.picture });
   const show = () => fill(tiles, [tile(item())]);
   const find = button(word("invert"), async () => {
     const own = item();

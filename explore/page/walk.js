@@ -34,7 +34,7 @@ export function panel(model) {
       saving.hidden = player.element.hidden = count < 2;
       showPins(pins);
       player.show(kept.get(JSON.stringify(wish())) ?? []);
-      draw("pins", state.walk.pins, { onPicture: () => showPins(pins), nearest: false });
+      draw("pins", state.walk.pins, { onPicture: () => showPins(pins) });
     },
     hide: () => player.pause(),
   };
@@ -101,7 +101,9 @@ async function make(player) {
 function makePlayer() {
   const image = h("img", { alt: word("walk_preview"), draggable: false });
   const small = h("img", { alt: "", className: "small" });
-  const range = h("input", { type: "range", min: 0, step: 1, oninput: () => at(Number(range.value)) });
+  const range = h("input", {
+    type: "range", min: 0, step: 1, oninput: () => at(Number(range.value)),
+  });
   const toggle = button(word("play"), () => (timer ? pause() : play()));
   let [frames, number_, timer] = [[], 0, 0];
 

@@ -134,6 +134,31 @@ await check("an emoji is chosen, seen at 22 px on both grounds, and saved", asyn
   await page.screenshot({ path: path.join(folder, "ask.png") });
 });
 
+await check("sliders move the chosen emoji", async () => {
+  await page.locator("#current button:has-text('Show the sliders')").click();
+  const rounder = page.getByLabel("rounder");
+  await rounder.waitFor({ timeout: 60_000 });
+  await rounder.focus();
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("ArrowRight");
+  await page.locator("#current .name:has-text('moved')").waitFor();
+  expect((await page.getByLabel("rounder").inputValue()) === "1", "another amount");
+  expect(await page.getByLabel("rounder").evaluate((e) => e === document.activeElement), "focus");
+  await idle(page);
+  await page.screenshot({ path: path.join(folder, "sliders.png") });
+  await page.locator("#current button:has-text('Reset')").click();
+  await idle(page);
+});
+
+await check("the nearest real emoji is shown, or what it needs is said", async () => {
+  await page.locator(".near button").click();
+  const answer = page.locator(".near h3, #failure:has-text('was trained on')").first();
+  await answer.waitFor({ timeout: 90_000 });
+  await page.screenshot({ path: path.join(folder, "near.png") });
+  const close = page.locator("#failure button");
+  if (await close.count()) await close.click();
+});
+
 await check("the address holds the state", async () => {
   const other = await open({}, new URL(page.url()).hash);
   const name = (p) => p.locator("#current .name").textContent();
@@ -209,6 +234,14 @@ await check("a dropped picture of any name or kind is varied", async () => {
   await tiles(page, "vary").nth(2).click();
   await idle(page);
   await page.screenshot({ path: path.join(folder, "vary.png") });
+});
+
+await check("a picture is found in latent space, to wander from", async () => {
+  await page.locator("#panel-vary .inversion button:has-text('Find it')").click();
+  await page.locator("#current .name:has-text('the dropped picture')").waitFor({ timeout: 90_000 });
+  await idle(page);
+  expect(await action(page, 1).isEnabled(), "no way to the map");
+  await page.screenshot({ path: path.join(folder, "inversion.png") });
 });
 
 await check("work can be cancelled", async () => {

@@ -43,9 +43,7 @@ MAY_IMPORT = {
     "emoji_gan.sample": _LIBRARY | _MODELS,
     "emoji_gan.edit": _LIBRARY | _MODELS,
     "eval": _LIBRARY | _MODELS,
-    "explore": _LIBRARY
-    | {"emoji_gan.methods", "emoji_gan.encoder"}
-    | {"emoji_gan.trained", "emoji_gan.edit"},
+    "explore": _LIBRARY | {"emoji_gan.encoder"} | {"emoji_gan.trained", "emoji_gan.edit", "eval"},
     "configs": set(),
     "main": _LIBRARY | _MODELS | {"emoji_gan.train", "eval"},
 }
