@@ -125,7 +125,7 @@ def _drawer(sampler: Sampler, px: int, restorer: Restorer | None = None) -> Draw
     calls = s.steps
     if sampler.config.method == "flow":
         calls *= (2 if s.solver == "heun" else 1) * (1 if s.guidance == 1 else 2)
-    leaves = jax.tree.leaves(sampler._params)
+    leaves = jax.tree.leaves(sampler.params)
     if sampler.config.data.resolution == px:
         restorer = None
     elif restorer:

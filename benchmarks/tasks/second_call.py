@@ -47,7 +47,7 @@ def load(source: str, px: int) -> tuple[Sampler, Draw]:
     def draw(of: np.ndarray, seeds: Sequence[int], condition: Condition) -> np.ndarray:
         noise, results = sampler.latents(seeds).values, []
         for rows, count, batch_condition in sampler._batches(len(seeds), condition):
-            x = of_batch(sampler._params, jnp.asarray(of[rows]), noise[rows], batch_condition)
+            x = of_batch(sampler.params, jnp.asarray(of[rows]), noise[rows], batch_condition)
             results.append(np.asarray(x)[:count])
         drawn = np.concatenate(results)
         return restorer.to_size(drawn, px) if restorer else drawn

@@ -180,6 +180,8 @@ class Generator:
       vary: (params, parents, latents, condition, strength) -> f32 [b h w 4] as `draw` returns:
         images like the parents; the nearer the float `strength`, in (0, 1], is to 1, the less, and
         at 1 they are those of `draw`. None: the method has no such way.
+      invert: (params, images f32 [b h w 4], condition) -> Latents that `draw` makes about these
+        images of. None: the method has no way back; `emoji_gan.trained.inversion` searches.
     """
 
     fields: tuple[str, ...]
@@ -188,6 +190,7 @@ class Generator:
     draw: Callable[[Params, Latents, Condition], jax.Array]
     convert: Callable[[Params, Latents, Condition, str], Latents] = keep_kind
     vary: Callable[[Params, Parents, Latents, Condition, float], jax.Array] | None = None
+    invert: Callable[[Params, jax.Array, Condition], Latents] | None = None
 
     def sample(
         self, params: Params, seeds: jax.Array, condition: Condition, truncation: jax.Array

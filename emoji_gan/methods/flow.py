@@ -20,7 +20,7 @@ from jax.sharding import Mesh
 
 from emoji_gan import conditions, images
 from emoji_gan.conditions import Condition, Spec
-from emoji_gan.methods import step
+from emoji_gan.methods import ode, step
 from emoji_gan.methods.base import (
     Batch,
     Counters,
@@ -258,16 +258,19 @@ def warmed_up(config: Config, lr: float, images_seen: jax.Array) -> jax.Array:
 
 def generator(config: Config, spec: Spec) -> Generator:
     """Returns the generator; its latents are noise of the image's shape."""
-    velocity = velocity_function(config, spec)
+    velocity, solver = velocity_function(config, spec), solver_of(config)
     shape = (config.data.resolution, config.data.resolution, 4)
 
     def latents(seeds: jax.Array, truncation: jax.Array, stream: int = 0) -> Latents:
         return step.normal_latents(seeds, shape, truncation, stream, kind="noise")
 
-    def draw(params: Params, latents: Latents, condition: Condition) -> jax.Array:
+    def guided_by(params: Params, condition: Condition) -> ode.Velocity:
         c = conditions.encode(spec, condition)
-        guided = guided_velocity(velocity, params["v_ema"], c, config.sample.guidance)
-        return solve(guided, latents.values, config)
+        return guided_velocity(velocity, params["v_ema"], c, config.sample.guidance)
+
+    def draw(params: Params, latents: Latents, condition: Condition) -> jax.Array:
+        guided = guided_by(params, condition)
+        return ode.solve(guided, latents.values, solver)
 
     def vary(
         params: Params, parents: Parents, latents: Latents, condition: Condition, strength: float
@@ -278,12 +281,20 @@ def generator(config: Config, spec: Spec) -> Generator:
         def with_kept(x: jax.Array, t: jax.Array) -> jax.Array:
             return on_path(t) + parents.changeable * (x - on_path(t))
 
-        c = conditions.encode(spec, condition)
-        guided = guided_velocity(velocity, params["v_ema"], c, config.sample.guidance)
+        guided = guided_by(params, condition)
         start = start_of(strength, config.data.resolution)
-        return solve(guided, on_path(start), config, start=start, constrain=with_kept)
+        return ode.solve(guided, on_path(start), solver, start=start, constrain=with_kept)
 
-    return Generator(("v_ema",), {"noise": shape}, latents, draw, vary=vary)
+    def invert(params: Params, x: jax.Array, condition: Condition) -> Latents:
+        noise = ode.reverse(guided_by(params, condition), x, solver)
+        return Latents(noise, jnp.float32(1), "noise")
+
+    return Generator(("v_ema",), {"noise": shape}, latents, draw, vary=vary, invert=invert)
+
+
+def solver_of(config: Config) -> ode.Solver:
+    """Returns the solver of a resolved config."""
+    return ode.Solver(config.sample.steps, config.sample.solver == "heun", predicts_image(config))
 
 
 def start_of(strength: float, px: int) -> float:
@@ -317,45 +328,6 @@ def guided_velocity(
         return unconditional + guidance * (conditional - unconditional)
 
     return v
-
-
-def solve(
-    velocity: Callable[[jax.Array, jax.Array], jax.Array],
-    x: jax.Array,
-    config: Config,
-    *,
-    start: float = 0.0,
-    constrain: Callable[[jax.Array, jax.Array], jax.Array] = lambda x, t: x,
-) -> jax.Array:
-    """Follows the velocity from t = `start` to 1: f32 [b h w 4].
-
-    Args:
-      velocity: (x, t) -> [b h w 4], t a scalar.
-      x: at t = `start`.
-      config: resolved; `sample.steps`, of the whole way from 0, and `sample.solver`: euler, or
-        heun, the mean of the velocities at both ends of a step (2206.00364, algorithm 1).
-      start: in [0, 1).
-      constrain: (x, t) -> x, applied after every step.
-    """
-    count = max(1, round(config.sample.steps * (1 - start)))
-    rate = count / (1 - start)  # steps a unit of time
-    heun, is_image = config.sample.solver == "heun", predicts_image(config)
-
-    def one_step(x: jax.Array, i: jax.Array) -> tuple[jax.Array, None]:
-        t = start + i.astype(jnp.float32) / rate
-        v = velocity(x, t)
-
-        def both_ends(v: jax.Array) -> jax.Array:
-            return 0.5 * (v + velocity(x + v / rate, t + 1.0 / rate))
-
-        if heun and is_image:
-            # A predicted image has no velocity at t = 1: the last step is Euler's, as there.
-            v = jax.lax.cond(i < count - 1, both_ends, lambda v: v, v)
-        elif heun:
-            v = both_ends(v)
-        return constrain(x + v / rate, t + 1.0 / rate), None
-
-    return jax.lax.scan(one_step, x, jnp.arange(count))[0]
 
 
 def summaries(config: Config, spec: Spec) -> Summaries:

@@ -16,7 +16,7 @@ from jax.sharding import Mesh
 
 from emoji_gan import conditions, images
 from emoji_gan.conditions import Condition, Spec
-from emoji_gan.methods import flow, step
+from emoji_gan.methods import flow, ode, step
 from emoji_gan.methods.base import Batch, Generator, Latents, Params, Step, Summaries
 from emoji_gan.methods.flow import State
 from emoji_gan.methods.step import Config
@@ -114,7 +114,7 @@ def generator(config: Config, spec: Spec) -> Generator:
         velocity = velocity_function(config, spec, condition["picture"])
         c = conditions.encode(spec, condition)
         guided = flow.guided_velocity(velocity, params["v_ema"], c, config.sample.guidance)
-        return flow.solve(guided, latents.values, config)
+        return ode.solve(guided, latents.values, flow.solver_of(config))
 
     return Generator(("v_ema",), {"noise": shape}, None, draw)
 

@@ -8,6 +8,7 @@ each layer, else noise.
 import dataclasses
 from collections.abc import Callable, Sequence
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -75,6 +76,25 @@ def draw(sampler: Sampler, where: Points) -> np.ndarray:
     """Draws the emoji of points: float32 [n h w 4], straight alpha, [0, 255], not rounded."""
     latents = Latents(jnp.asarray(where.values), jnp.float32(1), where.kind)
     return sampler.draw(latents, {conditions.VECTOR: where.vectors} if sampler.spec.dim else None)
+
+
+def images_of(
+    sampler: Sampler, params: base.Params, values: jax.Array, vectors: jax.Array, *, kind: str
+) -> jax.Array:
+    """Computes the images of points, as a pure function that can be traced and differentiated.
+
+    Args:
+      sampler: of the model, for its generator.
+      params: of the sampler.
+      values: f32 [n ...], latents of `kind`.
+      vectors: f32 [n dim], encoded conditions.
+      kind: of the latents.
+
+    Returns:
+      f32 [n h w 4], premultiplied RGBA in [-1, 1].
+    """
+    condition = {conditions.VECTOR: vectors} if sampler.spec.dim else {}
+    return sampler.generator.draw(params, Latents(values, jnp.float32(1), kind), condition)
 
 
 def joined(parts: Sequence[Points]) -> Points:

@@ -15,7 +15,7 @@ from emoji_gan.conditions import Condition
 from emoji_gan.encoder import encoder, understanding
 from emoji_gan.errors import UserError
 from emoji_gan.methods import base
-from emoji_gan.methods.base import Generator, Latents
+from emoji_gan.methods.base import Generator, Latents, Params
 from emoji_gan.trained.source import open_trained
 from input_pipeline.art import licences
 
@@ -41,6 +41,7 @@ class Sampler:
       checkpoint_hash: SHA-256 of the checkpoint or of the model file's arrays.
       config_hash: SHA-256 of the model's config and spec.
       generator: of the model's method.
+      params: what the generator reads.
 
     Args:
       source: a workdir, or a file that `emoji_gan.trained.model_file` wrote.
@@ -66,10 +67,11 @@ class Sampler:
                 f"{source}: a model of {self.config.method!r} draws nothing by itself; give it "
                 "pictures: python -m emoji_gan.edit restore"
             )
-        self._params = trained.fields(self.generator.fields)
+        self.params: Params = trained.fields(self.generator.fields)
         self._sample = jax.jit(self.generator.sample)
         self._draw = jax.jit(self.generator.draw)
         self._convert = jax.jit(self.generator.convert, static_argnums=3)
+        self._invert = jax.jit(self.generator.invert) if self.generator.invert else None
         self._vary = jax.jit(self.generator.vary, static_argnums=4) if self.generator.vary else None
 
     def __call__(
@@ -90,7 +92,7 @@ class Sampler:
         drawn = []
         for rows, count, batch_condition in self._batches(len(seeds), condition):
             batch_seeds = jnp.asarray(np.asarray(seeds)[rows], jnp.uint32)
-            x = self._sample(self._params, batch_seeds, batch_condition, jnp.float32(truncation))
+            x = self._sample(self.params, batch_seeds, batch_condition, jnp.float32(truncation))
             drawn.append(np.asarray(images.to_uint8(x))[:count])
         return np.concatenate(drawn)
 
@@ -121,7 +123,7 @@ class Sampler:
         values = []
         for rows, count, batch_condition in self._batches(len(seeds), condition):
             batch = dataclasses.replace(latents, values=latents.values[rows])
-            converted = self._convert(self._params, batch, batch_condition, kind)
+            converted = self._convert(self.params, batch, batch_condition, kind)
             values.append(converted.values[:count])
         return Latents(jnp.concatenate(values), jnp.float32(1), kind)
 
@@ -130,9 +132,28 @@ class Sampler:
         drawn = []
         for rows, count, batch_condition in self._batches(len(latents.values), condition):
             batch = dataclasses.replace(latents, values=latents.values[rows])
-            x = self._draw(self._params, batch, batch_condition)
+            x = self._draw(self.params, batch, batch_condition)
             drawn.append(np.asarray(images.to_straight(x))[:count])
         return np.concatenate(drawn)
+
+    def invert(self, pictures: np.ndarray, condition: Condition | None = None) -> Latents:
+        """Returns latents that `draw` makes about these pictures of, by the method's own way back.
+
+        Args:
+          pictures: uint8 [n h w 4] at the model's resolution, straight alpha.
+          condition: arrays of n rows, under which they are drawn; None: no condition.
+
+        Raises:
+          UserError: the model's method has no way back.
+        """
+        if self._invert is None:
+            raise UserError(f"a model of {self.config.method!r} has no way back from a picture")
+        values = []
+        for rows, count, batch_condition in self._batches(len(pictures), condition):
+            images_in = images.to_model(jnp.asarray(pictures[rows]))
+            latents = self._invert(self.params, images_in, batch_condition)
+            values.append(latents.values[:count])
+        return dataclasses.replace(latents, values=jnp.concatenate(values))
 
     def vary(
         self,
@@ -174,7 +195,7 @@ class Sampler:
             batch = dataclasses.replace(latents, values=latents.values[rows])
             images_in = images.to_model(jnp.asarray(parents[rows]))
             of = base.Parents(images_in, jnp.broadcast_to(mask01, (len(rows), *mask01.shape)))
-            x = self._vary(self._params, of, batch, batch_condition, strength)
+            x = self._vary(self.params, of, batch, batch_condition, strength)
             drawn.append(np.asarray(images.to_uint8(x))[:count])
         return np.concatenate(drawn)
 

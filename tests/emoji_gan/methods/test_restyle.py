@@ -150,7 +150,7 @@ def test_it_starts_as_the_flow_that_it_is_made_of():
     picture = np.stack([np.kron(drawing(1, 3), np.ones((2, 2, 1), np.uint8))] * 2)
     velocity = restyle.velocity_function(config, SPEC, images.to_model(picture))
     theirs = flow.velocity_function(sampler.config, sampler.spec)(
-        sampler._params["v_ema"], x, t, conditions.encode(sampler.spec, sampler.spec.none(2))
+        sampler.params["v_ema"], x, t, conditions.encode(sampler.spec, sampler.spec.none(2))
     )
     unseen = velocity(v, x, t, conditions.encode(SPEC, SPEC.none(2)))
     np.testing.assert_allclose(unseen, theirs, atol=1e-4)

