@@ -17,7 +17,7 @@ from explore.messages import Refused
 MOST_ITEMS = 64
 MOST_STOPS = 12
 MOST_FRAMES = 48
-MOST_SHIFTS = 8
+MOST_SHIFTS = 24
 MOST_AMOUNT = 4.0  # standard deviations of a direction
 FARTHEST = 2.0  # quarter turns of a map: the antipode
 SIZES = (32, 64, 128, 256, 512)  # px
@@ -35,6 +35,14 @@ class Shift:
 
 
 @dataclasses.dataclass(frozen=True)
+class Move:
+    """Moves a point in a named direction, by standard deviations."""
+
+    name: str
+    amount: float
+
+
+@dataclasses.dataclass(frozen=True)
 class Point:
     """Names a point of latent space.
 
@@ -46,7 +54,7 @@ class Point:
       style: of the model's styles; '' is none.
       truncation: psi, in [0, 2].
       shifts: from there, in turn.
-      moves: (direction, amount in standard deviations), after the shifts.
+      moves: after the shifts.
     """
 
     seed: int = 0
@@ -55,8 +63,8 @@ class Point:
     lang: str | None = None
     style: str = ""
     truncation: float = 0.7
-    shifts: tuple[Shift, ...] = ()
-    moves: tuple[tuple[str, float], ...] = ()
+    shifts: tuple[Shift | Move, ...] = ()
+    moves: tuple[Move, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,7 +199,9 @@ def _walk(data: Any) -> Walk:
 
 def _point(data: Any) -> Point:
     fields = _object(data, "point")
-    shifts = [_object(s, "shifts") for s in _list(fields.get("shifts", []), "shifts", 0, 8)]
+    shifts = [
+        _object(s, "shifts") for s in _list(fields.get("shifts", []), "shifts", 0, MOST_SHIFTS)
+    ]
     moves = _object(fields.get("moves", {}), "moves")
     if len(moves) > 32:
         raise _bad("moves", "0 to 32 directions")
@@ -202,16 +212,23 @@ def _point(data: Any) -> Point:
         lang=_language(fields),
         style=_text(fields, "style"),
         truncation=_number(fields, "truncation", 0, 2, 0.7),
-        shifts=tuple(
-            Shift(
-                _integer(s, "plane", 0, 2**32 - 1, 0),
-                _number(s, "x", -FARTHEST, FARTHEST, 0),
-                _number(s, "y", -FARTHEST, FARTHEST, 0),
-            )
-            for s in shifts
-        ),
-        moves=tuple((name, _number(moves, name, -MOST_AMOUNT, MOST_AMOUNT, 0)) for name in moves),
+        shifts=tuple(_shift(s) for s in shifts),
+        moves=tuple(_move(name, moves, name) for name in moves),
     )
+
+
+def _shift(fields: Mapping[str, Any]) -> Shift | Move:
+    if "name" in fields:
+        return _move(_text(fields, "name"), fields, "amount")
+    return Shift(
+        _integer(fields, "plane", 0, 2**32 - 1, 0),
+        _number(fields, "x", -FARTHEST, FARTHEST, 0),
+        _number(fields, "y", -FARTHEST, FARTHEST, 0),
+    )
+
+
+def _move(name: str, fields: Mapping[str, Any], key: str) -> Move:
+    return Move(name, _number(fields, key, -MOST_AMOUNT, MOST_AMOUNT, 0))
 
 
 def _bad(where: str, expected: str) -> Refused:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from emoji_gan.trained.directions import Directions
 
 from emoji_gan import conditions
 from emoji_gan.conditions import Condition
@@ -16,11 +15,12 @@ from emoji_gan.edit.parents import Parent
 from emoji_gan.encoder import understanding
 from emoji_gan.errors import UserError
 from emoji_gan.trained import inversion, latent
+from emoji_gan.trained.directions import Directions
 from emoji_gan.trained.restorer import MAX_RESULT_PX, SCALES, Restorer
 from emoji_gan.trained.sampler import SHIPPED_LARGE_FLOW, SHIPPED_MODEL, Sampler, ask
 from explore import recipe, uploads
 from explore.messages import FRENCH_REASONS, Refused
-from explore.recipe import SIZES, Cross, Item, Point, Source, Variation, Walk
+from explore.recipe import SIZES, Cross, Item, Move, Point, Source, Variation, Walk
 from input_pipeline import DataError
 from input_pipeline.art import common_box
 from input_pipeline.unicode import emoji_names
@@ -174,20 +174,22 @@ class Session:
     def _point(self, item: Point) -> latent.Points:
         if item.moves:
             where = self._point(dataclasses.replace(item, moves=()))
-            for name, amount in item.moves:
-                where = self._moved(where, name, amount)
+            for move in item.moves:
+                where = self._moved(where, move)
             return where
         if item.shifts:
-            last = item.shifts[-1]
-            at = self._plane(dataclasses.replace(item, shifts=item.shifts[:-1]), last.plane)
+            last, before = item.shifts[-1], dataclasses.replace(item, shifts=item.shifts[:-1])
+            if isinstance(last, Move):
+                return self._moved(self._point(before), last)
+            at = self._plane(before, last.plane)
             return at(np.array([[last.x, last.y]]))
         return self._starts[_start_of(item)]
 
-    def _moved(self, where: latent.Points, name: str, amount: float) -> latent.Points:
-        if name not in self.directions.names:
+    def _moved(self, where: latent.Points, move: Move) -> latent.Points:
+        if move.name not in self.directions.names:
             names = ", ".join(self.directions.names)
-            raise Refused("no_direction", name=name, names=names)
-        return self.directions.moved(where, name, [amount]).points
+            raise Refused("no_direction", name=move.name, names=names)
+        return self.directions.moved(where, move.name, [move.amount]).points
 
     def _plane(self, centre: Point, seed: int) -> Any:
         key = (centre, seed)

@@ -56,7 +56,8 @@ function show(body, item, model) {
   };
   const slide = isPoint(item) ? sliders(item, model, (moved) => preview(moved, images)) : null;
   const kept = body.querySelector(".sliders");
-  const isSliding = kept?.contains(document.activeElement) && kept.dataset.of === slide?.dataset.of;
+  const focused = document.activeElement;
+  const isSliding = kept?.contains(focused) && focused.type === "range" && kept.dataset.of === slide?.dataset.of;
   body.replaceChildren(
     h("div", { className: "grounds" },
       h("figure", { className: "light" }, onLight, h("figcaption", {}, word("on_light"))),
@@ -73,6 +74,7 @@ function show(body, item, model) {
     }),
     h("p", { className: "note" }, word("export_help")),
   );
+  if (isSliding) focused.focus();
   refresh();
   draw("current", [item], { onPicture: refresh });
 }

@@ -17,7 +17,9 @@ function itemAt(column, row) {
   const [x, y] = [column * step, row * step].map((v) => Math.round(v * 1e4) / 1e4);
   if (Math.hypot(x, y) > FARTHEST) return null;
   if (!x && !y) return centre;
-  return { ...centre, moves: centre.moves, shifts: [...(centre.shifts ?? []), { plane, x, y }] };
+  const { moves, ...start } = centre; // a moved emoji is moved once, for the whole map
+  const moved = Object.entries(moves ?? {}).map(([name, amount]) => ({ name, amount }));
+  return { ...start, shifts: [...(start.shifts ?? []), ...moved, { plane, x, y }] };
 }
 
 const middle = () => [state.map.x, state.map.y].map((v) => Math.round(v / state.map.step));

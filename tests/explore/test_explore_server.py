@@ -13,7 +13,9 @@ from starlette.testclient import TestClient
 from emoji_gan import images
 from emoji_gan.edit import unwanted_pairs
 from emoji_gan.trained.sampler import SHIPPED_MODEL, Sampler, ask
+from eval.extractors import nearest_emoji
 from explore import guard, messages, server, uploads
+from input_pipeline import DataError
 from tests.explore.conftest import HOST, TOKEN
 from tests.support import png_writer
 
@@ -124,6 +126,56 @@ def test_a_map_begins_at_its_centre_and_is_the_same_each_time(page, session):
     assert page.last("draw", {"items": items[2:]})["pictures"] == [other]
 
 
+@pytest.mark.slow
+def test_directions_move_and_are_a_centre_of_maps(page):
+    names = page.last("directions", b"")["directions"]
+    assert {"rounder", "happier"} <= set(names)
+    start, move = {"seed": 5, "text": "red heart"}, {"name": "rounder", "amount": 1}
+    items = [
+        start,
+        start | {"moves": {"rounder": 1}},
+        start | {"shifts": [move]},
+        start | {"shifts": [move, {"plane": 1, "x": 0.2}]},
+    ]
+    still, moved, same, beside = page.last("draw", {"items": items})["pictures"]
+    assert still != moved == same != beside
+    wrong = page.last("draw", {"items": [start | {"moves": {"wiser": 1}}]}, "fr")
+    assert wrong["error"].startswith("wiser : ce modèle n'a pas cette direction")
+
+
+@pytest.mark.slow
+def test_a_picture_is_inverted_to_what_is_like_it(page):
+    source = page.last("emoji", {"text": "red heart"})["source"]
+    (packed,) = page.last("draw", {"items": [{"picture": source["picture"]}]})["pictures"]
+    (other,) = page.last("draw", {"items": [{"seed": 1, "text": "full moon"}]})["pictures"]
+    wanted = _pixels(source["picture"])[::2, ::2].astype(int)
+    errors = [np.abs(_pixels(p)[..., 3] - wanted[..., 3]).mean() for p in (packed, other)]
+    assert errors[0] < errors[1] / 2
+
+
+def test_the_nearest_emoji_comes_last_and_its_absence_is_said(page, session, monkeypatch):
+    """Of the data's reader a stand-in: it has tests of its own."""
+    wish = {"items": [{"seed": 1}], "nearest": True}
+
+    def neighbour(pictures):
+        own = nearest_emoji.Neighbour("1F600", "a", "b", "openmoji", pictures[0], 0.5, 1.0, True)
+        return [own] * len(pictures)
+
+    monkeypatch.setitem(session.__dict__, "_nearest", neighbour)
+    (record,) = page.last("draw", wish)["nearest"]
+    assert record["is_copy"] and record["names"] == {"en": "a", "fr": "b"}
+    np.testing.assert_array_equal(
+        _pixels(record["picture"]),
+        _pixels(page.last("draw", {"items": [{"seed": 1}]})["pictures"][0]),
+    )
+
+    def absent(pictures):
+        raise DataError("prepare them")
+
+    monkeypatch.setitem(session.__dict__, "_nearest", absent)
+    assert page.last("draw", wish, "fr")["error"].endswith("(prepare them)")
+
+
 def test_a_walk_has_its_frames(page):
     stops = [{"seed": 1}, {"seed": 2}]
     walk = {"stops": stops, "closed": False, "count": 18, "even": False}
@@ -176,7 +228,7 @@ def test_messages_take_the_same_values_in_both_languages(code):
         {"items": [{"text": 3}]},
         {"items": [{"lang": "de"}]},
         {"items": [{"shifts": [{"x": 5}]}]},
-        {"items": [{"shifts": [{}] * 9}]},
+        {"items": [{"shifts": [{}] * 25}]},
         {"items": [{"moves": {"happier": 99}}]},
         {"items": [{"picture": "no base64!"}]},
         {"items": [{"picture": "A" * 40_001}]},
