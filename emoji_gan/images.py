@@ -157,11 +157,16 @@ def webp_bytes(u8: np.ndarray, text: Mapping[str, str]) -> bytes:
     """
     import PIL.Image
 
-    described = saxutils.escape("; ".join(f"{key}: {value}" for key, value in text.items()))
     file = io.BytesIO()
     picture = PIL.Image.fromarray(np.ascontiguousarray(u8))
-    picture.save(file, "WEBP", lossless=True, quality=100, xmp=_XMP.format(described).encode())
+    picture.save(file, "WEBP", lossless=True, quality=100, xmp=xmp(text))
     return file.getvalue()
+
+
+def xmp(text: Mapping[str, str]) -> bytes:
+    """Returns provenance as an XMP description."""
+    described = saxutils.escape("; ".join(f"{key}: {value}" for key, value in text.items()))
+    return _XMP.format(described).encode()
 
 
 def save_png(

@@ -131,14 +131,17 @@ def mix(
     numbers = np.asarray(seeds) % len(recipes)
     px = sampler.config.data.resolution
     drawn = np.zeros((len(seeds), px, px, 4), np.uint8)
-    for i, recipe in enumerate(recipes):
-        rows = np.flatnonzero(numbers == i)
-        if not len(rows):
-            continue
-        starts = np.broadcast_to(recipe.image, (len(rows), *recipe.image.shape))
-        condition = {name: np.repeat(v, len(rows), 0) for name, v in recipe.condition.items()}
+    strengths = np.array([recipe.strength for recipe in recipes])[numbers]
+    for one in np.unique(strengths):  # recipes of one strength share batches
+        rows = np.flatnonzero(strengths == one)
+        own = [recipes[i] for i in numbers[rows]]
+        starts = np.stack([recipe.image for recipe in own])
+        condition = {
+            name: np.concatenate([recipe.condition[name] for recipe in own])
+            for name in own[0].condition
+        }
         drawn[rows] = sampler.vary(
-            starts, [seeds[row] for row in rows], condition, strength=recipe.strength
+            starts, [seeds[row] for row in rows], condition, strength=float(one)
         )
     return Mixed(drawn, [recipes[i].name for i in numbers], _likeness(drawn, pair))
 

@@ -19,6 +19,7 @@ from input_pipeline.art import (
 from input_pipeline.unicode import emoji_names, icon_names
 
 _OPENMOJI_LICENCE = licences.of_style("openmoji").credits[0]
+_OWN = "a picture of the user's own"
 _MAX_PX = 4096  # a side
 _MAX_BYTES = 8 << 20
 _NEAREST = 3  # emoji that a refusal names
@@ -50,6 +51,18 @@ class Parent:
         return emoji_names.lookup(self.codepoints)
 
 
+class NoSuchEmoji(UserError):
+    """Refuses a text that names no emoji.
+
+    Attributes:
+      nearest: code points of the emoji whose names are nearest to it.
+    """
+
+    def __init__(self, message: str, nearest: list[str]) -> None:
+        super().__init__(message)
+        self.nearest = nearest
+
+
 def open_parent(text: str, size_px: int, *, line: bool = False) -> Parent:
     """Opens an emoji by its code points, character, name or file.
 
@@ -63,16 +76,25 @@ def open_parent(text: str, size_px: int, *, line: bool = False) -> Parent:
     """
     if pathlib.Path(text).suffix.lower() in (".png", ".svg") or pathlib.Path(text).is_file():
         return _of_file(pathlib.Path(text).expanduser(), size_px)
-    codepoints = codepoints_of(text)
+    return of_openmoji(codepoints_of(text), size_px, line=line)
+
+
+def of_openmoji(codepoints: str, size_px: int, *, line: bool = False) -> Parent:
+    """Draws an emoji of OpenMoji by its key in the Unicode list; raises as `open_parent` does."""
     image = _drawn(codepoints, size_px, domain="line" if line else "full")
     return Parent(image, codepoints, False, codepoints, _OPENMOJI_LICENCE, None)
+
+
+def of_picture(image: np.ndarray, source: str) -> Parent:
+    """Takes a picture, uint8 [h h 4], for the emoji that the recogniser sees in it."""
+    return Parent(image, _recognised(image), True, source, _OWN, image.shape[:2])
 
 
 def codepoints_of(text: str) -> str:
     """Returns the key in the Unicode list of an emoji given by code points, character or name.
 
     Raises:
-      UserError: there is none; names the nearest ones.
+      NoSuchEmoji: there is none; names the nearest ones.
     """
     characters = "-".join(f"{ord(c):04X}" for c in text)
     for key in (emoji_names.normalise(text), emoji_names.normalise(characters)):
@@ -80,8 +102,10 @@ def codepoints_of(text: str) -> str:
             return key
     if key := icon_names.lookup(text):
         return key
-    nearest = "; ".join(f"{_name(key)} ({key})" for key in _nearest(text))
-    raise UserError(f"--emoji={text}: no emoji is called that; the nearest: {nearest}")
+    nearest = _nearest(text)
+    listed = "; ".join(f"{_name(key)} ({key})" for key in nearest)
+    message = f"--emoji={text}: no emoji is called that; the nearest: {listed}"
+    raise NoSuchEmoji(message, nearest)
 
 
 def _name(codepoints: str) -> str:
@@ -119,11 +143,16 @@ def _of_file(path: pathlib.Path, size_px: int) -> Parent:
     codepoints = emoji_names.normalise(path.stem) or icon_names.lookup(path.stem)
     recognised = codepoints is None
     if recognised:
-        params, meta = encoder.load()
-        _, logits = recogniser.extract(params, common_box.fit(image, 64)[None])
-        codepoints = recogniser.guesses(logits, meta["codepoints"], 1)[0][0][0]
-    licence = picture_folder.own_texts(path).get("Copyright", "a picture of the user's own")
+        codepoints = _recognised(image)
+    licence = picture_folder.own_texts(path).get("Copyright", _OWN)
     return Parent(image, codepoints, recognised, path.name, licence, original_px)
+
+
+def _recognised(image: np.ndarray) -> str:
+    """Returns the code points of the emoji that the recogniser sees in a picture."""
+    params, meta = encoder.load()
+    _, logits = recogniser.extract(params, common_box.fit(image, 64)[None])
+    return recogniser.guesses(logits, meta["codepoints"], 1)[0][0][0]
 
 
 def read_picture(path: pathlib.Path, size_px: int) -> tuple[np.ndarray, tuple[int, int] | None]:

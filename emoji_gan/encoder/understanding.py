@@ -117,6 +117,19 @@ class Understood:
         return text
 
 
+class NotUnderstood(UserError):
+    """Refuses a phrase of which too little is understood.
+
+    Attributes:
+      unknown: its words that are not understood, folded.
+      near: learned words like them.
+    """
+
+    def __init__(self, message: str, unknown: list[str], near: list[str]) -> None:
+        super().__init__(message)
+        self.unknown, self.near = unknown, near
+
+
 def _is_changed(word: Word) -> bool:
     return word.how in ("plural", "typo", "meaning")
 
@@ -130,8 +143,8 @@ def understand(text: str, language: str | None = None) -> Understood:
         are equal.
 
     Raises:
-      UserError: too little of the phrase is understood, and the message names the nearest words; or
-        there is no such language.
+      NotUnderstood: too little of the phrase is understood; the message names the nearest words.
+      UserError: there is no such language.
     """
     if language not in (None, *LANGUAGES):
         raise UserError(f"--lang={language}: choose from {', '.join(LANGUAGES)}")
@@ -139,7 +152,7 @@ def understand(text: str, language: str | None = None) -> Understood:
     readings = [_read(text, each) for each in languages]
     best = max(readings, key=lambda reading: (reading.confidence, _exactness(reading)))
     if best.confidence < _LEAST_CONFIDENCE:
-        raise UserError(f"text {text!r}: {_why_not(best, languages)}")
+        raise _not_understood(text, best, languages)
     return best
 
 
@@ -306,19 +319,21 @@ def _vocabulary(language: str) -> dict[str, str]:
     return words
 
 
-def _why_not(reading: Understood, languages: tuple[str, ...]) -> str:
+def _not_understood(text: str, reading: Understood, languages: tuple[str, ...]) -> NotUnderstood:
     """Says why a phrase is refused and what to type instead."""
     unknown = [fold(w.typed) for w in reading.words if w.how == "unknown"]
-    near = [
+    matches = [
         _vocabulary(language)[match]
         for word in unknown
         for language in languages
         for match in difflib.get_close_matches(word, _vocabulary(language), 2, 0.6)
     ]
+    near = list(dict.fromkeys(matches[:4]))
     reason = f"{', '.join(unknown)} unknown" if unknown else "it names nothing"
     hint = (
-        f"try {', '.join(dict.fromkeys(near[:4]))}"
+        f"try {', '.join(near)}"
         if near
         else "use names of emoji, e.g. 'smiling face' or 'chat souriant'"
     )
-    return f"{reason} in {' or '.join(languages)}; {hint}"
+    message = f"text {text!r}: {reason} in {' or '.join(languages)}; {hint}"
+    return NotUnderstood(message, unknown, near)

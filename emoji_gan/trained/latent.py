@@ -210,26 +210,63 @@ def around(sampler: Sampler, centre: Points, *, radius: float, seed: int = 0) ->
       radius: in (0, 1], of the way to an independent latent; normal latents keep their length.
       seed: of the plane in which the circle lies.
     """
+    axes = _axes(sampler, centre, seed)
+
+    def path(times: np.ndarray) -> Points:
+        angle = 2 * np.pi * times[:, None]
+        return _on_plane(centre, axes, np.cos(angle), np.sin(angle), np.float64(radius))
+
+    return path
+
+
+def plane(sampler: Sampler, centre: Points, *, seed: int = 0) -> Callable[[np.ndarray], Points]:
+    """Returns a plane through one point, whose condition stays.
+
+    Args:
+      sampler: of the model.
+      centre: one point.
+      seed: of the plane; `around` walks in the plane of the same seed.
+
+    Returns:
+      Offsets f64 [n 2] -> n points; an offset's length is a radius as `around` has it.
+    """
+    axes = _axes(sampler, centre, seed)
+
+    def at(offsets: np.ndarray) -> Points:
+        radius = np.hypot(offsets[:, :1], offsets[:, 1:])
+        x, y = (offsets[:, i : i + 1] / np.maximum(radius, _LEAST) for i in (0, 1))
+        return _on_plane(centre, axes, x, y, radius)
+
+    return at
+
+
+def _axes(sampler: Sampler, centre: Points, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns one point and the two axes of a plane through it, f64 [d] each."""
     condition = {conditions.VECTOR: centre.vectors} if sampler.spec.dim else None
     others = [
         sampler.latents([seed], stream=stream, kind=centre.kind, condition=condition).values
         for stream in (1, 2)
     ]
     a, u, v = (np.asarray(x, np.float64).ravel() for x in (centre.values[0], *others))
-    is_straight = centre.kind in base.STRAIGHT_KINDS
-    u, v = (u - a, v - a) if is_straight else _orthogonal(a, u, v)
+    return a, *((u - a, v - a) if centre.kind in base.STRAIGHT_KINDS else _orthogonal(a, u, v))
 
-    def path(times: np.ndarray) -> Points:
-        angle = 2 * np.pi * times[:, None]
-        ring = np.cos(angle) * u + np.sin(angle) * v
-        if is_straight:
-            values = a + radius * ring
-        else:
-            values = np.cos(radius * np.pi / 2) * a + np.sin(radius * np.pi / 2) * ring
-        shaped = values.reshape(len(times), *centre.values.shape[1:]).astype(np.float32)
-        return Points(shaped, centre.kind, centre.vectors.repeat(len(times), 0))
 
-    return path
+def _on_plane(
+    centre: Points,
+    axes: tuple[np.ndarray, np.ndarray, np.ndarray],
+    x: np.ndarray,
+    y: np.ndarray,
+    radius: np.ndarray,
+) -> Points:
+    """Returns the points of directions x, y f64 [n 1] at radii from the centre of a plane."""
+    a, u, v = axes
+    ring = x * u + y * v
+    if centre.kind in base.STRAIGHT_KINDS:
+        values = a + radius * ring
+    else:
+        values = np.cos(radius * np.pi / 2) * a + np.sin(radius * np.pi / 2) * ring
+    shaped = values.reshape(len(x), *centre.values.shape[1:]).astype(np.float32)
+    return Points(shaped, centre.kind, centre.vectors.repeat(len(x), 0))
 
 
 def _orthogonal(a: np.ndarray, u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

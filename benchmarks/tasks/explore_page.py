@@ -1,0 +1,108 @@
+"""Measures how soon the explorer answers, how fast it draws, and how much memory it takes.
+
+    python -m benchmarks.tasks.explore_page
+    python -m benchmarks.tasks.explore_page --turns=9 --json=explore_page.json
+
+Starts `python -m explore` as a user does, asks it as its page does, and sets each figure beside its
+limit, which holds for two cores that do nothing else. Run it twice: the first time on a machine
+fills the compilation cache. The peak is that of Linux; elsewhere it is left out.
+"""
+
+import argparse
+import json
+import pathlib
+import signal
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from emoji_gan import errors
+from emoji_gan.runtime import paths
+
+ROOT = pathlib.Path(__file__).parents[2]
+CANDIDATES = 20
+LIMITS = {
+    "first_answer_s": 5.0,  # from the command to 20 candidates of a phrase
+    "candidates_s": 1.0,  # 20 of another phrase, median
+    "peak_mib": 1024.0,  # after these
+    "peak_of_all_mib": 1024.0,  # after variations, crosses, a loop and an SVG, too
+}
+_PHRASES = ("smiling cat", "red heart", "old man", "blue car", "angry face", "moon", "dog", "tree")
+_POINT = {"seed": 1, "text": "red heart"}
+_OTHERS = (
+    ("draw", {"items": [{"variation": {"of": {"emoji": "1F355"}, "seed": i}} for i in range(12)]}),
+    ("draw", {"items": [{"cross": {"of": [{"emoji": "1F355"}, {"emoji": "1F431"}]}}]}),
+    (
+        "export",
+        {"format": "webp", "wish": {"walk": {"stops": [_POINT, {"seed": 2}]}, "size_px": 128}},
+    ),
+    ("export", {"format": "svg", "wish": {"items": [_POINT]}}),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    p = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    p.add_argument("--turns", type=int, default=5, help="phrases that are asked for once warm")
+    p.add_argument("--json", type=paths.local, help="write the figures there, too")
+    a = p.parse_args(argv)
+    figures = measure(a.turns)
+    for name, value in figures.items():
+        limit = LIMITS[name]
+        print(f"{name:16} {value:8.2f}  limit {limit:7.1f}  {'ok' if value < limit else 'ABOVE'}")
+    if a.json:
+        pathlib.Path(a.json).write_text(json.dumps(figures, indent=2))
+    return errors.EXIT_OK
+
+
+def measure(turns: int) -> dict[str, float]:
+    """Returns the figures, by the names of `LIMITS`."""
+    start = time.perf_counter()
+    command = [sys.executable, "-m", "explore", "--no-browser"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            address = process.stdout.readline().strip()
+            _candidates(address, "rainbow")
+            figures = {"first_answer_s": time.perf_counter() - start}
+            seconds = []
+            for turn in range(turns):
+                start = time.perf_counter()
+                _candidates(address, _PHRASES[turn % len(_PHRASES)])
+                seconds.append(time.perf_counter() - start)
+            figures["candidates_s"] = statistics.median(seconds)
+            figures |= _peak("peak_mib", process.pid)
+            for name, body in _OTHERS:
+                _post(address, name, body)
+            return figures | _peak("peak_of_all_mib", process.pid)
+        finally:
+            process.send_signal(signal.SIGINT)
+
+
+def _candidates(address: str, text: str) -> None:
+    events = _post(address, "draw", {"items": [{"seed": i, "text": text} for i in range(20)]})
+    assert sum(len(event.get("pictures", ())) for event in events) == CANDIDATES
+
+
+def _post(address: str, name: str, body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Sends a request and returns the events of its answer."""
+    request = urllib.request.Request(f"{address}api/{name}", json.dumps(body).encode())
+    with urllib.request.urlopen(request, timeout=600) as answer:
+        events = [json.loads(line) for line in answer]
+    assert "error" not in events[-1], events[-1]
+    return events
+
+
+def _peak(name: str, pid: int) -> dict[str, float]:
+    """Returns the peak of a process's memory, in MiB, where the system says it."""
+    status = pathlib.Path(f"/proc/{pid}/status")
+    if not status.exists():
+        return {}
+    lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+    return {name: int(lines["VmHWM"].split()[0]) / 1024}
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,1 @@
+"""Explores latent space on a local page: `python -m explore`."""

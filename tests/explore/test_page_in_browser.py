@@ -1,0 +1,79 @@
+"""Walks every feature of the page in a headless Chromium, which npm installs into a cache."""
+
+import hashlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.support import runs as runs_lib
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.skipif(
+        not (shutil.which("node") and shutil.which("npm")),
+        reason="node and npm are not installed: the page is not tried in a browser",
+    ),
+]
+_SOURCE = runs_lib.ROOT / "tests" / "browser"
+_WALK = (_SOURCE / "page_walk.mjs").read_text(encoding="utf-8")
+_CHECKS = re.findall(r'check\("([^"]+)"', _WALK)
+_CHECKS += [f"axe finds no serious fault, {theme}" for theme in ("light", "dark")]
+
+
+@pytest.fixture(scope="module")
+def address():
+    """A running explorer."""
+    command = [sys.executable, "-m", "explore", "--no-browser"]
+    with subprocess.Popen(command, cwd=runs_lib.ROOT, stdout=subprocess.PIPE, text=True) as process:
+        line = process.stdout.readline().strip()
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/[\w-]{20,}/", line)
+        yield line
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+
+
+@pytest.fixture(scope="module")
+def tools():
+    """The folder that holds the browser and the script."""
+    lock = (_SOURCE / "package-lock.json").read_bytes()
+    root = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
+    folder = root / "emoji_gan" / "browser" / hashlib.sha256(lock).hexdigest()[:12]
+    if not (folder / "node_modules").is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(_SOURCE / name, folder)
+        subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=folder, check=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def results(address, tools, tmp_path_factory):
+    """What each check of the script came to."""
+    shutil.copy(_SOURCE / "page_walk.mjs", tools)
+    pictures = os.environ.get("EMOJI_GAN_SCREENSHOTS") or tmp_path_factory.mktemp("pictures")
+    walked = subprocess.run(
+        ["node", "page_walk.mjs", address, str(pictures)],
+        cwd=tools,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert walked.returncode == 0, walked.stderr
+    return json.loads(walked.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("name", _CHECKS)
+def test_in_the_browser(results, name):
+    assert results[name]["ok"], results[name]["why"]
+
+
+def test_every_check_was_made(results):
+    assert results.keys() == set(_CHECKS) and len(_CHECKS) > 15
