@@ -138,7 +138,6 @@ const words = {
   vary_hint: ["with a hat, purple …", "avec un chapeau, violet …"],
   line_art: ["Line art", "Au trait"],
   variations: ["Variations", "Variations"],
-  vary_button: ["Draw variations", "Dessiner des variations"],
   inversion: ["Its nearest point in latent space", "Son point le plus proche dans l'espace latent"],
   inversion_help: ["Found by inversion: from it you can wander, walk and use sliders.",
     "Trouvé par inversion : de là, on peut explorer, se promener et régler."],
@@ -146,7 +145,6 @@ const words = {
 
   first: ["First", "Premier"],
   second: ["Second", "Second"],
-  cook: ["Cross them", "Les croiser"],
   crosses: ["Crosses, best first", "Croisements, les meilleurs d'abord"],
   cross_0: ["{a} as {b}", "{a} en {b}"],
   cross_1: ["{b} as {a}", "{b} en {a}"],
