@@ -1,0 +1,1 @@
+"""Figures of the campaign tool, each a command."""

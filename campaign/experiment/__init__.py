@@ -1,0 +1,1 @@
+"""Plans, assigns and judges the experiment inside a campaign."""
