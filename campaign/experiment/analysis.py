@@ -10,7 +10,7 @@ import pathlib
 from campaign.experiment import counts as counts_lib
 from campaign.experiment import looks as looks_lib
 from campaign.experiment import moments as moments_lib
-from campaign.experiment import plan_file, verdict
+from campaign.experiment import plan_file, results, verdict
 from campaign.experiment.assignment import parse_part, record_path
 from campaign.experiment.inference import effects
 from campaign.experiment.reading import headings
@@ -154,7 +154,7 @@ def analyse(
     looks_path: pathlib.Path,
     out: pathlib.Path,
     language: Language,
-) -> verdict.Verdict:
+) -> results.Verdict:
     """Judges what was collected, keeps the look, and writes report.html and report.json.
 
     Raises:
@@ -162,12 +162,12 @@ def analyse(
     """
     m = collected.moments
     seen = looks_lib.read(looks_path, plan, language)
-    results = verdict.effects_of(m, plan)
-    information = verdict.information_of(results, plan)
+    compared = verdict.effects_of(m, plan)
+    information = verdict.information_of(compared, plan)
     data = looks_lib.hash_of(m)
     before = looks_lib.before(seen, data, information, plan=plan, language=language)
     v = verdict.judge(m, plan, before, collected.sent)
-    now = looks_lib.Look(data, information, {arm: e.z for arm, e in results.items()})
+    now = looks_lib.Look(data, information, {arm: e.z for arm, e in compared.items()})
     history = [*before, now]
     p_values = verdict.p_values(history, v.final) if plan.looks and v.arms else {}
     if v.decision != "refused" and len(history) > len(seen):

@@ -77,7 +77,7 @@ def write_outcomes(
     fewest clicks, so that its click rate looks even better.
     """
     with assignments.open(encoding="utf-8", newline="") as f:
-        rows = list(csv.DictReader(f))
+        rows = sorted(csv.DictReader(f), key=lambda r: r["customer"])
     u, unsubscribed, day, lost = (rng.random(len(rows)) for _ in range(4))
     with path.open("w", encoding="utf-8-sig", newline="") as f:
         writer = csv.writer(f, delimiter=";")

@@ -260,16 +260,16 @@ def _join(tables: Tables, plan: Plan, measured: list[str], has_dates: bool) -> N
         f"{'sum' if c in headings.AMOUNTS else 'max'}({c}) FILTER ({counts}) AS {c}"
         for c in measured
     )
-    (nobody,) = tables.row(
-        "SELECT count(*) FROM events ANTI JOIN who USING (k) WHERE k NOT IN (SELECT k FROM torn)"
-    )
     tables.rows(
-        f"CREATE TABLE results AS SELECT k, max(sent) AS sent, count(*) FILTER ({early}) AS early, "
+        f"CREATE TABLE results AS SELECT k, max(sent) AS sent, count(*) AS events, count(*) FILTER ({early}) AS early, "
         f"count(*) FILTER ({late}) AS late, {sums} FROM events JOIN who USING (k) GROUP BY k"
     )
-    early_rows, late_rows = tables.row(
-        "SELECT coalesce(sum(early), 0), coalesce(sum(late), 0) FROM results"
+    early_rows, late_rows, of_somebody = tables.row(
+        "SELECT coalesce(sum(early), 0), coalesce(sum(late), 0), coalesce(sum(events), 0) "
+        "FROM results"
     )
+    (of_torn,) = tables.row("SELECT count(*) FROM events SEMI JOIN torn USING (k)")
+    nobody = tables.row("SELECT count(*) FROM events")[0] - of_somebody - of_torn
     tables.notice(
         "nobody",
         nobody,

@@ -209,7 +209,7 @@ def _checked(a: argparse.Namespace, language: Language) -> tuple[str, ...]:
             f"--baseline={a.baseline:g}: a rate lies between 0 and 1; write 3% or 0.03",
             f"--baseline={a.baseline:g} : un taux est entre 0 et 1 ; écrivez 3 % ou 0,03",
         )
-    elif a.smallest_effect <= 0 or not is_amount and a.baseline * (1 + a.smallest_effect) >= 1:
+    elif a.smallest_effect <= 0 or (not is_amount and a.baseline * (1 + a.smallest_effect) >= 1):
         wrong = pick(
             f"--smallest_effect={a.smallest_effect:g}: above 0, and the rate stays below 1",
             f"--smallest_effect={a.smallest_effect:g} : au-dessus de 0, et le taux reste sous 1",

@@ -1,24 +1,23 @@
 """Decides: deploy, continue or stop; or refuses where the data cannot carry a verdict."""
 
 import dataclasses
+import functools
 import math
-import typing
 
 import numpy as np
 
-from campaign.experiment import assignment
+from campaign.experiment import assignment, secondary
 from campaign.experiment.inference import (
     always_valid,
     effects,
     group_sequential,
     multiplicity,
     sample_ratio,
-    shrinkage,
 )
 from campaign.experiment.inference.effects import Effect, Moments
 from campaign.experiment.looks import Look
 from campaign.experiment.plan_file import HOLDOUT, Plan
-from campaign.experiment.reading import headings
+from campaign.experiment.results import Arm, Decision, Status, Verdict
 
 # Below this chance to prove the planned effect, going on is in vain.
 FUTILE = 0.1
@@ -28,109 +27,6 @@ _FEWEST_EVENTS = 10
 _IMBALANCE = 4.0
 # A covariate that saves less than this is of no use.
 _SAVING = 0.01
-
-Decision = typing.Literal["refused", "deploy", "continue", "stop"]
-Status = typing.Literal["better", "worse", "undecided", "futile", "vanished", "too_few"]
-
-
-@dataclasses.dataclass(frozen=True)
-class Guardrail:
-    """Says whether an arm hurts an outcome that must not be hurt.
-
-    Attributes:
-      outcome: its name.
-      change: relative change against the control.
-      low, high: of the change, at all looks together.
-      tolerated: relative worsening.
-      status: "worse" where harm is proved and may exceed what is tolerated.
-    """
-
-    outcome: str
-    change: float
-    low: float
-    high: float
-    tolerated: float
-    status: typing.Literal["worse", "tolerated", "unclear"]
-
-
-@dataclasses.dataclass(frozen=True)
-class Arm:
-    """Holds the result of an arm against the control.
-
-    Attributes:
-      name: of the arm.
-      effect: the estimate that is tested.
-      low, high: of the difference; all arms and looks together.
-      estimate: median-unbiased where the campaign stopped early, else as estimated.
-      status: what is proved.
-      information: fraction of the plan.
-      critical: boundary of |Z| at this look.
-      chance: of proving the planned effect at the last look.
-      guardrails: of this arm.
-    """
-
-    name: str
-    effect: Effect
-    low: float
-    high: float
-    estimate: float
-    status: Status
-    information: float
-    critical: float
-    chance: float
-    guardrails: tuple[Guardrail, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class Segment:
-    """Holds the effect of an arm in a segment, as measured and drawn to the common mean.
-
-    Attributes:
-      name, arm: of what.
-      customers: in the segment.
-      measured, measured_se: from its own customers.
-      shrunk, shrunk_se: after empirical Bayes.
-    """
-
-    name: str
-    arm: str
-    customers: int
-    measured: float
-    measured_se: float
-    shrunk: float
-    shrunk_se: float
-
-
-@dataclasses.dataclass(frozen=True)
-class Verdict:
-    """Holds the decision and all it rests on.
-
-    Attributes:
-      decision: "deploy" names the winner; "refused" gives no result at all.
-      winner: arm to deploy, or "".
-      look: number of this look, from 1.
-      final: whether this look is the last.
-      ratio_p_value: of the sample-ratio check; `sent_p_value` of those to whom was sent.
-      arms: results; empty where refused.
-      segments: by segment and arm.
-      differ_p_value: by arm, of no difference between segments.
-      covariate: "", "used", "useless" or "refused".
-      variance_saved: fraction, by the covariate.
-      total: effect of all arms against the holdout, None without one.
-    """
-
-    decision: Decision
-    winner: str
-    look: int
-    final: bool
-    ratio_p_value: float
-    sent_p_value: float | None
-    arms: tuple[Arm, ...]
-    segments: tuple[Segment, ...]
-    differ_p_value: dict[str, float]
-    covariate: str
-    variance_saved: float
-    total: Effect | None
 
 
 def _events(m: Moments, outcome: str, arm: str, is_amount: bool) -> float:
@@ -247,7 +143,7 @@ def judge(
     else:
         arms = _open_arms(m, plan, results)
     decision, winner = _decide(arms, final)
-    segments, differ = _segments(m, plan, use == "used")
+    segments, differ = secondary.by_segment(m, plan, use == "used")
     return Verdict(
         decision,
         winner,
@@ -257,7 +153,7 @@ def judge(
         differ_p_value=differ,
         covariate=use,
         variance_saved=saved,
-        total=_total(m, plan),
+        total=secondary.against_holdout(m, plan),
     )
 
 
@@ -288,8 +184,8 @@ def _sequential_arms(
 ) -> tuple[Arm, ...]:
     sequences = {
         arm: _Sequence(
-            tuple(x.information[arm] for x in before) + (information[arm],),
-            tuple(x.z[arm] for x in before) + (e.z,),
+            (*(x.information[arm] for x in before), information[arm]),
+            (*(x.z[arm] for x in before), e.z),
             final,
         )
         for arm, e in results.items()
@@ -328,7 +224,7 @@ def _sequential_arms(
                 information[arm],
                 s.critical(level)[-1],
                 chance,
-                _guardrails(m, plan, arm, s),
+                secondary.guardrails(m, plan, arm, functools.partial(_pocock_reach, s, plan)),
             )
         )
     return tuple(arms)
@@ -393,35 +289,6 @@ def _interval(
     return low, high, estimate
 
 
-def _guardrails(m: Moments, plan: Plan, arm: str, s: _Sequence | None) -> tuple[Guardrail, ...]:
-    out = []
-    for outcome, tolerated in plan.guardrails.items():
-        if outcome not in m.outcomes or not m.outcomes[outcome].y.sum():
-            continue
-        e = effects.difference(m, outcome, arm, control=plan.control)
-        if not e.control or not math.isfinite(e.se):
-            continue
-        if s is None:
-            reach = _open_reach(e, plan)
-        else:
-            # Pocock's spending sees harm early, where the metric's boundaries still wait.
-            reach = s.critical(plan.alpha, "pocock")[-1] * e.se
-        low, high = (e.estimate - reach) / e.control, (e.estimate + reach) / e.control
-        is_worse_up = outcome in headings.MORE_IS_WORSE
-        least_harm, most_harm = (low, high) if is_worse_up else (-high, -low)
-        if most_harm <= tolerated:
-            status = "tolerated"
-        else:
-            status = "worse" if least_harm > 0 else "unclear"
-        out.append(Guardrail(outcome, e.relative, low, high, tolerated, status))
-    return tuple(out)
-
-
-def _open_reach(e: Effect, plan: Plan) -> float:
-    planned = e.se * math.sqrt(e.effective_n / plan.n_per_arm)
-    return always_valid.half_width(e.se, planned, plan.alpha / plan.comparisons)
-
-
 def _open_arms(m: Moments, plan: Plan, results: dict[str, Effect]) -> tuple[Arm, ...]:
     arms = []
     fewest = always_valid.FIRST_BUYERS if plan.is_amount else always_valid.FIRST_EVENTS
@@ -449,55 +316,17 @@ def _open_arms(m: Moments, plan: Plan, results: dict[str, Effect]) -> tuple[Arm,
                 information,
                 reach / e.se,
                 math.nan,
-                _guardrails(m, plan, arm, None),
+                secondary.guardrails(m, plan, arm, lambda x: _open_reach(x, plan)),
             )
         )
     return tuple(arms)
 
 
-def _segments(m: Moments, plan: Plan, adjust: bool) -> tuple[tuple[Segment, ...], dict[str, float]]:
-    if len(m.segments) < 2:
-        return (), {}
-    out, differ = [], {}
-    for arm in plan.arms[1:]:
-        each = [
-            effects.difference(m.segment(i), plan.metric, arm, control=plan.control, adjust=adjust)
-            for i in range(len(m.segments))
-        ]
-        measured = np.array([e.estimate for e in each])
-        se = np.array([e.se for e in each])
-        s = shrinkage.shrink(measured, se)
-        differ[arm] = s.p_value
-        out += [
-            Segment(
-                name,
-                arm,
-                int(m.n[i].sum()),
-                *map(float, (measured[i], se[i])),
-                *map(float, (s.estimates[i], s.se[i])),
-            )
-            for i, name in enumerate(m.segments)
-        ]
-    return tuple(out), differ
+def _open_reach(e: Effect, plan: Plan) -> float:
+    planned = e.se * math.sqrt(e.effective_n / plan.n_per_arm)
+    return always_valid.half_width(e.se, planned, plan.alpha / plan.comparisons)
 
 
-def _total(m: Moments, plan: Plan) -> Effect | None:
-    """Compares all that got the campaign with the holdout."""
-    if HOLDOUT not in m.arms or not m.n[:, m.arms.index(HOLDOUT)].sum():
-        return None
-    h = m.arms.index(HOLDOUT)
-
-    def two(x: np.ndarray) -> np.ndarray:
-        return np.stack([x[:, h], np.delete(x, h, 1).sum(1)], 1)
-
-    moved = dataclasses.replace(
-        m,
-        arms=(HOLDOUT, "campaign"),
-        **{k: two(getattr(m, k)) for k in ("n", "x", "xx", "w", "w2")},
-        outcomes={
-            plan.metric: effects.Sums(
-                **{k: two(v) for k, v in dataclasses.asdict(m.outcomes[plan.metric]).items()}
-            )
-        },
-    )
-    return effects.difference(moved, plan.metric, "campaign", control=HOLDOUT)
+def _pocock_reach(s: _Sequence, plan: Plan, e: Effect) -> float:
+    """Returns a half width that sees harm early, where the metric's boundaries still wait."""
+    return s.critical(plan.alpha, "pocock")[-1] * e.se

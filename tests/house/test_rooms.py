@@ -43,9 +43,11 @@ MAY_IMPORT = {
     "emoji_gan.sample": _LIBRARY | _MODELS,
     "emoji_gan.edit": _LIBRARY | _MODELS,
     "eval": _LIBRARY | _MODELS,
+    "campaign": {"emoji_gan", "emoji_gan.runtime"},
     "configs": set(),
     "main": _LIBRARY | _MODELS | {"emoji_gan.train", "eval"},
 }
+_TOPS = {"emoji_gan", "eval", "input_pipeline", "campaign", "benchmarks", "configs", "main"}
 _PROGRAMS = {"emoji_gan.train", "emoji_gan.sample"}
 
 
@@ -53,7 +55,7 @@ def _modules():
     for file in sorted(runs_lib.ROOT.rglob("*.py")):
         name = file.relative_to(runs_lib.ROOT).with_suffix("").as_posix().replace("/", ".")
         top = name.partition(".")[0]
-        if top in {"emoji_gan", "eval", "input_pipeline", "benchmarks", "configs", "main"}:
+        if top in _TOPS:
             yield name, file
 
 
@@ -86,8 +88,7 @@ def forbidden(sources: dict[str, str]) -> set[tuple[str, str]]:
             continue
         for imported in _imports(name, source, sources.keys()):
             other = _room(imported)
-            ours = imported.split(".")[0] in {"emoji_gan", "eval", "benchmarks", "configs", "tests"}
-            ours |= imported.startswith("input_pipeline")
+            ours = imported.split(".")[0] in _TOPS | {"tests"}
             if ours and other != room and other not in MAY_IMPORT[room]:
                 bad.add((name, imported))
     return bad

@@ -234,9 +234,10 @@ class Tables:
             return given
         cell = cells.name(column)
         day, month, neither = self.row(
-            f"SELECT count(*) FILTER ({cells.has_day_first(cell)}), "
-            f"count(*) FILTER ({cells.has_month_first(cell)}), "
-            f"count(*) FILTER ({cells.has_no_year_first(cell)}) FROM {table}"
+            f"SELECT sum(n) FILTER ({cells.has_day_first(cell)}), "
+            f"sum(n) FILTER ({cells.has_month_first(cell)}), "
+            f"sum(n) FILTER ({cells.has_no_year_first(cell)}) "
+            f"FROM (SELECT {cell}, count(*) AS n FROM {table} GROUP BY {cell})"
         )
         number = self.language.number
         if day and month:
@@ -252,7 +253,7 @@ class Tables:
             )
         self.notice(
             "ambiguous_dates",
-            neither if not day and not month else 0,
+            (neither or 0) if not day and not month else 0,
             f"{file}: {{n}} dates such as 03/04/2026 were read with the day first; "
             "if it is the month: --dates=mdy",
             f"{file} : {{n}} dates comme 03/04/2026 ont été lues jour/mois ; "

@@ -14,6 +14,7 @@ from campaign.language import Language
 from emoji_gan.errors import UserError
 
 _SEPARATORS = (";", "\t", ",", "|")
+_NO_SEPARATOR = "\x1f"
 _HEAD_BYTES = 1 << 16
 _BLOCK_BYTES = 1 << 22
 # First bytes of what is no text, and what it is.
@@ -87,6 +88,8 @@ def layout(
     rows = {s: next(csv.reader(io.StringIO(text), delimiter=s), []) for s in separators}
     separator = max(rows, key=lambda s: (len(wanted & {fold(h) for h in rows[s]}), len(rows[s])))
     headings = [h.strip() for h in rows[separator]]
+    if len(headings) == 1 and not declared:
+        separator = _NO_SEPARATOR  # one column, whose cells may have commas and semicolons
     if not wanted & {fold(h) for h in headings}:
         seen = ", ".join(headings[:8])
         raise UserError(

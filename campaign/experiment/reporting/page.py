@@ -8,11 +8,12 @@ from campaign.experiment.moments import Collected
 from campaign.experiment.plan_file import Plan, seal
 from campaign.experiment.reading.tables import Notice
 from campaign.experiment.reporting import report_plots, sentences
-from campaign.experiment.verdict import Verdict
+from campaign.experiment.results import Verdict
 from campaign.language import Language
 
 _STYLE = """
-body{font:16px/1.5 system-ui,sans-serif;max-width:50rem;margin:2rem auto;padding:0 1rem;color:#1f2328}
+body{font:16px/1.5 system-ui,sans-serif;color:#1f2328}
+body{max-width:50rem;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.5rem;line-height:1.3;padding:1rem 1.2rem;border-left:.5rem solid;background:#f6f8fa}
 h1.deploy{border-color:#1a7f37}h1.refused,h1.stop{border-color:#b42318}
 h1.continue,h1.counts{border-color:#57606a}
@@ -20,6 +21,7 @@ h2{font-size:1.15rem;margin-top:2rem}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th,td{padding:.3rem .6rem;border-bottom:1px solid #d0d7de;text-align:right;vertical-align:top}
 th:first-child,td:first-child{text-align:left}th{font-weight:600}
+.arms th:last-child,.arms td:last-child{text-align:left}
 .wide{overflow-x:auto}svg{max-width:100%;height:auto}
 footer,.note{color:#57606a;font-size:.9rem}
 """
@@ -44,7 +46,8 @@ def table(heads: list[str], rows: list[list[str]]) -> str:
     lines = "".join(
         "<tr>" + "".join(f"<td>{escape(c)}</td>" for c in row) + "</tr>\n" for row in rows
     )
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead>\n<tbody>{lines}</tbody></table></div>'
+    inside = f"<thead><tr>{head}</tr></thead>\n<tbody>{lines}</tbody>"
+    return f'<div class="wide"><table>{inside}</table></div>'
 
 
 def bullets(items: list[str]) -> str:
@@ -110,7 +113,7 @@ def _arms(v: Verdict, plan: Plan, p_values: dict[str, float], language: Language
     heads = [
         pick("variant", "variante"),
         pick("customers", "clients"),
-        plan.metric,
+        sentences.outcome(plan.metric, language),
         pick("control", "témoin"),
         pick("difference", "écart"),
         pick("interval", "intervalle"),
@@ -141,7 +144,7 @@ def _arms(v: Verdict, plan: Plan, p_values: dict[str, float], language: Language
         "pointillé est le plus petit effet qui compte.",
     )
     out = report_plots.effects(v, plan, language) + table(heads, rows)
-    return f'{out}<p class="note">{escape(note)}</p>' if rows else ""
+    return f'<div class="arms">{out}</div><p class="note">{escape(note)}</p>' if rows else ""
 
 
 def _p_text(p: float, language: Language) -> str:
@@ -204,7 +207,7 @@ def _split(v: Verdict, plan: Plan, collected: Collected, language: Language) -> 
         for a, n in totals.items()
     ]
     sound = min(v.ratio_p_value, 1 if v.sent_p_value is None else v.sent_p_value) >= THRESHOLD
-    text = f"p = {sentences.ratio_text(v)}: " + (
+    text = f"p {sentences.ratio_text(v)}: " + (
         pick("sound", "saine") if sound else pick("broken", "faussée")
     )
     return table(heads, rows) + f"<p>{escape(text)}</p>"

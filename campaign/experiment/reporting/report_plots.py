@@ -11,7 +11,7 @@ import matplotlib.figure
 from campaign.experiment.inference import group_sequential
 from campaign.experiment.looks import Look
 from campaign.experiment.plan_file import Plan
-from campaign.experiment.verdict import Verdict
+from campaign.experiment.results import Verdict
 from campaign.language import Language
 
 _COLOURS = {"better": "#1a7f37", "worse": "#b42318"}

@@ -3,7 +3,7 @@
 import math
 
 from campaign.experiment.plan_file import Plan
-from campaign.experiment.verdict import Arm, Guardrail, Verdict
+from campaign.experiment.results import Arm, Guardrail, Verdict
 from campaign.language import Language
 
 _STATUS = {
@@ -14,11 +14,25 @@ _STATUS = {
     "vanished": ("this arm has vanished", "ce bras a disparu"),
     "too_few": ("too few events to say", "trop peu d'événements"),
 }
+_OUTCOMES = {
+    "click": ("clicks", "clics"),
+    "visit": ("visits", "visites"),
+    "open": ("opens", "ouvertures"),
+    "conversion": ("conversions", "conversions"),
+    "spend": ("spend", "dépenses"),
+    "unsubscribe": ("unsubscribes", "désinscriptions"),
+    "complaint": ("complaints", "plaintes"),
+}
 _GUARDRAIL = {
     "worse": ("worse", "dégradé"),
     "tolerated": ("within what is tolerated", "dans la tolérance"),
     "unclear": ("not clear yet", "pas encore clair"),
 }
+
+
+def outcome(name: str, language: Language) -> str:
+    """Names an outcome."""
+    return language.pick(*_OUTCOMES[name])
 
 
 def status(arm: Arm, language: Language) -> str:
@@ -28,12 +42,12 @@ def status(arm: Arm, language: Language) -> str:
 
 def guardrail(g: Guardrail, language: Language) -> str:
     """Says a guardrail in one line."""
-    percent = language.percent
+    percent, name = language.percent, outcome(g.outcome, language)
     span = f"[{percent(g.low, 0, True)} ; {percent(g.high, 0, True)}]"
     return language.pick(
-        f"{g.outcome}: {percent(g.change, 0, True)} {span}, tolerated "
+        f"{name}: {percent(g.change, 0, True)} {span}, tolerated "
         f"{percent(g.tolerated, 0)}: {_GUARDRAIL[g.status][0]}",
-        f"{g.outcome} : {percent(g.change, 0, True)} {span}, toléré "
+        f"{name} : {percent(g.change, 0, True)} {span}, toléré "
         f"{percent(g.tolerated, 0)} : {_GUARDRAIL[g.status][1]}",
     )
 
@@ -49,18 +63,19 @@ def headline(v: Verdict, plan: Plan, language: Language) -> str:
     """Says the verdict in one sentence."""
     if v.decision == "refused":
         return language.pick(
-            "No verdict: the split between the arms is broken (sample-ratio check, p = "
+            "No verdict: the split between the arms is broken (sample-ratio check, p "
             f"{ratio_text(v)}); find the cause before believing any figure.",
             "Pas de verdict : la répartition entre les bras est faussée (contrôle des effectifs, "
-            f"p = {ratio_text(v)}) ; trouvez-en la cause avant de croire un chiffre.",
+            f"p {ratio_text(v)}) ; trouvez-en la cause avant de croire un chiffre.",
         )
     if v.decision == "deploy":
         arm = next(a for a in v.arms if a.name == v.winner)
+        metric = outcome(plan.metric, language)
         relative = language.percent(arm.estimate / arm.effect.control, 0, True)
         low, high = (language.percent(x / arm.effect.control, 0, True) for x in (arm.low, arm.high))
         return language.pick(
-            f"Deploy {arm.name}: it raises {plan.metric} by {relative} (between {low} and {high}).",
-            f"Déployez {arm.name} : {plan.metric} {relative} (entre {low} et {high}).",
+            f"Deploy {arm.name}: {metric} {relative} (between {low} and {high}).",
+            f"Déployez {arm.name} : {metric} {relative} (entre {low} et {high}).",
         )
     worse = [a.name for a in v.arms if a.status == "worse"]
     harm = language.pick(
@@ -99,7 +114,7 @@ def _stop(v: Verdict, language: Language) -> str:
 def ratio_text(v: Verdict) -> str:
     """Writes the smaller p-value of the sample-ratio checks."""
     p = min(v.ratio_p_value, 1.0 if v.sent_p_value is None else v.sent_p_value)
-    return "< 0.0001" if p < 1e-4 else f"{p:.4f}"
+    return "< 0.0001" if p < 1e-4 else f"= {p:.4f}"
 
 
 def unknowns(v: Verdict, plan: Plan, language: Language) -> list[str]:
