@@ -1,1 +1,1 @@
-"""Figures of the campaign tool, each a command."""
+"""Measures the campaign tool."""

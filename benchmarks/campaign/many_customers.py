@@ -45,8 +45,9 @@ def write_files(folder: pathlib.Path, customers: int) -> None:
     )
 
 
-def measured(arguments: list[str]) -> tuple[float, float]:
-    """Runs a command; returns its seconds and the peak MiB of the largest child so far."""
+def measured(arguments: list[str]) -> tuple[float, float, float]:
+    """Runs a command; returns its seconds, CPU seconds and the largest child's peak MiB so far."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-m", "campaign", *arguments], capture_output=True, text=True
@@ -54,7 +55,9 @@ def measured(arguments: list[str]) -> tuple[float, float]:
     if done.returncode:
         raise UserError(done.stderr.strip())
     seconds = time.perf_counter() - start
-    return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return seconds, cpu, after.ru_maxrss / 1024
 
 
 def sums(path: pathlib.Path) -> np.ndarray:
@@ -76,12 +79,12 @@ def main() -> int:
     plan, assignments = f"--plan={a.out}/plan.json", f"{a.out}/assignments.csv"
     common = [plan, f"--outcomes={a.out}/outcomes.csv", f"--until={_UNTIL}"]
     print(f"{a.customers:,} customers; load average {os.getloadavg()[0]:.1f}")
-    print("| command | seconds | peak MiB (of this and the ones above) |\n|---|---:|---:|")
+    print("| command | seconds | CPU seconds | peak MiB so far |\n|---|---:|---:|---:|")
     for name, arguments in {
         "assign": ["assign", plan, f"--customers={a.out}/customers.csv", f"--out={assignments}"],
         "analyse": ["analyse", *common, f"--assignments={assignments}", f"--out={a.out}/report"],
     }.items():
-        print("| {} | {:.1f} | {:.0f} |".format(name, *measured(arguments)), flush=True)
+        print("| {} | {:.1f} | {:.1f} | {:.0f} |".format(name, *measured(arguments)), flush=True)
     if a.parts > 1:
         files = []
         for i in range(1, a.parts + 1):
@@ -92,7 +95,11 @@ def main() -> int:
                 f"--part={i}/{a.parts}",
                 f"--out={a.out}/part{i}",
             ]
-            print("| analyse --part={}/{} | {:.1f} | {:.0f} |".format(i, a.parts, *measured(part)))
+            print(
+                "| analyse --part={}/{} | {:.1f} | {:.1f} | {:.0f} |".format(
+                    i, a.parts, *measured(part)
+                )
+            )
             files.append(f"{a.out}/part{i}/sums.json")
         measured(["analyse", plan, "--sums", *files, f"--out={a.out}/joined"])
         one, parts = (sums(a.out / x / "report.json") for x in ("report", "joined"))

@@ -1,1 +1,1 @@
-"""Plans, assigns and judges the experiment inside a campaign."""
+"""Plans the experiment inside a campaign, assigns customers and judges."""

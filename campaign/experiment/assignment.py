@@ -228,8 +228,8 @@ def run(a: argparse.Namespace, language: Language) -> int:
         print("!", notice.text)
     number = language.number
     for segment, counts in result.counts.items():
-        shown = ", ".join(f"{arm} {number(n)}" for arm, n in counts.items())
-        print(f"{segment}: {shown}")
+        listed = ", ".join(f"{arm} {number(n)}" for arm, n in counts.items())
+        print(f"{segment}: {listed}")
     content = {
         "plan": json.loads(json.dumps(dataclasses.asdict(plan))),
         "counts": result.counts,

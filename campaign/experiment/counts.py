@@ -10,6 +10,7 @@ from scipy import stats
 from campaign.experiment.inference import multiplicity, sample_ratio
 from campaign.experiment.reading import cells
 from campaign.experiment.reading.tables import Tables
+from campaign.language import Language
 from emoji_gan.errors import UserError
 
 # An approximate normal statistic needs as many expected clicks, and as many without, in each arm.
@@ -98,33 +99,33 @@ def read(
         "{n} rows were left out: not two numbers, or more clicks than impressions",
         "{n} lignes laissées de côté : pas deux nombres, ou plus de clics que d'impressions",
     )
-    tests = []
-    for name, group in itertools.groupby(whole, key=lambda r: r[0]):
-        arms = list(group)
-        names = tuple(r[1] for r in arms)
-        language = tables.language
-        if control is not None and control not in names:
-            raise UserError(
-                language.pick(
-                    f"test {name} has no arm {control!r}; it has {', '.join(names)}",
-                    f"le test {name} n'a pas de bras {control!r} ; il a {', '.join(names)}",
-                )
-            )
-        if len(set(names)) < len(names):
-            raise UserError(
-                language.pick(
-                    f"test {name} has an arm twice: add its rows up, or name the test apart",
-                    f"le test {name} a deux fois le même bras : additionnez, ou séparez les tests",
-                )
-            )
-        declared = [i for i, r in enumerate(arms) if r[4]]
-        impressions, clicks = (np.array([r[i] for r in arms], float) for i in (2, 3))
-        tests.append(
-            CountedTest(
-                name, names, impressions, clicks, declared[0] if len(declared) == 1 else None
+    return [
+        _grouped(tables.language, name, list(group), control)
+        for name, group in itertools.groupby(whole, key=lambda r: r[0])
+    ]
+
+
+def _grouped(language: Language, name: str, arms: list[tuple], control: str | None) -> CountedTest:
+    """Makes a test of its rows (test, arm, impressions, clicks, winner)."""
+    names = tuple(r[1] for r in arms)
+    if control is not None and control not in names:
+        raise UserError(
+            language.pick(
+                f"test {name} has no arm {control!r}; it has {', '.join(names)}",
+                f"le test {name} n'a pas de bras {control!r} ; il a {', '.join(names)}",
             )
         )
-    return tests
+    if len(set(names)) < len(names):
+        raise UserError(
+            language.pick(
+                f"test {name} has an arm twice: add its rows up, or name the test apart",
+                f"le test {name} a deux fois le même bras : additionnez, ou séparez les tests",
+            )
+        )
+    declared = [i for i, r in enumerate(arms) if r[4]]
+    impressions, clicks = (np.array([r[i] for r in arms], float) for i in (2, 3))
+    winner = declared[0] if len(declared) == 1 else None
+    return CountedTest(name, names, impressions, clicks, winner)
 
 
 def _z(test: CountedTest, i: int, j: int) -> float:

@@ -116,19 +116,7 @@ def _load_customers(
     )
     file, arms = pathlib.Path(assignments).name, _arms(plan)
     listed = ", ".join(cells.quoted(a) for a in arms)
-    (strange,) = tables.row(f"SELECT count(*) FROM assignments WHERE arm NOT IN ({listed})")
-    names = [
-        r[0]
-        for r in tables.rows(
-            f"SELECT DISTINCT arm FROM assignments WHERE arm NOT IN ({listed}) ORDER BY 1 LIMIT 3"
-        )
-    ]
-    tables.notice(
-        "unplanned_arm",
-        strange,
-        f"{{n}} customers are in arms that are not planned ({', '.join(names)}): left out",
-        f"{{n}} clients sont dans des bras non prévus ({', '.join(names)}) : laissés de côté",
-    )
+    _notice_unplanned(tables, listed)
     start = f"DATE '{plan.start}'"
     segment = "coalesce(nullif(segment, ''), '-')" if "segment" in there else "'-'"
     propensity = "TRY_CAST(propensity AS DOUBLE)" if "propensity" in there else "NULL::DOUBLE"
@@ -171,6 +159,22 @@ def _load_customers(
         tables.rows(f"CREATE TABLE who AS {each}")
         tables.rows("CREATE TABLE torn (k UBIGINT)")
     tables.rows("DROP TABLE assignments")
+
+
+def _notice_unplanned(tables: Tables, listed: str) -> None:
+    (strange,) = tables.row(f"SELECT count(*) FROM assignments WHERE arm NOT IN ({listed})")
+    names = [
+        r[0]
+        for r in tables.rows(
+            f"SELECT DISTINCT arm FROM assignments WHERE arm NOT IN ({listed}) ORDER BY 1 LIMIT 3"
+        )
+    ]
+    tables.notice(
+        "unplanned_arm",
+        strange,
+        f"{{n}} customers are in arms that are not planned ({', '.join(names)}): left out",
+        f"{{n}} clients sont dans des bras non prévus ({', '.join(names)}) : laissés de côté",
+    )
 
 
 def _load_events(
@@ -261,7 +265,8 @@ def _join(tables: Tables, plan: Plan, measured: list[str], has_dates: bool) -> N
         for c in measured
     )
     tables.rows(
-        f"CREATE TABLE results AS SELECT k, max(sent) AS sent, count(*) AS events, count(*) FILTER ({early}) AS early, "
+        f"CREATE TABLE results AS SELECT k, max(sent) AS sent, count(*) AS events, "
+        f"count(*) FILTER ({early}) AS early, "
         f"count(*) FILTER ({late}) AS late, {sums} FROM events JOIN who USING (k) GROUP BY k"
     )
     early_rows, late_rows, of_somebody = tables.row(

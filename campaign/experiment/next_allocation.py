@@ -59,18 +59,17 @@ def without_holdout(m: Moments) -> Moments:
     )
 
 
-def run(a: argparse.Namespace, language: Language) -> int:
-    """Writes allocation.json and says what policies would have brought."""
+def _read(path: pathlib.Path, language: Language) -> tuple[Moments, str]:
     pick = language.pick
     try:
-        report = json.loads(a.report.read_text(encoding="utf-8"))
+        report = json.loads(path.read_text(encoding="utf-8"))
         m, plan = moments_lib.from_json(report["moments"]), report["plan"]
         decision, metric = report["verdict"]["decision"], plan["metric"]
     except (OSError, ValueError, KeyError, TypeError) as e:
         raise UserError(
             pick(
-                f"{a.report} is no report of `campaign analyse` ({type(e).__name__})",
-                f"{a.report} n'est pas un rapport de `campaign analyse` ({type(e).__name__})",
+                f"{path} is no report of `campaign analyse` ({type(e).__name__})",
+                f"{path} n'est pas un rapport de `campaign analyse` ({type(e).__name__})",
             )
         ) from None
     if decision == "refused":
@@ -80,7 +79,13 @@ def run(a: argparse.Namespace, language: Language) -> int:
                 "la répartition de ce rapport est faussée : pas d'allocation sur ces données",
             )
         )
-    m = without_holdout(m)
+    return without_holdout(m), metric
+
+
+def run(a: argparse.Namespace, language: Language) -> int:
+    """Writes allocation.json and says what policies would have brought."""
+    pick = language.pick
+    m, metric = _read(a.report, language)
     if not 0 < a.floor <= 1 / len(m.arms):
         raise UserError(f"--floor={a.floor:g}: 0 .. {1 / len(m.arms):.3g}")
     shares = policy.thompson(m, metric, floor=a.floor, seed=_SEED)

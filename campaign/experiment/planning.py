@@ -73,6 +73,7 @@ def duration_days(looks: int, wave_days: int, window_days: int) -> int:
     return (max(looks, 1) - 1) * wave_days + window_days
 
 
+# A flag after the other, with its help in both languages.
 def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
     """Adds the flags of `campaign plan`."""
     say = language.pick

@@ -1,4 +1,4 @@
-"""Decides: deploy, continue or stop; or refuses where the data cannot carry a verdict."""
+"""Decides whether to deploy, continue or stop; or refuses where the data cannot carry a verdict."""
 
 import dataclasses
 import functools

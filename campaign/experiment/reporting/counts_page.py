@@ -55,7 +55,7 @@ def html(
     language: Language,
 ) -> str:
     """Writes the report."""
-    pick, number, percent = language.pick, language.number, language.percent
+    pick, number = language.pick, language.number
     heads = [
         "test",
         pick("verdict", "verdict"),
@@ -66,6 +66,46 @@ def html(
         "p",
         pick("split, p", "répartition, p"),
     ]
+    rows = _rows(tests, verdicts, language)
+    declared = [v.declared for v in verdicts if v.declared]
+    tally = ""
+    if declared:
+        counts = [number(declared.count(k)) for k in ("proved", "undecided", "wrong")]
+        tally = pick(
+            f"Of {number(len(declared))} declared winners with a sound split {counts[0]} are "
+            f"proved, {counts[1]} undecided, {counts[2]} wrong.",
+            f"Sur {number(len(declared))} gagnants déclarés à répartition saine, {counts[0]} sont "
+            f"prouvés, {counts[1]} indécis, {counts[2]} faux.",
+        )
+    more = len(rows) - _MOST_ROWS
+    cut = (
+        pick(
+            f"{number(more)} further rows are in report.json.",
+            f"{number(more)} autres lignes sont dans report.json.",
+        )
+        if more > 0
+        else ""
+    )
+    sections = [
+        (pick("Declared winners", "Gagnants déclarés"), page.bullets([tally] if tally else [])),
+        (
+            pick("Tests", "Tests"),
+            page.table(heads, rows[:_MOST_ROWS]) + page.bullets([cut] * bool(cut)),
+        ),
+        (
+            pick("What was wrong in the files", "Ce qui n'allait pas dans les fichiers"),
+            page.notices(notices),
+        ),
+        (pick("What this cannot say", "Ce que ceci ne dit pas"), page.bullets(_limits(language))),
+    ]
+    return page.document("counts", headline(tests, verdicts, control, language), sections, language)
+
+
+def _rows(
+    tests: list[CountedTest], verdicts: list[CountedVerdict], language: Language
+) -> list[list[str]]:
+    """Returns a row for each arm."""
+    pick, number, percent = language.pick, language.number, language.percent
     rows = []
     for t, v in zip(tests, verdicts, strict=True):
         for i, arm in enumerate(t.arms):
@@ -86,26 +126,13 @@ def html(
                     number(v.ratio_p_value, 4) if i == 0 else "",
                 ]
             )
-    declared = [v.declared for v in verdicts if v.declared]
-    tally = ""
-    if declared:
-        counts = [number(declared.count(k)) for k in ("proved", "undecided", "wrong")]
-        tally = pick(
-            f"Of {number(len(declared))} declared winners with a sound split {counts[0]} are "
-            f"proved, {counts[1]} undecided, {counts[2]} wrong.",
-            f"Sur {number(len(declared))} gagnants déclarés à répartition saine, {counts[0]} sont "
-            f"prouvés, {counts[1]} indécis, {counts[2]} faux.",
-        )
-    more = len(rows) - _MOST_ROWS
-    cut = (
-        pick(
-            f"{number(more)} further rows are in report.json.",
-            f"{number(more)} autres lignes sont dans report.json.",
-        )
-        if more > 0
-        else ""
-    )
-    limits = [
+    return rows
+
+
+def _limits(language: Language) -> list[str]:
+    """Lists what counts cannot say."""
+    pick = language.pick
+    return [
         pick(
             "Counts say nothing of customers: one who saw two arms, or repeated looks, are unseen;"
             " false alarms are held at 5 % only if the counts were looked at once.",
@@ -119,16 +146,3 @@ def html(
             "dit prouvé.",
         ),
     ]
-    sections = [
-        (pick("Declared winners", "Gagnants déclarés"), page.bullets([tally] if tally else [])),
-        (
-            pick("Tests", "Tests"),
-            page.table(heads, rows[:_MOST_ROWS]) + page.bullets([cut] * bool(cut)),
-        ),
-        (
-            pick("What was wrong in the files", "Ce qui n'allait pas dans les fichiers"),
-            page.notices(notices),
-        ),
-        (pick("What this cannot say", "Ce que ceci ne dit pas"), page.bullets(limits)),
-    ]
-    return page.document("counts", headline(tests, verdicts, control, language), sections, language)

@@ -41,11 +41,11 @@ def moments(y, x, segment, arm, p, arms=("control", "new")):
 def customers(n, *, effect, seed=0):
     rng = np.random.default_rng(seed)
     segment = rng.choice(["a", "b"], n)
-    share = np.where(segment == "a", 0.8, 0.3)  # of the new arm: confounds plain means
-    arm = (rng.random(n) < share).astype(int)
+    treated = np.where(segment == "a", 0.8, 0.3)  # of the new arm: confounds plain means
+    arm = (rng.random(n) < treated).astype(int)
     x = rng.standard_normal(n)
     y = 5 * (segment == "a") + 2 * x + effect * arm + rng.standard_normal(n)
-    return y, x, segment, arm, np.where(arm == 1, share, 1 - share)
+    return y, x, segment, arm, np.where(arm == 1, treated, 1 - treated)
 
 
 def test_strata_take_the_bias_of_unequal_shares_away():
