@@ -207,8 +207,10 @@ def _split(v: Verdict, plan: Plan, collected: Collected, language: Language) -> 
         for a, n in totals.items()
     ]
     sound = min(v.ratio_p_value, 1 if v.sent_p_value is None else v.sent_p_value) >= THRESHOLD
-    text = f"p {sentences.ratio_text(v)}: " + (
-        pick("sound", "saine") if sound else pick("broken", "faussée")
+    text = (
+        f"p {sentences.ratio_text(v, language)}"
+        + pick(": ", " : ")
+        + (pick("sound", "saine") if sound else pick("broken", "faussée"))
     )
     return table(heads, rows) + f"<p>{escape(text)}</p>"
 

@@ -64,9 +64,9 @@ def headline(v: Verdict, plan: Plan, language: Language) -> str:
     if v.decision == "refused":
         return language.pick(
             "No verdict: the split between the arms is broken (sample-ratio check, p "
-            f"{ratio_text(v)}); find the cause before believing any figure.",
+            f"{ratio_text(v, language)}); find the cause before believing any figure.",
             "Pas de verdict : la répartition entre les bras est faussée (contrôle des effectifs, "
-            f"p {ratio_text(v)}) ; trouvez-en la cause avant de croire un chiffre.",
+            f"p {ratio_text(v, language)}) ; trouvez-en la cause avant de croire un chiffre.",
         )
     if v.decision == "deploy":
         arm = next(a for a in v.arms if a.name == v.winner)
@@ -111,10 +111,11 @@ def _stop(v: Verdict, language: Language) -> str:
     )
 
 
-def ratio_text(v: Verdict) -> str:
+def ratio_text(v: Verdict, language: Language) -> str:
     """Writes the smaller p-value of the sample-ratio checks."""
     p = min(v.ratio_p_value, 1.0 if v.sent_p_value is None else v.sent_p_value)
-    return "< 0.0001" if p < 1e-4 else f"= {p:.4f}"
+    number = language.number
+    return f"< {number(1e-4, 4)}" if p < 1e-4 else f"= {number(p, 4)}"
 
 
 def unknowns(v: Verdict, plan: Plan, language: Language) -> list[str]:
