@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# DuckDB's strptime takes two digits for %Y, which is four digits in its documentation and in
-# Python: 31/12/26 becomes the year 26. In a list of formats '%d/%m/%Y' before '%d/%m/%y' therefore
+# DuckDB's strptime takes two digits for %Y, which is refused by
+# Python's: 31/12/26 becomes the year 26. In a list of formats '%d/%m/%Y' before '%d/%m/%y' therefore
 # swallows short years without an error, and every date is 2,000 years early.
 # Seen 2026-11-29 with duckdb 2.0.1: "%Y first: 0026-12-31, %y first: 2026-12-31".
 set -euo pipefail
@@ -16,7 +16,7 @@ import duckdb
 
 def read(formats):
     sql = f"SELECT CAST(try_strptime('31/12/26', {formats}) AS DATE)::VARCHAR"
-    return duckdb.sql(sql).fetchone()[0]
+    return duckdb.sql(sql).fetchall()[0][0]
 
 
 long_first, short_first = read(["%d/%m/%Y", "%d/%m/%y"]), read(["%d/%m/%y", "%d/%m/%Y"])
