@@ -10,7 +10,7 @@ import pytest
 from tests.support import runs as runs_lib
 
 PACKAGES = (
-    *("emoji_gan", "input_pipeline", "eval", "explore", "configs", "benchmarks"),
+    *("emoji_gan", "input_pipeline", "eval", "explore", "campaign", "configs", "benchmarks"),
     "main.py",
 )
 MODULES = {
@@ -118,6 +118,10 @@ EXCEPTIONS = {
         "import subprocess",
     ): "runs each measurement in a process of its own",
     ("benchmarks/speed/compile_time.py", "all of os.environ"): "for these",
+    (
+        "benchmarks/campaign/many_customers.py",
+        "import subprocess",
+    ): "runs `campaign`, as a user would",
     ("benchmarks/faults/restart.py", "import subprocess"): "runs main.py, to kill it",
     ("benchmarks/faults/restart.py", "import socket"): "a free port on this machine",
     ("benchmarks/faults/restart.py", "all of os.environ"): "for main.py",

@@ -44,10 +44,20 @@ MAY_IMPORT = {
     "emoji_gan.edit": _LIBRARY | _MODELS,
     "eval": _LIBRARY | _MODELS,
     "explore": _LIBRARY | {"emoji_gan.encoder"} | {"emoji_gan.trained", "emoji_gan.edit", "eval"},
+    "campaign": {"emoji_gan", "emoji_gan.runtime"},
     "configs": set(),
     "main": _LIBRARY | _MODELS | {"emoji_gan.train", "eval"},
 }
-_ROOMS = {"emoji_gan", "eval", "explore", "input_pipeline"}
+_TOPS = {
+    "emoji_gan",
+    "eval",
+    "input_pipeline",
+    "campaign",
+    "explore",
+    "benchmarks",
+    "configs",
+    "main",
+}
 _PROGRAMS = {"emoji_gan.train", "emoji_gan.sample"}
 
 
@@ -55,7 +65,7 @@ def _modules():
     for file in sorted(runs_lib.ROOT.rglob("*.py")):
         name = file.relative_to(runs_lib.ROOT).with_suffix("").as_posix().replace("/", ".")
         top = name.partition(".")[0]
-        if top in {*_ROOMS, "benchmarks", "configs", "main"}:
+        if top in _TOPS:
             yield name, file
 
 
@@ -88,7 +98,7 @@ def forbidden(sources: dict[str, str]) -> set[tuple[str, str]]:
             continue
         for imported in _imports(name, source, sources.keys()):
             other = _room(imported)
-            ours = imported.split(".")[0] in {*_ROOMS, "benchmarks", "configs", "tests"}
+            ours = imported.split(".")[0] in _TOPS | {"tests"}
             if ours and other != room and other not in MAY_IMPORT[room]:
                 bad.add((name, imported))
     return bad

@@ -1,0 +1,1 @@
+"""Plans the experiment inside a campaign, assigns customers and judges."""

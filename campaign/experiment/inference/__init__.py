@@ -1,0 +1,1 @@
+"""Estimates effects and their errors from sums; reads no file and speaks no language."""

@@ -1,0 +1,353 @@
+"""Joins assignments with outcomes, and reduces them to sums by segment and arm."""
+
+import dataclasses
+import datetime
+import json
+import pathlib
+
+import numpy as np
+
+from campaign.experiment.inference.effects import Moments, Sums
+from campaign.experiment.plan_file import HOLDOUT, Plan
+from campaign.experiment.reading import cells, headings
+from campaign.experiment.reading.tables import Notice, Tables
+from emoji_gan.errors import UserError
+
+_SUMS = ("y", "yy", "xy", "yw", "yw2", "yyw2")
+
+
+@dataclasses.dataclass(frozen=True)
+class Collected:
+    """Holds what was collected of an experiment until a day.
+
+    Attributes:
+      moments: sums of the customers whose window of outcomes is complete; arms as in the plan,
+        the holdout last.
+      sent: of these, customers to whom something was sent, by segment and arm; {} where the
+        outcomes do not say.
+      waiting: customers whose window is not complete yet.
+      until: the day; None without dates.
+      notices: what was wrong in the files.
+    """
+
+    moments: Moments
+    sent: dict[str, dict[str, int]]
+    waiting: int
+    until: datetime.date | None
+    notices: tuple[Notice, ...]
+
+    @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Returns customers by segment and arm."""
+        m = self.moments
+        return {
+            s: {arm: int(n) for arm, n in zip(m.arms, row, strict=True)}
+            for s, row in zip(m.segments, m.n, strict=True)
+        }
+
+
+def _arms(plan: Plan) -> tuple[str, ...]:
+    return (*plan.arms, *([HOLDOUT] if plan.holdout else []))
+
+
+def collect(
+    tables: Tables,
+    plan: Plan,
+    assignments: str,
+    outcomes: str,
+    *,
+    given: dict[str, str],
+    dates: str | None,
+    until: datetime.date | None,
+    part: tuple[int, int] = (1, 1),
+) -> Collected:
+    """Collects the sums of a plan's experiment.
+
+    Args:
+      tables: a database of this command.
+      plan: says metric, guardrails, window and covariate.
+      assignments, outcomes: files or patterns.
+      given: headings by column, from --columns.
+      dates: order of day and month, from --dates.
+      until: last day of outcomes; by default the last in the file.
+      part: (i, n): only the i-th of n parts of the customers, by their hash.
+
+    Raises:
+      UserError: unreadable, a column is missing, or nothing can be analysed.
+    """
+    i, n = part
+    in_part = "true" if n == 1 else f"hash(customer) % {n} = {i - 1}"
+    _load_customers(tables, plan, assignments, given, in_part)
+    measured = _load_events(tables, plan, outcomes, given, dates, in_part)
+    has_dates = tables.row("SELECT count(d) FROM events")[0] > 0
+    if until is None and has_dates:
+        (until,) = tables.row("SELECT max(d) FROM events")
+    _join(tables, plan, measured, has_dates)
+    complete = (
+        f"assigned + {plan.window_days - 1} <= DATE '{until}'" if until is not None else "true"
+    )
+    (waiting,) = tables.row(f"SELECT count(*) FROM who WHERE NOT ({complete})")
+    if not tables.row(f"SELECT count(*) FROM who WHERE {complete}")[0]:
+        language = tables.language
+        raise UserError(
+            language.pick(
+                f"no customer's {plan.window_days} days are over on {until}: come back later",
+                f"aucun client n'a ses {plan.window_days} jours complets au {until} : "
+                "revenez plus tard",
+            )
+        )
+    moments = _reduce(tables, plan, measured, complete)
+    sent: dict[str, dict[str, int]] = {}
+    for segment, arm, count in tables.rows(
+        f"SELECT segment, arm, sum(sent) FROM who JOIN results USING (k) WHERE {complete} "
+        "GROUP BY ALL HAVING sum(sent) IS NOT NULL"
+    ):
+        sent.setdefault(segment, {})[_arms(plan)[arm]] = int(count)
+    return Collected(moments, sent, waiting, until, tuple(tables.notices))
+
+
+def _load_customers(
+    tables: Tables, plan: Plan, assignments: str, given: dict[str, str], in_part: str
+) -> None:
+    """Makes `who`: k, arm (index), segment, p, assigned, x of each customer in one arm."""
+    columns = ("customer", "arm", "segment", "propensity", "assigned", "covariate")
+    there = tables.load(
+        "assignments", assignments, columns, required=("customer", "arm"), given=given
+    )
+    file, arms = pathlib.Path(assignments).name, _arms(plan)
+    listed = ", ".join(cells.quoted(a) for a in arms)
+    _notice_unplanned(tables, listed)
+    start = f"DATE '{plan.start}'"
+    segment = "coalesce(nullif(segment, ''), '-')" if "segment" in there else "'-'"
+    propensity = "TRY_CAST(propensity AS DOUBLE)" if "propensity" in there else "NULL::DOUBLE"
+    assigned = f"coalesce(TRY_CAST(assigned AS DATE), {start})" if "assigned" in there else start
+    x = "NULL::DOUBLE"
+    if plan.covariate and "covariate" in there:
+        x = cells.number("covariate", tables.decimal_sign("assignments", "covariate", file))
+    source = f"FROM assignments WHERE arm IN ({listed}) AND {in_part}"
+    arm = f"(list_position([{listed}], arm) - 1)::UTINYINT"
+    # 64 bits of hash stand for the customer: among 10 million, two collide once in 370,000 times,
+    # and would be taken for one customer.
+    each = (
+        f"SELECT hash(customer) AS k, {arm} AS arm, {segment} AS segment, {propensity} AS p, "
+        f"{assigned} AS assigned, {x} AS x {source}"
+    )
+    rows, customers = tables.row(f"SELECT count(*), count(DISTINCT hash(customer)) {source}")
+    if rows > customers:
+        tables.rows(
+            "CREATE TABLE who_all AS SELECT k, min(arm) AS arm, min(arm) <> max(arm) AS torn, "
+            "min(segment) AS segment, max(p) AS p, min(assigned) AS assigned, max(x) AS x "
+            f"FROM ({each}) GROUP BY k"
+        )
+        (torn,) = tables.row("SELECT count(*) FROM who_all WHERE torn")
+        tables.notice(
+            "two_arms",
+            torn,
+            "{n} customers are in two arms: left out of the analysis",
+            "{n} clients sont dans deux bras : exclus de l'analyse",
+        )
+        tables.notice(
+            "duplicates",
+            rows - customers,
+            "{n} further rows of customers who were there already: each counts once",
+            "{n} lignes en double de clients déjà vus : chacun compte une fois",
+        )
+        tables.rows("CREATE TABLE who AS SELECT * EXCLUDE torn FROM who_all WHERE NOT torn")
+        # Their outcomes are not those of nobody.
+        tables.rows("CREATE TABLE torn AS SELECT k FROM who_all WHERE torn")
+    else:
+        tables.rows(f"CREATE TABLE who AS {each}")
+        tables.rows("CREATE TABLE torn (k UBIGINT)")
+    tables.rows("DROP TABLE assignments")
+
+
+def _notice_unplanned(tables: Tables, listed: str) -> None:
+    (strange,) = tables.row(f"SELECT count(*) FROM assignments WHERE arm NOT IN ({listed})")
+    names = [
+        r[0]
+        for r in tables.rows(
+            f"SELECT DISTINCT arm FROM assignments WHERE arm NOT IN ({listed}) ORDER BY 1 LIMIT 3"
+        )
+    ]
+    tables.notice(
+        "unplanned_arm",
+        strange,
+        f"{{n}} customers are in arms that are not planned ({', '.join(names)}): left out",
+        f"{{n}} clients sont dans des bras non prévus ({', '.join(names)}) : laissés de côté",
+    )
+
+
+def _load_events(
+    tables: Tables,
+    plan: Plan,
+    outcomes: str,
+    given: dict[str, str],
+    dates: str | None,
+    in_part: str,
+) -> list[str]:
+    """Makes `events`: k, d and each outcome as a number; returns the outcomes."""
+    columns = ("customer", "date", "sent", *headings.OUTCOMES)
+    there = tables.load("raw", outcomes, columns, required=("customer", plan.metric), given=given)
+    file = pathlib.Path(outcomes).name
+    select = ["hash(customer) AS k"]
+    measured = [c for c in headings.OUTCOMES if c in there]
+    if "date" in there:
+        order = tables.date_order("raw", "date", file, dates)
+        select.append(f"{cells.date(cells.name('date'), order)} AS d")
+    else:
+        select.append("NULL::DATE AS d")
+    select.append(f"{cells.yes_or_no('sent') if 'sent' in there else 'NULL::DOUBLE'} AS sent")
+    for column in measured:
+        cell = cells.name(column)
+        if column in headings.AMOUNTS:
+            text = f"coalesce(nullif({cell}, ''), '0')"
+            value = cells.number(text, tables.decimal_sign("raw", column, file))
+        else:
+            value = cells.yes_or_no(cell)
+        select.append(f"{value} AS {cell}")
+    tables.rows(f"CREATE TABLE events AS SELECT {', '.join(select)} FROM raw WHERE {in_part}")
+    _notice_cells(tables, plan, there, measured, file)
+    tables.rows("DROP TABLE raw")
+    return measured
+
+
+def _notice_cells(
+    tables: Tables, plan: Plan, there: list[str], measured: list[str], file: str
+) -> None:
+    for column in measured:
+        unread, negative = tables.row(
+            f"SELECT count(*) FILTER ({column} IS NULL), count(*) FILTER ({column} < 0) FROM events"
+        )
+        tables.notice(
+            "unreadable",
+            unread,
+            f"{file}, {column}: {{n}} values cannot be read and count as 0",
+            f"{file}, {column} : {{n}} valeurs illisibles comptent pour 0",
+        )
+        tables.notice(
+            "negative",
+            negative,
+            f"{file}, {column}: {{n}} negative amounts are taken as refunds",
+            f"{file}, {column} : {{n}} montants négatifs sont pris pour des remboursements",
+        )
+    if "date" in there:
+        (undated,) = tables.row("SELECT count(*) FROM events WHERE d IS NULL")
+        tables.notice(
+            "undated",
+            undated,
+            f"{file}: {{n}} rows without a readable date were left out",
+            f"{file} : {{n}} lignes sans date lisible ont été laissées de côté",
+        )
+    else:
+        tables.notice(
+            "no_dates",
+            1,
+            f"{file} has no dates: outcomes from before the start cannot be told apart",
+            f"{file} n'a pas de dates : les résultats d'avant le départ sont indiscernables",
+        )
+    for guardrail in plan.guardrails:
+        tables.notice(
+            "guardrail_missing",
+            guardrail not in measured,
+            f"guardrail {guardrail}: {file} has no such column, so nobody watches it",
+            f"garde-fou {guardrail} : absent de {file}, donc non surveillé",
+        )
+
+
+def _join(tables: Tables, plan: Plan, measured: list[str], has_dates: bool) -> None:
+    """Makes `results`: outcomes of each customer within the window."""
+    early = "d < assigned" if has_dates else "false"
+    late = f"d >= assigned + {plan.window_days}" if has_dates else "false"
+    dated = "d IS NOT NULL" if has_dates else "true"
+    counts = f"{dated} AND NOT ({early}) AND NOT ({late})"
+    sums = ", ".join(
+        f"{'sum' if c in headings.AMOUNTS else 'max'}({c}) FILTER ({counts}) AS {c}"
+        for c in measured
+    )
+    tables.rows(
+        f"CREATE TABLE results AS SELECT k, max(sent) AS sent, count(*) AS events, "
+        f"count(*) FILTER ({early}) AS early, "
+        f"count(*) FILTER ({late}) AS late, {sums} FROM events JOIN who USING (k) GROUP BY k"
+    )
+    early_rows, late_rows, of_somebody = tables.row(
+        "SELECT coalesce(sum(early), 0), coalesce(sum(late), 0), coalesce(sum(events), 0) "
+        "FROM results"
+    )
+    (of_torn,) = tables.row("SELECT count(*) FROM events SEMI JOIN torn USING (k)")
+    nobody = tables.row("SELECT count(*) FROM events")[0] - of_somebody - of_torn
+    tables.notice(
+        "nobody",
+        nobody,
+        "{n} outcomes of customers who were not assigned were left out (if these are many: do "
+        "customer numbers keep their leading zeros?)",
+        "{n} résultats de clients non affectés ont été laissés de côté (s'il y en a beaucoup : "
+        "les numéros gardent-ils leurs zéros initiaux ?)",
+    )
+    tables.notice(
+        "before",
+        early_rows,
+        "{n} outcomes from before the assignment were left out",
+        "{n} résultats antérieurs à l'affectation ont été laissés de côté",
+    )
+    tables.notice(
+        "after",
+        late_rows,
+        f"{{n}} outcomes after a customer's {plan.window_days} days were left out",
+        f"{{n}} résultats au-delà des {plan.window_days} jours du client ont été laissés de côté",
+    )
+
+
+def _reduce(tables: Tables, plan: Plan, measured: list[str], complete: str) -> Moments:
+    arms = _arms(plan)
+    (centre,) = tables.row("SELECT coalesce(avg(x), 0) FROM who")
+    shares = " ".join(f"WHEN {i} THEN {p!r}" for i, p in enumerate(plan.shares("-").values()))
+    columns = ["count(*)", "sum(x)", "sum(x * x)", "sum(w)", "sum(w * w)"]
+    for c in measured:
+        columns += [f"sum({c})", f"sum({c} * {c})", f"sum(x * {c})", f"sum({c} * w)"]
+        columns += [f"sum({c} * w * w)", f"sum({c} * {c} * w * w)"]
+    values = ", ".join(f"coalesce({c}, 0) AS {c}" for c in measured)
+    rows = tables.rows(
+        f"SELECT segment, arm, {', '.join(columns)} FROM (SELECT segment, arm, "
+        f"coalesce(x - {centre!r}, 0) AS x, 1 / coalesce(nullif(p, 0), CASE arm {shares} END) AS w,"
+        f" {values} FROM who LEFT JOIN results USING (k) WHERE {complete}) GROUP BY segment, arm"
+    )
+    segments = tuple(sorted({r[0] for r in rows}))
+    table = np.zeros((len(segments), len(arms), len(columns)))
+    for segment, arm, *sums in rows:
+        table[segments.index(segment), arm] = sums
+    names = iter(range(5, len(columns)))
+    outcomes = {c: Sums(**{name: table[:, :, next(names)] for name in _SUMS}) for c in measured}
+    n, x, xx, w, w2 = (table[:, :, i] for i in range(5))
+    return Moments(segments, arms, n, x, xx, w, w2, outcomes)
+
+
+def to_json(m: Moments) -> dict:
+    """Turns sums into what JSON can hold."""
+    return {
+        "segments": list(m.segments),
+        "arms": list(m.arms),
+        **{k: getattr(m, k).tolist() for k in ("n", "x", "xx", "w", "w2")},
+        "outcomes": {
+            name: {k: getattr(s, k).tolist() for k in _SUMS} for name, s in m.outcomes.items()
+        },
+    }
+
+
+def from_json(content: dict) -> Moments:
+    """Reads what `to_json` made."""
+    return Moments(
+        segments=tuple(content["segments"]),
+        arms=tuple(content["arms"]),
+        **{k: np.array(content[k], float) for k in ("n", "x", "xx", "w", "w2")},
+        outcomes={
+            name: Sums(**{k: np.array(s[k], float) for k in _SUMS})
+            for name, s in content["outcomes"].items()
+        },
+    )
+
+
+def fingerprint(m: Moments) -> str:
+    """Returns a text that is equal for equal data, to recognise a look that is repeated."""
+    return json.dumps([[round(v, 6) for v in row] for row in m.n.tolist()]) + json.dumps(
+        {name: [round(float(v), 4) for v in s.y.ravel()] for name, s in m.outcomes.items()}
+    )

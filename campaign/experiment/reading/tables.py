@@ -1,0 +1,262 @@
+"""Loads files into DuckDB, which works beyond memory on disk, and counts what is wrong in them."""
+
+import dataclasses
+import glob
+import pathlib
+import tempfile
+
+import duckdb
+
+from campaign.experiment.reading import cells, headings, text_files
+from campaign.language import Language
+from emoji_gan.errors import UserError
+
+_MEMORY = "1200MB"  # of DuckDB; the rest of 2 GiB is Python and what it reads
+DATE_ORDERS = ("dmy", "mdy")
+
+
+@dataclasses.dataclass(frozen=True)
+class Notice:
+    """Reports one kind of trouble in the input, and what was done about it.
+
+    Attributes:
+      code: name of the kind, the same in all languages.
+      count: rows or customers.
+      text: one line for the user.
+    """
+
+    code: str
+    count: int
+    text: str
+
+
+class Tables:
+    """Holds the tables of one command in a database that is deleted with it.
+
+    Attributes:
+      language: of notices and errors.
+      notices: what was wrong so far.
+    """
+
+    def __init__(self, language: Language, threads: int = 2) -> None:
+        self.language = language
+        self.notices: list[Notice] = []
+        self._folder = tempfile.TemporaryDirectory(prefix="campaign_")
+        self.scratch = pathlib.Path(self._folder.name)
+        self._connection = duckdb.connect(
+            str(self.scratch / "tables.duckdb"),
+            config={
+                "memory_limit": _MEMORY,
+                "threads": threads,
+                "temp_directory": str(self.scratch / "spilled"),
+                "autoinstall_known_extensions": False,  # nothing is fetched
+                "preserve_insertion_order": False,
+            },
+        )
+
+    def __enter__(self) -> "Tables":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+        self._folder.cleanup()
+
+    def rows(self, sql: str, *parameters: object) -> list[tuple]:
+        """Runs SQL and returns its rows."""
+        return self._connection.execute(sql, parameters or None).fetchall()
+
+    def row(self, sql: str, *parameters: object) -> tuple:
+        """Runs SQL and returns its one row."""
+        return self.rows(sql, *parameters)[0]
+
+    def notice(self, code: str, count: int, english: str, french: str) -> None:
+        """Records a kind of trouble where there is any; "{n}" in the texts is the count."""
+        if count:
+            n = self.language.number(count)
+            text = self.language.pick(english, french).replace("{n}", n)
+            self.notices.append(Notice(code, int(count), text))
+
+    def load(
+        self,
+        table: str,
+        pattern: str,
+        columns: tuple[str, ...],
+        *,
+        required: tuple[str, ...],
+        given: dict[str, str],
+    ) -> list[str]:
+        """Makes a table of text columns from a file, or from the files of a pattern.
+
+        Args:
+          table: its name.
+          pattern: CSV (also gzip) or Parquet; with * for several files of one layout.
+          columns: names to look for; those that are missing are left out.
+          required: names that must be there.
+          given: headings by name, from --columns.
+
+        Returns:
+          The names that are there.
+
+        Raises:
+          UserError: no such file, unreadable, or a required column is missing.
+        """
+        paths = [pathlib.Path(p) for p in sorted(glob.glob(pattern))]
+        if not paths:
+            raise UserError(self.language.pick(f"no file {pattern}", f"aucun fichier {pattern}"))
+        there: list[str] = []
+        for i, path in enumerate(paths):
+            try:
+                select, names = self._select(path, columns, required, given)
+                verb = f"CREATE TABLE {table} AS" if i == 0 else f"INSERT INTO {table} BY NAME"
+                self.rows(f"{verb} {select}")
+            except (duckdb.Error, OSError, EOFError) as e:
+                line = str(e).strip().splitlines()[0][:200]
+                raise UserError(
+                    self.language.pick(
+                        f"{path.name} cannot be read: {line}",
+                        f"{path.name} est illisible : {line}",
+                    )
+                ) from None
+            if i and set(names) != set(there):
+                raise UserError(
+                    self.language.pick(
+                        f"{path.name} has other columns than {paths[0].name}",
+                        f"{path.name} n'a pas les mêmes colonnes que {paths[0].name}",
+                    )
+                )
+            there = names
+            self._count_rejects(path)
+        if not self.row(f"SELECT count(*) FROM {table}")[0]:
+            raise UserError(
+                self.language.pick(f"{pattern} has no rows", f"{pattern} n'a aucune ligne")
+            )
+        return there
+
+    def _select(
+        self,
+        path: pathlib.Path,
+        columns: tuple[str, ...],
+        required: tuple[str, ...],
+        given: dict[str, str],
+    ) -> tuple[str, list[str]]:
+        with path.open("rb") as stream:
+            is_parquet = stream.read(4) == b"PAR1"
+        if is_parquet:
+            source = f"read_parquet({cells.quoted(str(path))})"
+            heads = [r[0] for r in self.rows(f"DESCRIBE SELECT * FROM {source}")]
+            names = heads
+        else:
+            wanted = headings.folded(columns) | {text_files.fold(h) for h in given.values()}
+            layout = text_files.layout(path, wanted, self.scratch, self.language)
+            if layout.encoding != "utf-8":
+                self.notice(
+                    "encoding",
+                    1,
+                    f"{path.name} was read as {layout.encoding}",
+                    f"{path.name} a été lu en {layout.encoding}",
+                )
+            heads = layout.headings
+            names = [f"c{i}" for i in range(len(heads))]
+            fields = ", ".join(f"'{n}': 'VARCHAR'" for n in names)
+            source = (
+                f"read_csv({cells.quoted(str(layout.path))}, columns={{{fields}}}, header=false, "
+                f"delim={cells.quoted(layout.separator)}, skip={layout.skipped}, quote='\"', "
+                "escape='\"', auto_detect=false, ignore_errors=true, store_rejects=true, "
+                f"compression={self._compression(layout.path)}, "
+                "rejects_table='rejects', rejects_scan='reject_scans', rejects_limit=0)"
+            )
+        where = headings.match(
+            heads, columns, given, file=path.name, required=required, language=self.language
+        )
+        chosen = ", ".join(
+            f"trim(CAST({cells.name(names[i])} AS VARCHAR)) AS {cells.name(c)}"
+            for c, i in where.items()
+        )
+        return f"SELECT {chosen} FROM {source}", list(where)
+
+    @staticmethod
+    def _compression(path: pathlib.Path) -> str:
+        with path.open("rb") as stream:
+            return "'gzip'" if stream.read(2) == b"\x1f\x8b" else "'none'"
+
+    def _count_rejects(self, path: pathlib.Path) -> None:
+        has_table = self.row("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'rejects'")
+        if not has_table[0]:
+            return
+        (count,) = self.row("SELECT count(DISTINCT line) FROM rejects")
+        (line,) = self.row("SELECT min(line) FROM rejects")
+        self.notice(
+            "broken_rows",
+            count,
+            f"{path.name}: {{n}} rows with too few or too many fields were left out, "
+            f"the first at line {line}",
+            f"{path.name} : {{n}} lignes ayant trop ou trop peu de champs ont été laissées de "
+            f"côté, la première à la ligne {line}",
+        )
+        self.rows("DROP TABLE rejects")
+        self.rows("DROP TABLE reject_scans")
+
+    def decimal_sign(self, table: str, column: str, file: str) -> str:
+        """Determines the decimal sign of a column from all its cells; says so where unclear."""
+        cell = cells.name(column)
+        comma, point, unclear = self.row(
+            f"SELECT count(*) FILTER ({cells.number_evidence(cell, ',')}), "
+            f"count(*) FILTER ({cells.number_evidence(cell, '.')}), "
+            f"count(*) FILTER ({cells.is_ambiguous(cell)}) FROM {table} "
+            f"WHERE contains({cell}, ',') OR contains({cell}, '.')"
+        )
+        sign = "," if comma > point else "."
+        if not comma and not point and unclear and self.language.code == "fr":
+            sign = ","
+        self.notice(
+            "decimal_comma",
+            comma if sign == "," else 0,
+            f"{file}, {column}: {{n}} numbers are written with a decimal comma",
+            f"{file}, {column} : {{n}} nombres ont une virgule décimale",
+        )
+        self.notice(
+            "ambiguous_numbers",
+            unclear if not comma and not point else 0,
+            f"{file}, {column}: {{n}} numbers such as 1.234 could be thousands or fractions; "
+            f"{sign!r} was taken as the decimal sign",
+            f"{file}, {column} : {{n}} nombres comme 1.234 peuvent être des milliers ou des "
+            f"fractions ; {sign!r} a été pris comme signe décimal",
+        )
+        return sign
+
+    def date_order(self, table: str, column: str, file: str, given: str | None) -> str:
+        """Determines whether dates have the day or the month first.
+
+        Raises:
+          UserError: the column has dates of both kinds.
+        """
+        if given:
+            return given
+        cell = cells.name(column)
+        day, month, neither = self.row(
+            f"SELECT sum(n) FILTER ({cells.has_day_first(cell)}), "
+            f"sum(n) FILTER ({cells.has_month_first(cell)}), "
+            f"sum(n) FILTER ({cells.has_no_year_first(cell)}) "
+            f"FROM (SELECT {cell}, count(*) AS n FROM {table} GROUP BY {cell})"
+        )
+        number = self.language.number
+        if day and month:
+            raise UserError(
+                self.language.pick(
+                    f"{file}: dates both ways, {number(day)} with the day first and "
+                    f"{number(month)} with the month first: say --dates=dmy or --dates=mdy; "
+                    "the others are then counted as unreadable",
+                    f"{file} : dates dans les deux sens, {number(day)} avec le jour d'abord et "
+                    f"{number(month)} avec le mois d'abord : précisez --dates=dmy ou --dates=mdy ;"
+                    " les autres seront comptées comme illisibles",
+                )
+            )
+        self.notice(
+            "ambiguous_dates",
+            (neither or 0) if not day and not month else 0,
+            f"{file}: {{n}} dates such as 03/04/2026 were read with the day first; "
+            "if it is the month: --dates=mdy",
+            f"{file} : {{n}} dates comme 03/04/2026 ont été lues jour/mois ; "
+            "si c'est mois/jour : --dates=mdy",
+        )
+        return "mdy" if month else "dmy"

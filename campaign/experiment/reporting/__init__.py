@@ -1,0 +1,1 @@
+"""Says what was measured: sentences, plots and pages, in English or French."""

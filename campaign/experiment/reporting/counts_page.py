@@ -1,0 +1,148 @@
+"""Writes the report of tests of which only counts are there."""
+
+from campaign.experiment.counts import CountedTest, CountedVerdict
+from campaign.experiment.reading.tables import Notice
+from campaign.experiment.reporting import page
+from campaign.language import Language
+
+_MOST_ROWS = 200
+_OUTCOME = {
+    "refused": ("split broken: no verdict", "répartition faussée : pas de verdict"),
+    "proved": ("proved best", "prouvé le meilleur"),
+    "undecided": ("undecided", "indécis"),
+    "too_few": ("too few clicks", "trop peu de clics"),
+}
+
+
+def headline(
+    tests: list[CountedTest],
+    verdicts: list[CountedVerdict],
+    control: str | None,
+    language: Language,
+) -> str:
+    """Says in one sentence what the counts prove."""
+    tally = {k: sum(v.outcome == k for v in verdicts) for k in _OUTCOME}
+    if len(tests) == 1:
+        v, t = verdicts[0], tests[0]
+        if v.outcome != "proved":
+            text = language.pick(*_OUTCOME[v.outcome])
+            return text[0].upper() + text[1:] + "."
+        percent = language.percent
+        span = f"{percent(v.low, 2, True)} … {percent(v.high, 2, True)}"
+        beaten = control or language.pick("the next best", "le suivant")
+        return language.pick(
+            f"{t.arms[v.best]} is proved better: {percent(v.difference, 2, True)} against "
+            f"{beaten} ({span}).",
+            f"{t.arms[v.best]} est prouvé meilleur : {percent(v.difference, 2, True)} contre "
+            f"{beaten} ({span}).",
+        )
+    number = language.number
+    return language.pick(
+        f"Of {number(len(tests))} tests {number(tally['proved'])} have a proved winner, "
+        f"{number(tally['undecided'] + tally['too_few'])} are undecided and "
+        f"{number(tally['refused'])} have a broken split.",
+        f"Sur {number(len(tests))} tests, {number(tally['proved'])} ont un gagnant prouvé, "
+        f"{number(tally['undecided'] + tally['too_few'])} sont indécis et "
+        f"{number(tally['refused'])} ont une répartition faussée.",
+    )
+
+
+def html(
+    tests: list[CountedTest],
+    verdicts: list[CountedVerdict],
+    notices: tuple[Notice, ...],
+    control: str | None,
+    language: Language,
+) -> str:
+    """Writes the report."""
+    pick, number = language.pick, language.number
+    heads = [
+        "test",
+        pick("verdict", "verdict"),
+        pick("arm", "bras"),
+        "impressions",
+        pick("clicks", "clics"),
+        pick("rate", "taux"),
+        "p",
+        pick("split, p", "répartition, p"),
+    ]
+    rows = _rows(tests, verdicts, language)
+    declared = [v.declared for v in verdicts if v.declared]
+    tally = ""
+    if declared:
+        counts = [number(declared.count(k)) for k in ("proved", "undecided", "wrong")]
+        tally = pick(
+            f"Of {number(len(declared))} declared winners with a sound split {counts[0]} are "
+            f"proved, {counts[1]} undecided, {counts[2]} wrong.",
+            f"Sur {number(len(declared))} gagnants déclarés à répartition saine, {counts[0]} sont "
+            f"prouvés, {counts[1]} indécis, {counts[2]} faux.",
+        )
+    more = len(rows) - _MOST_ROWS
+    cut = (
+        pick(
+            f"{number(more)} further rows are in report.json.",
+            f"{number(more)} autres lignes sont dans report.json.",
+        )
+        if more > 0
+        else ""
+    )
+    sections = [
+        (pick("Declared winners", "Gagnants déclarés"), page.bullets([tally] if tally else [])),
+        (
+            pick("Tests", "Tests"),
+            page.table(heads, rows[:_MOST_ROWS]) + page.bullets([cut] * bool(cut)),
+        ),
+        (
+            pick("What was wrong in the files", "Ce qui n'allait pas dans les fichiers"),
+            page.notices(notices),
+        ),
+        (pick("What this cannot say", "Ce que ceci ne dit pas"), page.bullets(_limits(language))),
+    ]
+    return page.document("counts", headline(tests, verdicts, control, language), sections, language)
+
+
+def _rows(
+    tests: list[CountedTest], verdicts: list[CountedVerdict], language: Language
+) -> list[list[str]]:
+    """Returns a row for each arm."""
+    pick, number, percent = language.pick, language.number, language.percent
+    rows = []
+    for t, v in zip(tests, verdicts, strict=True):
+        for i, arm in enumerate(t.arms):
+            rate = t.clicks[i] / max(t.impressions[i], 1)
+            text = pick(*_OUTCOME[v.outcome]) if i == 0 else ""
+            star = " ★" if i == v.best else ""
+            rows.append(
+                [
+                    t.name if i == 0 else "",
+                    text,
+                    arm + star,
+                    number(t.impressions[i]),
+                    number(t.clicks[i]),
+                    percent(rate, 2),
+                    number(v.p_values[i], 4)
+                    if v.p_values[i] < 1 and v.outcome != "refused"
+                    else "–",
+                    number(v.ratio_p_value, 4) if i == 0 else "",
+                ]
+            )
+    return rows
+
+
+def _limits(language: Language) -> list[str]:
+    """Lists what counts cannot say."""
+    pick = language.pick
+    return [
+        pick(
+            "Counts say nothing of customers: one who saw two arms, or repeated looks, are unseen;"
+            " false alarms are held at 5 % only if the counts were looked at once.",
+            "Des comptes ne disent rien des clients : ni double exposition ni regards répétés ; "
+            "les fausses alertes restent à 5 % seulement si l'on n'a regardé qu'une fois.",
+        ),
+        pick(
+            "Each test has its own 5 %: of many tests without any effect, one in twenty is "
+            "called proved.",
+            "Chaque test a ses propres 5 % : sur beaucoup de tests sans effet, un sur vingt sera "
+            "dit prouvé.",
+        ),
+    ]

@@ -1,0 +1,263 @@
+"""Writes report.html: the verdict first, in one sentence, then what it rests on; offline."""
+
+from html import escape
+
+from campaign.experiment.inference.sample_ratio import THRESHOLD
+from campaign.experiment.looks import Look
+from campaign.experiment.moments import Collected
+from campaign.experiment.plan_file import Plan, seal
+from campaign.experiment.reading.tables import Notice
+from campaign.experiment.reporting import report_plots, sentences
+from campaign.experiment.results import Verdict
+from campaign.language import Language
+
+_STYLE = """
+body{font:16px/1.5 system-ui,sans-serif;color:#1f2328}
+body{max-width:50rem;margin:2rem auto;padding:0 1rem}
+h1{font-size:1.5rem;line-height:1.3;padding:1rem 1.2rem;border-left:.5rem solid;background:#f6f8fa}
+h1.deploy{border-color:#1a7f37}h1.refused,h1.stop{border-color:#b42318}
+h1.continue,h1.counts{border-color:#57606a}
+h2{font-size:1.15rem;margin-top:2rem}
+table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
+th,td{padding:.3rem .6rem;border-bottom:1px solid #d0d7de;text-align:right;vertical-align:top}
+th:first-child,td:first-child{text-align:left}th{font-weight:600}
+.arms th:last-child,.arms td:last-child{text-align:left}
+.wide{overflow-x:auto}svg{max-width:100%;height:auto}
+footer,.note{color:#57606a;font-size:.9rem}
+"""
+
+
+def document(kind: str, headline: str, sections: list[tuple[str, str]], language: Language) -> str:
+    """Joins a page from its headline and sections of (title, HTML); empty ones are left out."""
+    body = "\n".join(f"<h2>{escape(title)}</h2>\n{html}" for title, html in sections if html)
+    return (
+        f'<!doctype html>\n<html lang="{language.code}"><head><meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">\n'
+        f"<title>{escape(headline)}</title>\n<style>{_STYLE}</style></head>\n<body>\n"
+        f'<main><h1 class="{kind}">{escape(headline)}</h1>\n{body}\n</main></body></html>\n'
+    )
+
+
+def table(heads: list[str], rows: list[list[str]]) -> str:
+    """Writes a table, its cells escaped."""
+    if not rows:
+        return ""
+    head = "".join(f'<th scope="col">{escape(h)}</th>' for h in heads)
+    lines = "".join(
+        "<tr>" + "".join(f"<td>{escape(c)}</td>" for c in row) + "</tr>\n" for row in rows
+    )
+    inside = f"<thead><tr>{head}</tr></thead>\n<tbody>{lines}</tbody>"
+    return f'<div class="wide"><table>{inside}</table></div>'
+
+
+def bullets(items: list[str]) -> str:
+    """Writes a list, its items escaped."""
+    return "<ul>" + "".join(f"<li>{escape(x)}</li>" for x in items) + "</ul>" if items else ""
+
+
+def notices(listed: tuple[Notice, ...]) -> str:
+    """Writes what was wrong in the files."""
+    return bullets([n.text for n in listed])
+
+
+def html(
+    v: Verdict,
+    plan: Plan,
+    collected: Collected,
+    history: list[Look],
+    p_values: dict[str, float],
+    language: Language,
+) -> str:
+    """Writes the report of an experiment.
+
+    Args:
+      v: the verdict.
+      plan: of the experiment.
+      collected: what was analysed.
+      history: all looks, the present one last.
+      p_values: by arm, adjusted; {} without.
+      language: of the page.
+    """
+    pick = language.pick
+    guardrails = [
+        f"{a.name}, {sentences.guardrail(g, language)}" for a in v.arms for g in a.guardrails
+    ]
+    sections = [
+        (pick("Result", "Résultat"), _arms(v, plan, p_values, language)),
+        (pick("Guardrails", "Garde-fous"), bullets(guardrails)),
+        (pick("Looks", "Bilans"), _looks(history, v, plan, language)),
+        (pick("By segment", "Par segment"), _segments(v, plan, language)),
+        (
+            pick("Is the split sound?", "La répartition est-elle saine ?"),
+            _split(v, plan, collected, language),
+        ),
+        (
+            pick("What was wrong in the files", "Ce qui n'allait pas dans les fichiers"),
+            notices(collected.notices),
+        ),
+        (
+            pick("What this cannot say", "Ce que ceci ne dit pas"),
+            bullets(sentences.unknowns(v, plan, language)),
+        ),
+        (pick("How", "Méthode"), _how(v, plan, collected, language)),
+    ]
+    return document(v.decision, sentences.headline(v, plan, language), sections, language)
+
+
+def _arms(v: Verdict, plan: Plan, p_values: dict[str, float], language: Language) -> str:
+    pick, percent = language.pick, language.percent
+
+    def money(x: float, sign: bool = False) -> str:
+        return sentences.amount(x, plan, language, sign)
+
+    heads = [
+        pick("variant", "variante"),
+        pick("customers", "clients"),
+        sentences.outcome(plan.metric, language),
+        pick("control", "témoin"),
+        pick("difference", "écart"),
+        pick("interval", "intervalle"),
+        pick("relative", "relatif"),
+        "p",
+        pick("state", "état"),
+    ]
+    rows = [
+        [
+            a.name,
+            language.number(a.effect.n_treated),
+            money(a.effect.treated),
+            money(a.effect.control),
+            money(a.estimate, True),
+            f"{money(a.low, True)} … {money(a.high, True)}",
+            percent(a.estimate / a.effect.control, 1, True) if a.effect.control else "?",
+            _p_text(p_values[a.name], language) if a.name in p_values else "–",
+            sentences.status(a, language),
+        ]
+        for a in v.arms
+    ]
+    note = pick(
+        "Intervals and p-values hold for all arms and all looks together (95 %). Where a proof "
+        "ended the test early, the estimate is corrected for that (median-unbiased). The dotted "
+        "line is the smallest effect worth knowing.",
+        "Intervalles et p valent pour tous les bras et tous les bilans ensemble (95 %). Si une "
+        "preuve a arrêté le test tôt, l'estimation en est corrigée (médiane sans biais). Le trait "
+        "pointillé est le plus petit effet qui compte.",
+    )
+    out = report_plots.effects(v, plan, language) + table(heads, rows)
+    return f'<div class="arms">{out}</div><p class="note">{escape(note)}</p>' if rows else ""
+
+
+def _p_text(p: float, language: Language) -> str:
+    return "< " + language.number(0.0001, 4) if p < 1e-4 else language.number(p, 4)
+
+
+def _looks(history: list[Look], v: Verdict, plan: Plan, language: Language) -> str:
+    chances = [
+        language.pick(
+            f"{a.name}: if the planned effect is true, the last look proves it with "
+            f"{language.percent(a.chance, 0)}",
+            f"{a.name} : si l'effet prévu est vrai, le dernier bilan le prouve à "
+            f"{language.percent(a.chance, 0)}",
+        )
+        for a in v.arms
+        if a.status in ("undecided", "futile") and not v.final and a.chance == a.chance
+    ]
+    return report_plots.looks(history, v, plan, language) + bullets(chances)
+
+
+def _segments(v: Verdict, plan: Plan, language: Language) -> str:
+    if not v.segments:
+        return ""
+    lines = []
+    for arm, p in v.differ_p_value.items():
+        lines.append(
+            language.pick(
+                f"{arm}: segments differ (p = {_p_text(p, language)})"
+                if p < 0.05
+                else f"{arm}: no proof that segments differ (p = {_p_text(p, language)}); "
+                "read the common effect, not the best segment",
+                f"{arm} : les segments diffèrent (p = {_p_text(p, language)})"
+                if p < 0.05
+                else f"{arm} : rien ne prouve que les segments diffèrent "
+                f"(p = {_p_text(p, language)}) ; lisez l'effet commun, pas le meilleur segment",
+            )
+        )
+    note = language.pick(
+        "Pale: as measured. Blue: drawn to the common effect as far as chance explains the spread.",
+        "Pâle : mesuré. Bleu : ramené vers l'effet commun autant que le hasard explique l'écart.",
+    )
+    plot = report_plots.segments(v, plan, language)
+    return f'{plot}<p class="note">{escape(note)}</p>{bullets(lines)}'
+
+
+def _split(v: Verdict, plan: Plan, collected: Collected, language: Language) -> str:
+    pick, number = language.pick, language.number
+    totals: dict[str, int] = {}
+    meant: dict[str, float] = {}
+    for segment, row in collected.counts.items():
+        for arm, n in row.items():
+            totals[arm] = totals.get(arm, 0) + n
+        for arm, p in plan.shares(segment).items():
+            meant[arm] = meant.get(arm, 0.0) + p * sum(row.values())
+    sent = {a: sum(r.get(a, 0) for r in collected.sent.values()) for a in totals}
+    heads = [pick("arm", "bras"), pick("customers", "clients"), pick("meant", "prévus")]
+    heads += [pick("sent", "envoyés")] if collected.sent else []
+    rows = [
+        [a, number(n), number(meant.get(a, 0)), *([number(sent[a])] if collected.sent else [])]
+        for a, n in totals.items()
+    ]
+    sound = min(v.ratio_p_value, 1 if v.sent_p_value is None else v.sent_p_value) >= THRESHOLD
+    text = (
+        f"p {sentences.ratio_text(v, language)}"
+        + pick(": ", " : ")
+        + (pick("sound", "saine") if sound else pick("broken", "faussée"))
+    )
+    return table(heads, rows) + f"<p>{escape(text)}</p>"
+
+
+def _how(v: Verdict, plan: Plan, collected: Collected, language: Language) -> str:
+    pick = language.pick
+    lines = [
+        pick(
+            f"plan {seal(plan)}, look {v.look}, outcomes until {collected.until or '?'}; "
+            f"{language.number(collected.waiting)} customers are not complete yet",
+            f"plan {seal(plan)}, bilan {v.look}, résultats jusqu'au {collected.until or '?'} ; "
+            f"{language.number(collected.waiting)} clients pas encore complets",
+        ),
+        pick(
+            "group-sequential test, O'Brien-Fleming spending; Holm over arms; strata: segments",
+            "test séquentiel groupé, dépense d'O'Brien-Fleming ; Holm entre bras ; strates : "
+            "segments",
+        )
+        if plan.looks
+        else pick(
+            "interval valid at every moment (normal mixture); strata: segments",
+            "intervalle valable à tout moment (mélange normal) ; strates : segments",
+        ),
+    ]
+    saved = language.percent(v.variance_saved, 2)
+    covariate = {
+        "used": pick(
+            f"CUPED by {plan.covariate}: variance -{saved}",
+            f"CUPED par {plan.covariate} : variance -{saved}",
+        ),
+        "useless": pick(
+            f"CUPED by {plan.covariate} saves {saved}: no use, left out",
+            f"CUPED par {plan.covariate} gagne {saved} : inutile, écarté",
+        ),
+        "refused": pick(
+            f"{plan.covariate} differs between the arms: it was measured after the start; refused",
+            f"{plan.covariate} diffère entre les bras : mesuré après le départ ; refusé",
+        ),
+    }.get(v.covariate)
+    lines += [covariate] if covariate else []
+    if v.total is not None and v.total.se < float("inf"):
+        low, high = v.total.estimate - 1.96 * v.total.se, v.total.estimate + 1.96 * v.total.se
+        span = " … ".join(sentences.amount(x, plan, language, True) for x in (low, high))
+        lines.append(
+            pick(
+                f"the campaign as a whole against the holdout: {span} (one look)",
+                f"la campagne entière contre la réserve : {span} (un bilan)",
+            )
+        )
+    return bullets(lines)

@@ -1,0 +1,156 @@
+"""Says a verdict in sentences."""
+
+import math
+
+from campaign.experiment.plan_file import Plan
+from campaign.experiment.results import Arm, Guardrail, Verdict
+from campaign.language import Language
+
+_STATUS = {
+    "better": ("proved better", "prouvé meilleur"),
+    "worse": ("proved worse", "prouvé moins bon"),
+    "undecided": ("undecided", "indécis"),
+    "futile": ("not proved, and hardly to be", "non prouvé, et ne le sera guère"),
+    "vanished": ("this arm has vanished", "ce bras a disparu"),
+    "too_few": ("too few events to say", "trop peu d'événements"),
+}
+_OUTCOMES = {
+    "click": ("clicks", "clics"),
+    "visit": ("visits", "visites"),
+    "open": ("opens", "ouvertures"),
+    "conversion": ("conversions", "conversions"),
+    "spend": ("spend", "dépenses"),
+    "unsubscribe": ("unsubscribes", "désinscriptions"),
+    "complaint": ("complaints", "plaintes"),
+}
+_GUARDRAIL = {
+    "worse": ("worse", "dégradé"),
+    "tolerated": ("within what is tolerated", "dans la tolérance"),
+    "unclear": ("not clear yet", "pas encore clair"),
+}
+
+
+def outcome(name: str, language: Language) -> str:
+    """Names an outcome."""
+    return language.pick(*_OUTCOMES[name])
+
+
+def status(arm: Arm, language: Language) -> str:
+    """Names what is proved of an arm."""
+    return language.pick(*_STATUS[arm.status])
+
+
+def guardrail(g: Guardrail, language: Language) -> str:
+    """Says a guardrail in one line."""
+    percent, name = language.percent, outcome(g.outcome, language)
+    span = f"[{percent(g.low, 0, True)} ; {percent(g.high, 0, True)}]"
+    return language.pick(
+        f"{name}: {percent(g.change, 0, True)} {span}, tolerated "
+        f"{percent(g.tolerated, 0)}: {_GUARDRAIL[g.status][0]}",
+        f"{name} : {percent(g.change, 0, True)} {span}, toléré "
+        f"{percent(g.tolerated, 0)} : {_GUARDRAIL[g.status][1]}",
+    )
+
+
+def amount(x: float, plan: Plan, language: Language, sign: bool = False) -> str:
+    """Writes a mean or a difference of the metric: a rate in percent, money with two digits."""
+    if not math.isfinite(x):
+        return "?"
+    return language.number(x, 2, sign) if plan.is_amount else language.percent(x, 2, sign)
+
+
+def headline(v: Verdict, plan: Plan, language: Language) -> str:
+    """Says the verdict in one sentence."""
+    if v.decision == "refused":
+        return language.pick(
+            "No verdict: the split between the arms is broken (sample-ratio check, p "
+            f"{ratio_text(v, language)}); find the cause before believing any figure.",
+            "Pas de verdict : la répartition entre les bras est faussée (contrôle des effectifs, "
+            f"p {ratio_text(v, language)}) ; trouvez-en la cause avant de croire un chiffre.",
+        )
+    if v.decision == "deploy":
+        arm = next(a for a in v.arms if a.name == v.winner)
+        metric = outcome(plan.metric, language)
+        relative = language.percent(arm.estimate / arm.effect.control, 0, True)
+        low, high = (language.percent(x / arm.effect.control, 0, True) for x in (arm.low, arm.high))
+        return language.pick(
+            f"Deploy {arm.name}: {metric} {relative} (between {low} and {high}).",
+            f"Déployez {arm.name} : {metric} {relative} (entre {low} et {high}).",
+        )
+    worse = [a.name for a in v.arms if a.status == "worse"]
+    harm = language.pick(
+        f" {language.listing(worse)} does harm.", f" {language.listing(worse)} fait du tort."
+    )
+    suffix = harm if worse else ""
+    if v.decision == "continue":
+        return (
+            language.pick(
+                f"Continue: nothing is proved at look {v.look} of {plan.looks or '?'}.",
+                f"Continuez : rien n'est prouvé au bilan {v.look} sur {plan.looks or '?'}.",
+            )
+            + suffix
+        )
+    return _stop(v, language) + suffix
+
+
+def _stop(v: Verdict, language: Language) -> str:
+    hurting = [a.name for a in v.arms if any(g.status == "worse" for g in a.guardrails)]
+    if hurting and any(a.status == "better" for a in v.arms):
+        return language.pick(
+            f"Stop: {language.listing(hurting)} hurts a guardrail.",
+            f"Arrêtez : {language.listing(hurting)} franchit un garde-fou.",
+        )
+    if v.final:
+        return language.pick(
+            "Stop, and keep the control: no variant is proved better.",
+            "Arrêtez, gardez le témoin : aucune variante n'est prouvée meilleure.",
+        )
+    return language.pick(
+        "Stop, and keep the control: going on would hardly prove the effect that was planned.",
+        "Arrêtez, gardez le témoin : continuer ne prouverait guère l'effet prévu.",
+    )
+
+
+def ratio_text(v: Verdict, language: Language) -> str:
+    """Writes the smaller p-value of the sample-ratio checks."""
+    p = min(v.ratio_p_value, 1.0 if v.sent_p_value is None else v.sent_p_value)
+    number = language.number
+    return f"< {number(1e-4, 4)}" if p < 1e-4 else f"= {number(p, 4)}"
+
+
+def unknowns(v: Verdict, plan: Plan, language: Language) -> list[str]:
+    """Lists what the analysis cannot say."""
+    pick = language.pick
+    out = [
+        pick(
+            "Whether emoji help elsewhere: no public data set has emoji as its randomised factor; "
+            "this holds for these customers, these days and this channel.",
+            "Si les emoji aident ailleurs : aucun jeu de données public ne tire l'emoji au sort ; "
+            "ceci vaut pour ces clients, ces jours et ce canal.",
+        ),
+        pick(
+            "Opens: mail programs load pictures by themselves, so opens are unreliable.",
+            "Les ouvertures : les messageries chargent les images seules ; elles sont peu fiables.",
+        ),
+        pick(
+            "Whether the effect lasts: a novelty may wear off; the holdout shows it later.",
+            "Si l'effet dure : une nouveauté s'use ; la réserve le montrera plus tard.",
+        ),
+    ]
+    if v.decision != "refused" and any(a.status in ("undecided", "futile") for a in v.arms):
+        out.append(
+            pick(
+                "That there is no effect: not proved is not the same as none; see the interval.",
+                "Qu'il n'y a pas d'effet : non prouvé ne veut pas dire nul ; voyez l'intervalle.",
+            )
+        )
+    if plan.allocation:
+        out.append(
+            pick(
+                "An unbiased mean of arms that a policy favoured: such estimates are biased, the "
+                "runner-up is underrated.",
+                "Une moyenne sans biais des bras favorisés par une politique : ces estimations sont"
+                " biaisées, le second est sous-estimé.",
+            )
+        )
+    return out

@@ -1,0 +1,100 @@
+"""Speaks to the user in English or in French: texts, numbers and the command line's errors."""
+
+import argparse
+import dataclasses
+import math
+import os
+import re
+from typing import NoReturn
+
+LANGUAGES = ("en", "fr")
+_NARROW_SPACE = "\u202f"  # between thousands, and before % in French
+# argparse's own messages, as regular expressions, and their French.
+_ARGPARSE_IN_FRENCH = (
+    (r"the following arguments are required: (.*)", r"il manque : \1"),
+    (r"unrecognized arguments: (.*)", r"options inconnues : \1"),
+    (r"argument (\S+): expected one argument", r"option \1 : une valeur est attendue"),
+    (r"argument (\S+): invalid choice: (\S+) \(choose from (.*)\)", r"option \1 : \2 ; choix : \3"),
+    (r"argument (\S+): invalid \S+ value: (.*)", r"option \1 : valeur illisible \2"),
+    (r"argument (\S+): (.*)", r"option \1 : \2"),
+    (r"ambiguous option: (.*) could match (.*)", r"option ambiguë : \1 ; \2"),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Language:
+    """Chooses texts and writes numbers in one language.
+
+    Attributes:
+      code: "en" or "fr".
+    """
+
+    code: str
+
+    def pick(self, english: str, french: str) -> str:
+        """Returns the text of this language; both stand side by side in the code."""
+        return french if self.code == "fr" else english
+
+    def number(self, x: float, digits: int = 0, sign: bool = False) -> str:
+        """Writes a number with its thousands apart: 1,234.5 or 1 234,5."""
+        if math.isnan(x):
+            return "?"
+        text = f"{x:{'+' if sign else ''},.{digits}f}"
+        if self.code == "fr":
+            text = text.translate({ord(","): _NARROW_SPACE, ord("."): ","})
+        return text.replace("-", "\u2212")
+
+    def percent(self, x: float, digits: int = 1, sign: bool = False) -> str:
+        """Writes a fraction in percent: 3.2% or 3,2 %."""
+        space = _NARROW_SPACE if self.code == "fr" else ""
+        return self.number(100 * x, digits, sign) + space + "%"
+
+    def listing(self, items: list[str]) -> str:
+        """Joins items by commas and a last "and"."""
+        if len(items) < 2:
+            return "".join(items)
+        return ", ".join(items[:-1]) + self.pick(" and ", " et ") + items[-1]
+
+
+class Parser(argparse.ArgumentParser):
+    """Reports mistakes on the command line in one line of the user's language."""
+
+    language = Language("en")
+
+    def error(self, message: str) -> NoReturn:
+        """Prints the mistake and exits with 2, as argparse does."""
+        if self.language.code == "fr":
+            for pattern, french in _ARGPARSE_IN_FRENCH:
+                if re.fullmatch(pattern, message):
+                    message = re.sub(pattern, french, message)
+                    break
+        start = self.language.pick("error", "erreur")
+        hint = self.language.pick("see", "voir")
+        self.exit(2, f"{start}: {message} ({hint} {self.prog} --help)\n")
+
+
+def from_arguments(arguments: list[str]) -> Language:
+    """Reads --lang before all else, so that help and errors are in it, too.
+
+    Without the flag the language is that of the environment; anything but French is English.
+    """
+    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    early.add_argument("--lang", default=None)
+    try:
+        code = early.parse_known_args(arguments)[0].lang
+    except argparse.ArgumentError:  # --lang without a value: the real parser says so
+        code = None
+    if code is None:
+        code = (os.environ.get("LC_ALL") or os.environ.get("LANG") or "en")[:2].lower()
+    return Language(code if code in LANGUAGES else "en")
+
+
+def decimal(text: str) -> float:
+    """Reads a number as people type it: 1234.5, 1 234,5."""
+    return float(re.sub(r"\s", "", text).replace(",", "."))
+
+
+def fraction(text: str) -> float:
+    """Reads a fraction: 0.03, 3%, 3,5 %."""
+    text = text.strip()
+    return decimal(text[:-1]) / 100 if text.endswith("%") else decimal(text)

@@ -1,0 +1,312 @@
+"""From plan to verdict through the command line, with what goes wrong in real files."""
+
+import csv
+import datetime
+import json
+import sys
+
+import hypothesis
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+from campaign import __main__ as program
+from campaign.experiment import assignment, demo, looks, plan_file
+from campaign.experiment.reading.tables import Tables
+from campaign.language import Language
+from emoji_gan import errors
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Runs the program; returns exit code, output and errors."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["campaign", *map(str, arguments)])
+        with pytest.raises(SystemExit) as e:
+            errors.run(program.main)
+        out = capsys.readouterr()
+        return e.value.code, out.out, out.err
+
+    return call
+
+
+def _plan(run, folder, *flags):
+    code, out, err = run(
+        "plan",
+        "--baseline=20%",
+        "--smallest_effect=20%",
+        "--start=2026-03-02",
+        "--salt=s",
+        f"--out={folder}/plan.json",
+        *flags,
+    )
+    assert code == 0, err
+    return out
+
+
+def _assign(run, folder, customers, *flags):
+    return run(
+        "assign",
+        f"--plan={folder}/plan.json",
+        f"--customers={customers}",
+        f"--out={folder}/assignments.csv",
+        *flags,
+    )
+
+
+def _analyse(run, folder, *flags):
+    return run(
+        "analyse",
+        f"--plan={folder}/plan.json",
+        f"--assignments={folder}/assignments.csv",
+        f"--outcomes={folder}/outcomes.csv",
+        f"--out={folder}/report",
+        *flags,
+    )
+
+
+def _outcomes(folder, rate, extra="", seed=0, until=9):
+    """Writes outcomes with a rate by arm; the assigned rows are returned."""
+    with open(folder / "assignments.csv", newline="") as f:
+        rows = sorted(csv.DictReader(f), key=lambda r: r["customer"])
+    u = np.random.default_rng(seed).random(len(rows))
+    lines = ["client;date;clic;désinscription"]
+    for row, x in zip(rows, u, strict=True):
+        day = datetime.date.fromisoformat(row["assigned"]) + datetime.timedelta(days=1)
+        lines.append(f"{row['customer']};{day:%d/%m/%Y};{int(x < rate[row['arm']])};0")
+    (folder / "outcomes.csv").write_text("\n".join(lines) + "\n" + extra, encoding="cp1252")
+    return rows
+
+
+@pytest.fixture
+def folder(run, tmp_path):
+    """A campaign with 9,000 customers in two segments, assigned."""
+    _plan(run, tmp_path)
+    (tmp_path / "customers.csv").write_text(
+        "N° client;Segment\n" + "".join(f"{i:05d};{'ab'[i % 2]}\n" for i in range(9000)), "cp1252"
+    )
+    code, _, err = _assign(run, tmp_path, tmp_path / "customers.csv")
+    assert code == 0, err
+    return tmp_path
+
+
+RATES = {"control": 0.2, "emoji": 0.2, "holdout": 0.2}
+
+
+def test_a_helpful_emoji_is_deployed_and_a_useless_one_is_not(run, folder):
+    _outcomes(folder, RATES | {"emoji": 0.28})
+    code, out, err = _analyse(run, folder, "--until=2026-03-31", "--lang=fr")
+    assert code == 0, err
+    assert "Déployez emoji : clics +" in out and "outcomes.csv a été lu en cp1252" in out
+    html = (folder / "report" / "report.html").read_text("utf-8")
+    assert html.index("Déployez") < html.index("<svg") and "http" not in html.split("<svg")[0]
+    report = json.loads((folder / "report" / "report.json").read_text("utf-8"))
+    (arm,) = report["verdict"]["arms"]
+    assert arm["low"] < 0.08 < arm["high"] and report["verdict"]["decision"] == "deploy"
+    code, out, _ = run("next", f"--report={folder}/report/report.json", f"--out={folder}/a.json")
+    assert code == 0 and "all emoji" in out
+    shares = json.loads((folder / "a.json").read_text())["shares"]
+    assert shares["a"]["emoji"] > 0.9 and abs(sum(shares["a"].values()) - 1) < 1e-9
+    _plan(run, folder / "next", f"--allocation={folder}/a.json")
+
+    (folder / "plan.looks.json").unlink()
+    _outcomes(folder, RATES)
+    _, out, _ = _analyse(run, folder, "--until=2026-03-31")
+    assert "Stop, and keep the control" in out
+
+
+def test_looks_end_where_the_plan_says(run, folder):
+    _outcomes(folder, RATES)
+    for day in range(8, 13):
+        code, out, err = _analyse(run, folder, f"--until=2026-03-{day:02d}")
+        assert code == 0, err
+        again = _analyse(run, folder, f"--until=2026-03-{day:02d}")
+        assert again[1] == out  # the same data is the same look
+    _outcomes(folder, RATES, seed=1)
+    code, _, err = _analyse(run, folder, "--until=2026-03-12")
+    assert code == 2 and "an interim look too many: 5 were planned" in err
+
+
+def test_new_outcomes_of_the_same_customers_make_no_look(run, folder):
+    _outcomes(folder, RATES)
+    assert _analyse(run, folder, "--until=2026-03-09")[0] == 0
+    _outcomes(folder, RATES, seed=1)
+    code, _, err = _analyse(run, folder, "--until=2026-03-09", "--lang=fr")
+    assert code == 2 and err.startswith("erreur : pas de nouveaux clients")
+
+
+def test_a_broken_split_is_refused_and_uses_up_no_look(run, folder):
+    rows = _outcomes(folder, RATES | {"emoji": 0.4})
+    kept = [r for i, r in enumerate(rows) if r["arm"] != "emoji" or i % 5]
+    with open(folder / "assignments.csv", "w", newline="") as f:
+        writer = csv.DictWriter(f, rows[0])
+        writer.writeheader()
+        writer.writerows(kept)
+    code, out, _ = _analyse(run, folder, "--until=2026-03-31")
+    assert code == 0 and "No verdict: the split between the arms is broken" in out
+    assert not looks.path_of(folder / "plan.json").exists()
+    code, _, err = run("next", f"--report={folder}/report/report.json", f"--out={folder}/a.json")
+    assert code == 2 and "split" in err and not (folder / "a.json").exists()
+
+
+def test_everything_wrong_is_counted_and_said(run, folder):
+    extra = "99999;05/03/2026;1;0\n00001;01/01/2026;1;0\n00002;05/05/2026;1;0\n00003;soon;1;0\n"
+    extra += "00004;05/03/2026;perhaps;0\n"
+    rows = _outcomes(folder, RATES, extra)
+    with open(folder / "assignments.csv", "a") as f:
+        other = {"control": "emoji"}.get(rows[0]["arm"], "control")
+        f.write(f"{rows[0]['customer']},a,{other},0.475,2026-03-02\n")
+        f.write(",".join(rows[7].values()) + "\n")
+        f.write("77777,a,mystery,0.5,2026-03-02\n")
+    assert _analyse(run, folder, "--until=2026-03-31")[0] == 0
+    report = json.loads((folder / "report" / "report.json").read_text("utf-8"))
+    counts = {n["code"]: n["count"] for n in report["notices"]}
+    expected = {
+        "nobody": 1,
+        "before": 1,
+        "after": 1,
+        "undated": 1,
+        "unreadable": 1,
+        "two_arms": 1,
+        "duplicates": 2,
+        "unplanned_arm": 1,
+        "encoding": 1,
+    }
+    assert {k: counts.get(k) for k in expected} == expected
+
+
+def test_a_vanished_arm_and_no_conversions_give_no_verdict(run, folder):
+    _outcomes(folder, RATES | {"emoji": 0.0})
+    assert _analyse(run, folder, "--until=2026-03-31")[0] == 0
+    assert "vanished" in (folder / "report" / "report.html").read_text("utf-8")
+    (folder / "plan.looks.json").unlink()
+    _outcomes(folder, dict.fromkeys(RATES, 0.0))
+    code, out, _ = _analyse(run, folder, "--until=2026-03-31")
+    assert code == 0 and "Deploy" not in out
+    assert "too few events" in (folder / "report" / "report.html").read_text("utf-8")
+
+
+def test_a_plan_changed_after_the_start_is_refused_and_says_what(run, folder):
+    _outcomes(folder, RATES)
+    path = folder / "plan.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {"alpha": 0.2}))
+    code, _, err = _analyse(run, folder)
+    assert code == 2 and "changed after it was written: alpha" in err
+    path.unlink()
+    _plan(run, folder, "--alpha=0.2")  # sealed anew
+    code, _, err = _analyse(run, folder)
+    assert code == 2 and "alpha: 0.05 -> 0.2" in err
+    code, _, err = run("plan", "--baseline=3%", "--start=2026-03-02", f"--out={path}")
+    assert code == 2 and "another plan already" in err
+
+
+def test_parts_give_the_same_report(run, folder):
+    _outcomes(folder, RATES | {"emoji": 0.28})
+    assert _analyse(run, folder, "--until=2026-03-31")[0] == 0
+    whole = json.loads((folder / "report" / "report.json").read_text("utf-8"))
+    sums = []
+    for i in (1, 2, 3):
+        code, _, err = _analyse(
+            run, folder, "--until=2026-03-31", f"--part={i}/3", f"--out={folder}/part{i}"
+        )
+        assert code == 0, err
+        sums.append(folder / f"part{i}" / "sums.json")
+    joined = ["analyse", f"--plan={folder}/plan.json", f"--out={folder}/joined", "--sums"]
+    assert run(*joined, *sums)[0] == 0
+    parts = json.loads((folder / "joined" / "report.json").read_text("utf-8"))
+    assert parts["moments"]["n"] == whole["moments"]["n"]
+    assert parts["headline"] == whole["headline"]
+    assert run(*joined, *sums[:2])[0] == 2
+
+
+def test_counts_are_judged_without_a_plan(run, tmp_path):
+    (tmp_path / "c.csv").write_text("test,arm,impressions,clicks\n1,a,9000,500\n1,b,9000,300\n")
+    code, out, _ = run("analyse", f"--counts={tmp_path}/c.csv", f"--out={tmp_path}/r", "--lang=fr")
+    assert code == 0 and "a est prouvé meilleur" in out
+
+
+def test_an_open_campaign_gives_an_interval_at_every_moment(run, folder):
+    (folder / "plan.json").unlink()
+    (folder / "assignments.csv.record.json").unlink()
+    _plan(run, folder, "--looks=0")
+    _outcomes(folder, RATES | {"emoji": 0.3})
+    code, out, err = _analyse(run, folder, "--until=2026-03-31")
+    assert code == 0 and "Deploy emoji" in out, err
+
+
+def test_an_audience_too_small_is_refused_with_what_it_could_show(run, tmp_path):
+    code, _, err = run(
+        "plan",
+        "--baseline=3 %",
+        "--start=2026-03-02",
+        "--audience=20000",
+        f"--out={tmp_path}/p.json",
+        "--lang=fr",
+    )
+    assert code == 2 and "il faut" in err and "--smallest_effect=24.8%" in err
+    assert not (tmp_path / "p.json").exists()
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "--baseline=3",
+        "--arms=one",
+        "--alpha=2",
+        "--start=soon",
+        "--guardrails=joy:1",
+        "--smallest_effect=-1",
+    ],
+)
+def test_impossible_plans_are_refused_in_a_line(run, tmp_path, flag):
+    code, _, err = run("plan", "--baseline=3%", "--start=2026-03-02", f"--out={tmp_path}/p", flag)
+    assert code == 2 and err.startswith("error: ") and err.count("\n") == 1
+
+
+def test_the_command_line_speaks_french(run):
+    assert "il manque : --baseline" in run("plan", "--lang=fr")[2]
+    assert "plus petit effet relatif" in run("plan", "--lang=fr", "--help")[1]
+
+
+_PLAN = demo.demo_plan()
+
+
+@hypothesis.settings(max_examples=10, deadline=None)
+@hypothesis.given(
+    st.lists(
+        st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1),
+        min_size=1,
+        max_size=8,
+        unique=True,
+    )
+)
+def test_an_arm_depends_on_the_customer_and_the_salt_alone(tmp_path_factory, customers):
+    """The SQL and the function for one customer agree, whoever else is in the file."""
+    folder = tmp_path_factory.mktemp("a")
+    with open(folder / "c.csv", "w", encoding="utf-8", newline="") as f:
+        csv.writer(f).writerows([["customer"], *([c] for c in customers)])
+    with Tables(Language("en")) as tables:
+        assignment.assign(tables, _PLAN, str(folder / "c.csv"), folder / "o.csv", given={})
+    with open(folder / "o.csv", encoding="utf-8", newline="") as f:
+        got = {r["customer"]: r["arm"] for r in csv.DictReader(f)}
+    assert got == {c: assignment.arm_of(_PLAN, c) for c in customers}
+
+
+def test_shares_are_kept_and_records_name_nobody(run, folder):
+    with open(folder / "assignments.csv", newline="") as f:
+        rows = list(csv.DictReader(f))
+    emoji = np.mean([r["arm"] == "emoji" for r in rows])
+    assert abs(emoji - 0.475) < 0.02
+    assert {r["propensity"] for r in rows if r["arm"] != "holdout"} == {"0.475"}
+    record = (folder / "assignments.csv.record.json").read_text()
+    assert plan_file.HOLDOUT in record and rows[0]["customer"] not in record
+
+
+@pytest.mark.slow
+def test_the_demo_says_what_is_true(run, tmp_path):
+    code, out, err = run("demo", f"--out={tmp_path}/d")
+    assert code == 0, err
+    assert "Deploy helpful" in out and "No verdict: the split" in out
+    assert run("demo", f"--out={tmp_path}/d", "--lang=fr")[0] == 2  # nothing is overwritten
