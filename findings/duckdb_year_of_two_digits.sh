@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# DuckDB's strptime takes two digits for %Y, which is refused by
-# Python's: 31/12/26 becomes the year 26. In a list of formats '%d/%m/%Y' before '%d/%m/%y' therefore
-# swallows short years without an error, and every date is 2,000 years early.
+# DuckDB's strptime takes two digits for %Y, which Python's refuses: 31/12/26 becomes the year 26. In
+# a list of formats '%d/%m/%Y' before '%d/%m/%y' therefore swallows short years without an error,
+# and every date is 2,000 years early.
 # Seen 2026-11-29 with duckdb 2.0.1: "%Y first: 0026-12-31, %y first: 2026-12-31".
 set -euo pipefail
 folder=$(mktemp -d)
