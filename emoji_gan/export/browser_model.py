@@ -15,7 +15,6 @@ import ml_collections
 import numpy as np
 from flax import nnx
 
-from emoji_gan import methods
 from emoji_gan.errors import UserError
 from emoji_gan.methods import flow, onestep
 from emoji_gan.networks import unet

@@ -22,7 +22,7 @@ class PagePhrases:
     """Holds phrases and their vectors.
 
     Attributes:
-      rows: by language, triples (phrase, the emoji that it means, its row of `vectors`).
+      rows: by language, triples (phrase or emoji, an emoji's name, row of `vectors`).
       vectors: f32 [n d] of unit length. Rounded to 16 bits, an emoji in 20 gets a faint pixel that
         differs by more than a level.
     """
@@ -50,19 +50,20 @@ def of_spec(spec: Spec) -> PagePhrases:
     rows: dict[str, list[tuple[str, str, int]]] = {}
     for language in understanding.LANGUAGES:
         rows[language] = []
-        for phrase, emoji in _phrases(language):
+        for phrase, name in _phrases(language).items():
             try:
                 meant = understanding.understand(phrase, language).phrase
             except UserError:  # "dés", dice, sounds like an article
                 continue
-            rows[language].append((phrase, emoji, row_of.setdefault(meant, len(row_of))))
+            rows[language].append((phrase, name, row_of.setdefault(meant, len(row_of))))
     return PagePhrases(rows, phrases(list(row_of)))
 
 
-def _phrases(language: str) -> list[tuple[str, str]]:
-    """Lists names of frequent emoji, then everyday phrases, each phrase once."""
-    names = []
+def _phrases(language: str) -> dict[str, str]:
+    """Lists names of frequent emoji, everyday phrases, and the emoji, with their names."""
+    names = {}
     for emoji in _FREQUENT.read_text(encoding="utf-8").split():
         meta = emoji_names.lookup(emoji_names.normalise("-".join(f"{ord(c):04X}" for c in emoji)))
-        names.append((meta.name_fr if language == "fr" else meta.name_en, emoji))
-    return list(dict(names + understanding.everyday_phrases(language)).items())
+        names[emoji] = meta.name_fr if language == "fr" else meta.name_en
+    texts = [*names.values(), *(phrase for phrase, _ in understanding.everyday_phrases(language))]
+    return dict.fromkeys(texts, "") | names

@@ -67,8 +67,8 @@ function speak(chosen) {
   }
   byId("unsupported").textContent = TEXTS[language].unsupported;
   fillSelects();
-  const phrases = EmojiGan.words.byLanguage[language];
-  byId("phrases").replaceChildren(...phrases.map(({ phrase }) => new Option(phrase)));
+  const phrases = EmojiGan.words.phrases(language);
+  byId("phrases").replaceChildren(...phrases.map((phrase) => new Option(phrase)));
   byId("ideas").replaceChildren(...IDEAS[language].map(idea));
   update();
 }
@@ -77,10 +77,9 @@ function idea(text) {
   const button = document.createElement("button");
   button.type = "button";
   const entry = EmojiGan.words.find(text, language);
-  button.textContent = entry?.emoji === text ? text : `${text} ${entry?.emoji ?? ""}`;
-  button.setAttribute("aria-label", entry?.phrase ?? text);
+  button.textContent = entry?.phrase ?? text;
   button.addEventListener("click", () => {
-    byId("text").value = entry?.phrase ?? text;
+    byId("text").value = button.textContent;
     update();
   });
   return button;
@@ -92,21 +91,26 @@ function update() {
   for (const name of FIELDS) emoji.setAttribute(name, value(name));
   const walks = value("to-text").trim() || value("mix") > 0 || value("motion") === "walk";
   if (!walks) for (const name of ["to-text", "to-seed"]) emoji.removeAttribute(name);
-  byId("understood").textContent = [value("text"), walks ? value("to-text") : ""]
-    .map((text, i) => (i && !text.trim() ? "" : understood(text)))
-    .filter(Boolean)
-    .join(" → ");
+  const asked = [value("text"), ...(walks && value("to-text").trim() ? [value("to-text")] : [])];
+  byId("understood").textContent = understood(asked);
   byId("snippet").textContent = snippet();
   byId("command").textContent = command();
   showCandidates();
 }
 
-function understood(text) {
+/** Says what the phrases were understood as, and which were not. */
+function understood(asked) {
   const texts = TEXTS[language];
-  if (!text.trim()) return texts.nothing;
-  const entry = EmojiGan.words.find(text, language);
-  if (entry) return texts.understood(entry.phrase, entry.emoji);
-  return texts.unknown(text.trim(), EmojiGan.words.near(text, language).join(", "));
+  if (!asked[0].trim() && asked.length === 1) return texts.nothing;
+  const entries = asked.map((text) => EmojiGan.words.find(text, language));
+  const phrases = entries.filter(Boolean).map(({ phrase }) => texts.quoted(phrase));
+  const unknown = asked.filter((text, i) => text.trim() && !entries[i]);
+  return [
+    phrases.length ? `${texts.understood} ${phrases.join(" → ")}` : "",
+    ...unknown.map((text) =>
+      texts.unknown(texts.quoted(text.trim()), EmojiGan.words.near(text, language).join(", ")),
+    ),
+  ].filter(Boolean).join(". ");
 }
 
 function attribute(name) {
@@ -125,9 +129,9 @@ function snippet() {
 /** Returns a command with its words in single quotes, as a shell reads them. */
 function command() {
   const quoted = (text) => `'${text.replace(/'/g, "'\\''")}'`;
-  const entry = EmojiGan.words.find(value("text"), language);
+  const entry = value("text").trim() ? EmojiGan.words.find(value("text"), language) : null;
   const flags = [
-    entry ? `--text=${quoted(entry.phrase)} --lang=${entry.language}` : "",
+    entry ? `--text=${quoted(entry.typed)} --lang=${entry.language}` : "",
     value("art") ? `--style=${quoted(value("art"))}` : "",
     value("group") ? `--group=${quoted(value("group"))}` : "",
     `--truncation=${value("truncation")}`,
@@ -229,7 +233,7 @@ function start() {
     byId("unsupported").hidden = false;
     document.querySelector("main").hidden = true;
   }
-  byId("text").value = EmojiGan.words.find("😎", language)?.phrase ?? "";
+  byId("text").value = EmojiGan.words.find("🐱", language)?.phrase ?? "";
   speak(language);
 }
 

@@ -33,10 +33,11 @@ const TEXTS = {
     still: "Your system asks for reduced motion, so the emoji stays still.",
     save: "Save as PNG",
     saveLarge: "Enlarged, 512 px",
-    understood: (phrase, emoji) => `Understood as “${phrase}” ${emoji}`,
+    quoted: (text) => `“${text}”`,
+    understood: "Understood as",
     nothing: "No subject asked for: the model draws anything.",
-    unknown: (text, near) =>
-      `“${text}” is not among this page's phrases.` + (near ? ` Try: ${near}.` : ""),
+    unknown: (quoted, near) =>
+      `${quoted} is not among this page's phrases` + (near ? `; try: ${near}` : ""),
     elsewhere: "Use it on another page, or from Python",
     elsewhereHow: "Save the script beside your page and write:",
     saveScript: "Save emoji-gan.js",
@@ -80,10 +81,11 @@ const TEXTS = {
     still: "Votre système demande moins d’animations : l’émoji reste immobile.",
     save: "Enregistrer en PNG",
     saveLarge: "Agrandi, 512 px",
-    understood: (phrase, emoji) => `Compris comme « ${phrase} » ${emoji}`,
+    quoted: (text) => `« ${text} »`,
+    understood: "Compris comme",
     nothing: "Aucun sujet demandé : le modèle dessine n’importe quoi.",
-    unknown: (text, near) =>
-      `« ${text} » n’est pas parmi les mots de cette page.` + (near ? ` Essayez : ${near}.` : ""),
+    unknown: (quoted, near) =>
+      `${quoted} n’est pas parmi les mots de cette page` + (near ? ` ; essayez : ${near}` : ""),
     elsewhere: "L’utiliser dans une autre page, ou en Python",
     elsewhereHow: "Enregistrez le script à côté de votre page et écrivez :",
     saveScript: "Enregistrer emoji-gan.js",
@@ -110,7 +112,8 @@ const GROUPS_FR = {
   "Travel & Places": "Voyages et lieux",
 };
 
+// Phrases or emoji to begin with; the page shows an emoji's name.
 const IDEAS = {
-  en: ["🎉", "🎂", "🐱", "🍕", "❤️", "🎃", "😎", "🌸", "discount", "delivery"],
-  fr: ["🎉", "🎂", "🐱", "🍕", "❤️", "🎃", "😎", "🌸", "soldes", "livraison"],
+  en: ["😎", "🎂", "🐱", "🍕", "❤️", "🌹", "👻", "🎈", "discount", "delivery"],
+  fr: ["😎", "🎂", "🐱", "🍕", "❤️", "🌹", "👻", "🎈", "soldes", "livraison"],
 };

@@ -13,13 +13,19 @@ export function folded(text) {
   return (meant.length ? meant : words).join(" ");
 }
 
+/** Removes what says that a character is meant as an emoji. */
+function plainEmoji(text) {
+  return text.trim().replace(/\uFE0F/g, "");
+}
+
 export class Words {
-  /** @param phrases by language, triples of a phrase, its emoji and the row of its vector */
+  /** @param phrases by language, triples: a phrase or emoji, an emoji's name, a row of vectors */
   constructor(phrases) {
     this.byLanguage = {};
     for (const [language, rows] of Object.entries(phrases)) {
-      this.byLanguage[language] = rows.map(([phrase, emoji, row]) => {
-        return { phrase, emoji, row, language, key: folded(phrase) };
+      this.byLanguage[language] = rows.map(([typed, name, row]) => {
+        const key = name ? plainEmoji(typed) : folded(typed);
+        return { typed, phrase: name || typed, row, language, key };
       });
     }
   }
@@ -32,10 +38,8 @@ export class Words {
   /** Returns the entry of a phrase or an emoji, or the shortest with all its words, or null. */
   find(text, language) {
     const all = this.#all(language);
-    const emoji = text.trim().replace(/\uFE0F/g, "");
     const key = folded(text);
-    const ofEmoji = all.find((entry) => entry.emoji.replace(/\uFE0F/g, "") === emoji);
-    const exact = ofEmoji ?? all.find((entry) => entry.key === key);
+    const exact = all.find((entry) => entry.key === (key || plainEmoji(text)));
     if (exact || !key) return exact ?? null;
     for (const each of [all.filter((entry) => entry.language === language), all]) {
       const fits = each.filter((entry) => hasWords(entry.key, key));
@@ -43,6 +47,11 @@ export class Words {
       if (fits.length) return fits[0];
     }
     return null;
+  }
+
+  /** Lists all phrases of a language, without the emoji themselves. */
+  phrases(language) {
+    return [...new Set(this.byLanguage[language].map(({ phrase }) => phrase))];
   }
 
   /** Lists phrases that begin like a word of a text that was not understood. */

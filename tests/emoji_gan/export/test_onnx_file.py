@@ -18,16 +18,16 @@ from tests.emoji_gan.methods.test_methods import tiny_config
 SPEC = conditions.Spec((("group", ("a", "b")),), 4, "of no encoder")
 
 
-def stored(path, method, spec=SPEC):
+def stored(path, method, spec=SPEC, changes=None, scale=0.1):
     """Writes a model file of a tiny generator, all of whose weights take part."""
-    changes = {"data.conditions": ("group", "text")} if spec.dim else {}
+    changes = ({"data.conditions": spec.names} if spec.dim else {}) | (changes or {})
     config = methods.resolve(tiny_config(method, **changes), 1)
     module = methods.load(method)
     state = module.init(config, spec, 0)
     rng = np.random.default_rng(0)
     fields = {
         name: jax.tree.map(
-            lambda x: np.asarray(x) + 0.1 * np.abs(rng.standard_normal(x.shape)).astype(np.float32),
+            lambda x: x + scale * np.abs(rng.standard_normal(x.shape, np.float32)),
             getattr(state, name),
         )
         for name in module.generator(config, spec).fields
@@ -65,7 +65,9 @@ def exports_like_jax(method, tmp_path):
     assert deviation < 1e-4
     model = onnx.load_from_string(data)
     described = json.loads(model.metadata_props[0].value)
-    inputs = {x.name: [d.dim_value for d in x.type.tensor_type.shape.dim] for x in model.graph.input}
+    inputs = {
+        x.name: [d.dim_value for d in x.type.tensor_type.shape.dim] for x in model.graph.input
+    }
     assert described["inputs"] == inputs and inputs["condition"] == [2, 6]
     assert described["method"] == method and described["condition"] == SPEC.to_json()
     assert not model.graph.value_info
