@@ -81,11 +81,11 @@ const TEXTS = {
     still: "Votre système demande moins d’animations : l’émoji reste immobile.",
     save: "Enregistrer en PNG",
     saveLarge: "Agrandi, 512 px",
-    quoted: (text) => `« ${text} »`,
+    quoted: (text) => `«\u00a0${text}\u00a0»`,
     understood: "Compris comme",
     nothing: "Aucun sujet demandé : le modèle dessine n’importe quoi.",
     unknown: (quoted, near) =>
-      `${quoted} n’est pas parmi les mots de cette page` + (near ? ` ; essayez : ${near}` : ""),
+      `${quoted} n’est pas parmi les mots de cette page` + (near ? `\u00a0; essayez\u00a0: ${near}` : ""),
     elsewhere: "L’utiliser dans une autre page, ou en Python",
     elsewhereHow: "Enregistrez le script à côté de votre page et écrivez :",
     saveScript: "Enregistrer emoji-gan.js",
