@@ -87,7 +87,6 @@ def converted(trained: Trained, batch: int) -> tuple[bytes, float]:
     # Shapes between layers: those after a batch norm can be wrong, and onnxruntime-web then refuses
     # the file. Runtimes compute them anew.
     del model.graph.value_info[:]
-    _share_weights(model)
     onnx.helper.set_model_props(model, {_KEY: json.dumps(_described(trained, graph))})
     onnx.checker.check_model(model, full_check=True)
     data = model.SerializeToString(deterministic=True)
@@ -100,23 +99,6 @@ def converted(trained: Trained, batch: int) -> tuple[bytes, float]:
             f"{deviation:.1e}; nothing was written: try the versions of requirements-export.txt"
         )
     return data, deviation
-
-
-def _share_weights(model: Any) -> None:
-    """Keeps one of equal weights, in place: a network that is called twice is written twice."""
-    graph = model.graph
-    if any(attribute.HasField("g") for node in graph.node for attribute in node.attribute):
-        return  # inner graphs name weights of the outer one
-    first: dict[tuple, str] = {}
-    kept: dict[str, str] = {}
-    for weight in graph.initializer:
-        key = (weight.data_type, tuple(weight.dims), weight.raw_data)
-        kept[weight.name] = first.setdefault(key, weight.name) if weight.raw_data else weight.name
-    for node in graph.node:
-        node.input[:] = [kept.get(name, name) for name in node.input]
-    once = [weight for weight in graph.initializer if kept[weight.name] == weight.name]
-    del graph.initializer[:]
-    graph.initializer.extend(once)
 
 
 def _packages() -> tuple[types.ModuleType, types.ModuleType, types.ModuleType]:
@@ -139,7 +121,8 @@ def _graph_of(trained: Trained, batch: int) -> _Graph:
             f"{trained.path}: a model of {config.method!r} draws from pictures; --onnx writes "
             f"those that draw by themselves: {', '.join(methods.METHODS)}"
         )
-    params = trained.fields(generator.fields)
+    # Arrays of JAX are written once, however often a network is called; numpy's, each time.
+    params = jax.tree.map(jnp.asarray, trained.fields(generator.fields))
     if config.method == "flow":
         return _flow_network(config, trained.spec, params["v_ema"], batch)
     return _whole_generator(generator, trained.spec, params, batch)

@@ -144,8 +144,8 @@ def test_the_page_draws_what_python_draws(exported, tmp_path):
     sampler = Sampler(str(SHIPPED_MODEL))
     expected = []
     for request in REQUESTS:
-        asked = {k: v for k, v in request.items() if k in ("text", "style", "group")}
-        condition = sampler_lib.ask(sampler.spec, asked, 1, language=request.get("language"))
+        wanted = {k: v for k, v in request.items() if k in ("text", "style", "group")}
+        condition = sampler_lib.ask(sampler.spec, wanted, 1, language=request.get("language"))
         expected.append(sampler([request["seed"]], condition, request.get("truncation", 0.7))[0])
     requests = [{"art": r.get("style")} | r for r in REQUESTS]
     drawn = drawn_in_node(exported / "emoji-gan.js", requests, tmp_path)

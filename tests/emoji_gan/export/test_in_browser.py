@@ -39,8 +39,8 @@ def seen(tmp_path_factory):
 
 def expected(text, seed):
     sampler = Sampler(str(SHIPPED_MODEL))
-    asked = {"text": text, "style": "openmoji"} if seed else {"text": text}
-    condition = sampler_lib.ask(sampler.spec, asked, 1, language="en")
+    wanted = {"text": text, "style": "openmoji"} if seed else {"text": text}
+    condition = sampler_lib.ask(sampler.spec, wanted, 1, language="en")
     return sampler([seed], condition, 0.7)[0], sampler.provenance(seed, 0.7)
 
 
