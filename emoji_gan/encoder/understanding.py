@@ -292,12 +292,16 @@ def _key(phrase: str) -> str:
 @functools.cache
 def _everyday(language: str) -> dict[str, str]:
     """Maps everyday phrases, folded, to the names of the emoji that they mean."""
-    meanings: dict[str, str] = {}
-    for line in _EVERYDAY.read_text(encoding="utf-8").splitlines():
-        phrase_language, phrase, emoji = line.split("\t")
-        if phrase_language == language:
-            meanings[_key(phrase)] = _name(_codepoints(emoji), language)
-    return meanings
+    return {
+        _key(phrase): _name(_codepoints(emoji), language)
+        for phrase, emoji in everyday_phrases(language)
+    }
+
+
+def everyday_phrases(language: str) -> list[tuple[str, str]]:
+    """Lists the everyday phrases of a language as people write them, each with its emoji."""
+    rows = (line.split("\t") for line in _EVERYDAY.read_text(encoding="utf-8").splitlines())
+    return [(phrase, emoji) for row_language, phrase, emoji in rows if row_language == language]
 
 
 @functools.cache

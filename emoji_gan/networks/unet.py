@@ -16,7 +16,7 @@ from jax.typing import DTypeLike
 from emoji_gan.networks import layers
 from emoji_gan.ops import convolution
 
-_GROUP = 16  # channels that are normalised together
+GROUP = 16  # channels that are normalised together
 CHANNELS = 4  # of an emoji: RGBA
 
 
@@ -71,7 +71,7 @@ class Conv(nnx.Module):
 def group_norm(x: jax.Array) -> jax.Array:
     """Normalises groups of channels, in float32, without learned scale and shift (1803.08494)."""
     b, h, w, channels = x.shape
-    groups = max(1, channels // _GROUP)
+    groups = max(1, channels // GROUP)
     y = x.astype(jnp.float32).reshape(b, h * w, groups, channels // groups)
     mean = y.mean((1, 3), keepdims=True)
     variance = jnp.square(y - mean).mean((1, 3), keepdims=True)
@@ -180,16 +180,20 @@ class Trunk(nnx.Module):
 
     def embed(self, t: jax.Array, c: jax.Array | None) -> jax.Array:
         """Embeds times `b` and conditions `b c_dim` in one vector: f32 `b n`."""
+        y = self.embed_time(t)
+        if c is not None:
+            y = y + self.embed_condition(c)
+        return jax.nn.silu(y)
+
+    def embed_time(self, t: jax.Array) -> jax.Array:
+        """Embeds times `b`: f32 `b n`."""
         # Sines of geometrically spaced frequencies (1706.03762, section 3.5).
         frequency = jnp.exp(
             -math.log(1000.0) * jnp.arange(self.width // 2, dtype=jnp.float32) / (self.width // 2)
         )
         angle = 1000.0 * t[:, None] * frequency[None]
         y = jax.nn.silu(self.time0(jnp.concatenate([jnp.sin(angle), jnp.cos(angle)], 1)))
-        y = self.time1(y)
-        if c is not None:
-            y = y + self.embed_condition(c)
-        return jax.nn.silu(y)
+        return self.time1(y)
 
     def embed_condition(self, c: jax.Array) -> jax.Array:
         """Embeds conditions `b c_dim`: f32 `b n`."""

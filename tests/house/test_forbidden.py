@@ -125,6 +125,7 @@ EXCEPTIONS = {
     ("benchmarks/faults/restart.py", "import subprocess"): "runs main.py, to kill it",
     ("benchmarks/faults/restart.py", "import socket"): "a free port on this machine",
     ("benchmarks/faults/restart.py", "all of os.environ"): "for main.py",
+    ("benchmarks/tasks/browser_runtimes.py", "import subprocess"): "runs Node and npm",
     ("benchmarks/scale/tpu_compile.py", "all of os.environ"): "sets what the TPU compiler asks for",
     ("benchmarks/tasks/explore_page.py", "import subprocess"): "runs the program that it measures",
     ("benchmarks/tasks/explore_page.py", "import urllib"): "asks it, at 127.0.0.1",

@@ -1,0 +1,46 @@
+"""Runs the scripts of tests/browser under Node, with a Chromium of npm's."""
+
+import json
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+from tests.support import runs as runs_lib
+
+_SCRIPTS = runs_lib.ROOT / "tests" / "browser"
+_TIMEOUT_S = 300
+
+
+def needs(*programs: str) -> pytest.MarkDecorator:
+    """Skips a test where a program is not installed."""
+    missing = [name for name in programs if not shutil.which(name)]
+    return pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
+
+
+def with_packages(folder: pathlib.Path, of: pathlib.Path = _SCRIPTS) -> pathlib.Path:
+    """Copies the sources beside a package.json to a folder, with the packages that it locks."""
+    for file in of.iterdir():
+        if file.is_file():
+            shutil.copy(file, folder)
+    _checked(["npm", "ci", "--no-fund", "--no-audit", "--ignore-scripts"], folder)
+    return folder
+
+
+def run_script(folder: pathlib.Path, name: str, *arguments: str) -> dict:
+    """Runs a script of such a folder, and reads what it prints."""
+    return json.loads(_checked(["node", name, *arguments], folder))
+
+
+def _checked(command: list[str], folder: pathlib.Path) -> str:
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def build(folder: pathlib.Path) -> None:
+    """Runs the build of such a folder."""
+    _checked(["npm", "run", "build"], folder)
