@@ -42,6 +42,7 @@ MAY_IMPORT = {
     "emoji_gan.train": _LIBRARY | _MODELS,
     "emoji_gan.sample": _LIBRARY | _MODELS,
     "emoji_gan.edit": _LIBRARY | _MODELS,
+    "emoji_gan.export": _LIBRARY | _MODELS | {"eval"},
     "eval": _LIBRARY | _MODELS,
     "configs": set(),
     "main": _LIBRARY | _MODELS | {"emoji_gan.train", "eval"},
