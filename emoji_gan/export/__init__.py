@@ -1,1 +1,1 @@
-"""Writes trained models for use elsewhere: pages, ONNX, weights."""
+"""Writes trained models for use elsewhere: pages, ONNX, weights, publications."""

@@ -1,4 +1,4 @@
-"""Opens a stored model: the workdir of a run, or a model file."""
+"""Opens a stored model: the workdir of a run, a model file, or a published one."""
 
 import dataclasses
 import hashlib
@@ -10,7 +10,7 @@ from typing import Any
 from emoji_gan.conditions import Spec
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import paths
-from emoji_gan.trained import model_file, stored_names
+from emoji_gan.trained import hub_source, model_file, stored_names
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,22 +52,23 @@ class Trained:
 
 
 def open_trained(path: str, step: int | None = None) -> Trained:
-    """Opens a workdir or a model file.
+    """Opens a workdir, a model file or a published model.
 
     Args:
-      path: of a model file, if it ends in .safetensors, else of a workdir.
+      path: of a model file, if it ends in .safetensors, or hub:OWNER/NAME@COMMIT, which is fetched
+        unless it was before; else of a workdir.
       step: the step of the checkpoint; None: the newest good one.
 
     Raises:
       UserError: there is no good checkpoint or model file, or `step` is given for a model file.
     """
-    path = paths.local(path)
+    path = hub_source.from_hub(path) if hub_source.is_address(path) else paths.local(path)
     return _open_file(path, step) if is_model_file(path) else _open_workdir(path, step)
 
 
 def is_model_file(path: str) -> bool:
-    """Returns whether a path names a model file rather than a workdir."""
-    return pathlib.Path(path).suffix == ".safetensors"
+    """Returns whether a path names a model file, published or not, rather than a workdir."""
+    return hub_source.is_address(path) or pathlib.Path(path).suffix == ".safetensors"
 
 
 def _open_file(path: str, step: int | None) -> Trained:

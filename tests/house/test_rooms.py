@@ -42,7 +42,7 @@ MAY_IMPORT = {
     "emoji_gan.train": _LIBRARY | _MODELS,
     "emoji_gan.sample": _LIBRARY | _MODELS,
     "emoji_gan.edit": _LIBRARY | _MODELS,
-    "emoji_gan.export": _LIBRARY | _MODELS,
+    "emoji_gan.export": _LIBRARY | _MODELS | {"eval"},
     "eval": _LIBRARY | _MODELS,
     "explore": _LIBRARY | {"emoji_gan.encoder"} | {"emoji_gan.trained", "emoji_gan.edit", "eval"},
     "campaign": {"emoji_gan", "emoji_gan.runtime"},
