@@ -23,6 +23,8 @@ from emoji_gan.trained import latent
 from emoji_gan.trained.latent import Points
 from emoji_gan.trained.sampler import Sampler
 
+Point = tuple[jax.Array, jax.Array]  # latents f32 [n ...] and encoded conditions f32 [n dim]
+
 _ROWS = 8  # of every batch: a kernel may round differently at another size
 _SEEDS = 32  # that a start is chosen from where latents are not of the picture's shape
 _PICTURE_IN_START = 0.5  # of the length of noise; the rest is noise
@@ -127,9 +129,16 @@ def _spread(sampler: Sampler, kind: str) -> float:
     return float(np.std(values - values.mean(0)))
 
 
+def _visible(x: jax.Array) -> jax.Array:
+    """Clips model images to what is seen of them; the gradient is that of the whole image."""
+    alpha = jnp.clip(x[..., 3:], -1, 1)
+    seen = jnp.concatenate([jnp.clip(x[..., :3], -1, alpha), alpha], -1)
+    return x + jax.lax.stop_gradient(seen - x)
+
+
 @functools.lru_cache(maxsize=8)
-def _search(sampler: Sampler, kind: str, steps: int) -> Callable[..., tuple[jax.Array, jax.Array]]:
-    """Returns the compiled search: (params, values, vectors, targets, spread) -> its end."""
+def _search(sampler: Sampler, kind: str, steps: int) -> Callable[..., Point]:
+    """Returns the compiled search: (params, values, vectors, targets, spread) -> its best point."""
     adam = optax.adam(optax.cosine_decay_schedule(1.0, steps))
 
     def search(
@@ -138,23 +147,37 @@ def _search(sampler: Sampler, kind: str, steps: int) -> Callable[..., tuple[jax.
         vectors: jax.Array,
         targets: jax.Array,
         spread: jax.Array,
-    ) -> tuple[jax.Array, jax.Array]:
-        def error(point: tuple[jax.Array, jax.Array]) -> jax.Array:
-            drawn = latent.images_of(sampler, params, *point, kind=kind)
-            return jnp.square(drawn - targets).mean((1, 2, 3)).sum()
+    ) -> Point:
+        def error(point: Point) -> tuple[jax.Array, jax.Array]:
+            drawn = _visible(latent.images_of(sampler, params, *point, kind=kind))
+            each = jnp.square(drawn - targets).mean((1, 2, 3))
+            return each.sum(), each
+
+        def better(
+            each: jax.Array, least: jax.Array, point: Point, best: Point
+        ) -> tuple[jax.Array, Point]:
+            def chosen(new: jax.Array, old: jax.Array) -> jax.Array:
+                return jnp.where(jnp.expand_dims(each < least, range(1, new.ndim)), new, old)
+
+            return jnp.minimum(each, least), jax.tree.map(chosen, point, best)
 
         def one_step(carry: tuple, _: None) -> tuple[tuple, None]:
-            point, state = carry
+            point, state, least, best = carry
+            (_, each), gradient = jax.value_and_grad(error, has_aux=True)(point)
+            least, best = better(each, least, point, best)
             with jax.numpy_dtype_promotion("standard"):
-                updates, state = adam.update(jax.grad(error)(point), state)
+                updates, state = adam.update(gradient, state)
             values = point[0] + _RATE * spread * updates[0]
             if kind not in base.STRAIGHT_KINDS:
                 axes = tuple(range(1, values.ndim))
                 values *= jax.lax.rsqrt(jnp.square(values).mean(axes, keepdims=True))
-            return ((values, point[1] + _CONDITION_RATE * updates[1]), state), None
+            point = values, point[1] + _CONDITION_RATE * updates[1]
+            return (point, state, least, best), None
 
         point = values, vectors
-        (point, _), _ = jax.lax.scan(one_step, (point, adam.init(point)), length=steps)
-        return point
+        least = jnp.full(len(values), jnp.inf)
+        carry = point, adam.init(point), least, point
+        (point, _, least, best), _ = jax.lax.scan(one_step, carry, length=steps)
+        return better(error(point)[1], least, point, best)[1]
 
     return jax.jit(search)
