@@ -32,7 +32,13 @@ _CHECKS += [f"axe finds no serious fault, {theme}" for theme in ("light", "dark"
 def address():
     """A running explorer."""
     command = [sys.executable, "-m", "explore", "--no-browser"]
-    with subprocess.Popen(command, cwd=runs_lib.ROOT, stdout=subprocess.PIPE, text=True) as process:
+    # In the background of a script Ctrl-C is ignored, also by what is started there.
+    background = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(command, cwd=runs_lib.ROOT, stdout=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, background)
+    with process:
         line = process.stdout.readline().strip()
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+/[\w-]{20,}/", line)
         yield line
