@@ -12,15 +12,13 @@ import sys
 
 import pytest
 
+from tests.support import browser
 from tests.support import runs as runs_lib
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.xdist_group("browser"),
-    pytest.mark.skipif(
-        not (shutil.which("node") and shutil.which("npm")),
-        reason="node and npm are not installed: the page is not tried in a browser",
-    ),
+    browser.needs("node", "npm"),
 ]
 _SOURCE = runs_lib.ROOT / "tests" / "browser"
 _WALK = (_SOURCE / "page_walk.mjs").read_text(encoding="utf-8")
@@ -56,7 +54,7 @@ def tools():
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("package.json", "package-lock.json"):
             shutil.copy(_SOURCE / name, folder)
-        subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=folder, check=True)
+        browser.install(folder)
     return folder
 
 
