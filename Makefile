@@ -18,7 +18,7 @@ $(VENV)/.requirements: requirements.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install -r requirements.txt
 	touch $@
 
-$(VENV)/.requirements-dev: requirements-dev.txt requirements-campaign.txt requirements-export.txt requirements-hub.txt $(VENV)/.requirements
+$(VENV)/.requirements-dev: requirements-dev.txt requirements-export.txt requirements-hub.txt $(VENV)/.requirements
 	$(BIN)/python -m pip install -r requirements-dev.txt
 	touch $@
 

@@ -1,6 +1,6 @@
 """Compares the campaign tool's statistics with libraries that do the same thing.
 
-    python -m venv V && V/bin/pip install -r requirements-campaign.txt numpy scipy absl-py \
+    python -m venv V && V/bin/pip install duckdb==2.0.1 numpy scipy absl-py \
       matplotlib statsmodels==0.15.0 tea-tasting==1.14.0
     V/bin/python -m benchmarks.campaign.oracles
 
