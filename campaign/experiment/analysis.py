@@ -42,7 +42,9 @@ def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
     p.add_argument("--out", type=pathlib.Path, default=pathlib.Path("report"))
     p.add_argument("--columns", default="", help="customer=HEADING,click=HEADING")
     p.add_argument("--dates", choices=DATE_ORDERS)
-    p.add_argument("--until", help=say("last day of outcomes, ", "dernier jour, ") + "AAAA-MM-JJ")
+    p.add_argument(
+        "--until", help=say("last day of outcomes, YYYY-MM-DD", "dernier jour, AAAA-MM-JJ")
+    )
     p.add_argument(
         "--part",
         default="1/1",

@@ -139,7 +139,7 @@ def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
         help=say("days of outcomes that count", "jours de résultats qui comptent"),
     )
     p.add_argument(
-        "--start", required=True, help=say("first day, ", "premier jour, ") + "AAAA-MM-JJ"
+        "--start", required=True, help=say("first day, YYYY-MM-DD", "premier jour, AAAA-MM-JJ")
     )
     p.add_argument(
         "--audience",
@@ -185,7 +185,13 @@ def _guardrails(text: str, language: Language) -> dict[str, float]:
         try:
             out[outcome] = fraction(tolerated or "0.2")
         except ValueError:
-            raise UserError(f"--guardrails={item}: {tolerated!r}") from None
+            raise UserError(
+                language.pick(
+                    f"--guardrails={item}: {tolerated!r} is no fraction; write {outcome}:20%",
+                    f"--guardrails={item} : {tolerated!r} n'est pas une part ; "
+                    f"écrivez {outcome}:20%",
+                )
+            ) from None
     return out
 
 
