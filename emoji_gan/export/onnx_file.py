@@ -180,7 +180,7 @@ def _described(trained: Trained, graph: _Graph) -> dict[str, Any]:
         "inputs": {name: list(shape) for name, shape in graph.inputs.items()},
         "output": graph.output,
         "condition": trained.spec.to_json(),
-        "data": trained.config["data"]["sources"],
+        "data": [source.partition("=")[0] for source in trained.config["data"]["sources"]],
         "checkpoint_sha256": trained.digest,
         "config_sha256": trained.config_hash,
     }
