@@ -53,8 +53,7 @@ class Point:
       lang: of the phrase, 'en' or 'fr'; None: either.
       style: of the model's styles; '' is none.
       truncation: psi, in [0, 2].
-      shifts: from there, in turn.
-      moves: after the shifts.
+      steps: from there, in turn.
     """
 
     seed: int = 0
@@ -63,8 +62,7 @@ class Point:
     lang: str | None = None
     style: str = ""
     truncation: float = 0.7
-    shifts: tuple[Shift | Move, ...] = ()
-    moves: tuple[Move, ...] = ()
+    steps: tuple[Shift | Move, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -212,12 +210,11 @@ def _point(data: Any) -> Point:
         lang=_language(fields),
         style=_text(fields, "style"),
         truncation=_number(fields, "truncation", 0, 2, 0.7),
-        shifts=tuple(_shift(s) for s in shifts),
-        moves=tuple(_move(name, moves, name) for name in moves),
+        steps=(*map(_step, shifts), *(_move(name, moves, name) for name in moves)),
     )
 
 
-def _shift(fields: Mapping[str, Any]) -> Shift | Move:
+def _step(fields: Mapping[str, Any]) -> Shift | Move:
     if "name" in fields:
         return _move(_text(fields, "name"), fields, "amount")
     return Shift(
