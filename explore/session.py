@@ -172,18 +172,13 @@ class Session:
         return latent.joined([self._point(item) for item in items])
 
     def _point(self, item: Point) -> latent.Points:
-        if item.moves:
-            where = self._point(dataclasses.replace(item, moves=()))
-            for move in item.moves:
-                where = self._moved(where, move)
-            return where
-        if item.shifts:
-            last, before = item.shifts[-1], dataclasses.replace(item, shifts=item.shifts[:-1])
-            if isinstance(last, Move):
-                return self._moved(self._point(before), last)
-            at = self._plane(before, last.plane)
-            return at(np.array([[last.x, last.y]]))
-        return self._starts[_start_of(item)]
+        if not item.steps:
+            return self._starts[item]
+        last, before = item.steps[-1], dataclasses.replace(item, steps=item.steps[:-1])
+        if isinstance(last, Move):
+            return self._moved(self._point(before), last)
+        at = self._plane(before, last.plane)
+        return at(np.array([[last.x, last.y]]))
 
     def _moved(self, where: latent.Points, move: Move) -> latent.Points:
         if move.name not in self.directions.names:
@@ -243,7 +238,9 @@ class Session:
                 part = rows[start : start + BATCH]
                 chosen = [items[row] for row in part]
                 if alike == "point":
-                    yield Drawn(part, self._draw_points(self.points(chosen)), [{} for _ in part])
+                    yield Drawn(
+                        part, latent.pictures(self.sampler, self.points(chosen)), [{} for _ in part]
+                    )
                 elif isinstance(alike, Variation):
                     yield Drawn(part, self._vary(chosen), [{} for _ in part])
                 else:
@@ -257,11 +254,7 @@ class Session:
         else:
             times = np.linspace(0, 1, walk.count, endpoint=not walk.closed)
         for start in range(0, walk.count, BATCH):
-            yield self._draw_points(path(times[start : start + BATCH]))
-
-    def _draw_points(self, where: latent.Points) -> np.ndarray:
-        drawn = np.rint(latent.draw(self.sampler, where))
-        return np.where(drawn[..., 3:] > 0, drawn, 0).astype(np.uint8)
+            yield latent.pictures(self.sampler, path(times[start : start + BATCH]))
 
     def _vary(self, items: Sequence[Variation]) -> np.ndarray:
         first = items[0]
@@ -368,7 +361,7 @@ class Session:
 
 def _start_of(item: Point) -> Point:
     """Returns where a point begins."""
-    return dataclasses.replace(item, shifts=(), moves=())
+    return dataclasses.replace(item, steps=())
 
 
 def _style(line: bool) -> dict[str, str]:

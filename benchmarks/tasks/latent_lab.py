@@ -58,11 +58,6 @@ def _points(sampler: Sampler, phrase: str, seeds: Sequence[int]) -> Points:
     return latent.points(sampler, seeds, ask(sampler.spec, request, len(seeds)), truncation=0.7)
 
 
-def _as_uint8(drawn: np.ndarray) -> np.ndarray:
-    drawn = drawn.round()
-    return np.where(drawn[..., 3:] > 0, drawn, 0).astype(np.uint8)
-
-
 # ---- directions ----------------------------------------------------------------------------------
 
 
@@ -99,7 +94,7 @@ def _happier(sampler: Sampler, lab: directions.Directions, count: int) -> Row:
     for i in range(count):
         start = _points(sampler, _FACES[i % len(_FACES)], [_FIRST_SEED + i])
         moved = lab.moved(start, "happier", [0.0, 1.0])
-        _, logits = recogniser.extract(params, _as_uint8(latent.draw(sampler, moved.points)))
+        _, logits = recogniser.extract(params, latent.pictures(sampler, moved.points))
         scores.append(logits[:, smiling].mean(1) - logits[:, sad].mean(1))
         changes.append(moved.changes[1])
     scores = np.array(scores).reshape(-1, 2)
@@ -151,19 +146,19 @@ def inversion_rows(
     for label, points in (("guess", guess), ("inverted", where), ("turned a tenth", turned)):
         if label == "guess" and sampler.generator.invert is not None:
             continue  # a way back has no guess
-        drawn[label] = latent.draw(sampler, points)
+        drawn[label] = latent.pictures(sampler, points)
         pairs = zip(drawn[label], pictures, strict=True)
         away = [latent.steps(np.stack(pair).astype(np.float32))[0] for pair in pairs]
         row: Row = {"of": name, "what": label, "error": float(np.mean(away))}
         for title, file in (("first", encoder.WEIGHTS), ("second", encoder.SECOND_WEIGHTS)):
-            kept, real = (_top5(file, _as_uint8(x), codepoints) for x in (drawn[label], pictures))
+            kept, real = (_top5(file, x, codepoints) for x in (drawn[label], pictures))
             row[f"top-5, {title}"], row[f"of real, {title}"] = kept, kept / max(real, 1e-6)
         row["length"] = float(np.sqrt(np.square(points.values).mean()))
         if label == "inverted":
             row["s an emoji"] = seconds
         rows.append(row)
         print(row, flush=True)
-    return rows, _as_uint8(drawn["inverted"])
+    return rows, drawn["inverted"]
 
 
 def _turned(where: Points, others: Points) -> Points:

@@ -78,6 +78,12 @@ def draw(sampler: Sampler, where: Points) -> np.ndarray:
     return sampler.draw(latents, {conditions.VECTOR: where.vectors} if sampler.spec.dim else None)
 
 
+def pictures(sampler: Sampler, where: Points) -> np.ndarray:
+    """Draws the emoji of points as they are stored: uint8 [n h w 4], RGB = 0 where alpha is 0."""
+    drawn = np.rint(draw(sampler, where))
+    return np.where(drawn[..., 3:] > 0, drawn, 0).astype(np.uint8)
+
+
 def images_of(
     sampler: Sampler, params: base.Params, values: jax.Array, vectors: jax.Array, *, kind: str
 ) -> jax.Array:
