@@ -117,7 +117,7 @@ class Directions:
 
     def _attributes(self, where: Points) -> np.ndarray:
         """Computes the attributes of points: f32 [n k]."""
-        program = _program(self._sampler, where.kind)[0]
+        program = _programs(self._sampler, where.kind).attributes
         return np.concatenate(
             [np.asarray(program(self._sampler.params, *rows))[:n] for rows, n in _batches(where)]
         )
@@ -128,7 +128,7 @@ class Directions:
         """Moves points until their attributes have changed by `aims` [n k], as far as they go."""
         largest = float(np.max(np.abs(aims / self.units), initial=0.0))
         count = min(_MOST_STEPS, max(1, math.ceil(largest * _STEPS_PER_UNIT)))
-        program = _program(self._sampler, where.kind)[1]
+        program = _programs(self._sampler, where.kind).step
         for i in range(count + 1):  # the last one corrects
             goals = before + aims * min(1.0, (i + 1) / count)
             parts = []
@@ -190,7 +190,7 @@ def most_effective(sampler: Sampler, count: int) -> np.ndarray:
       count: of directions, each of the shape of a latent and of length 1.
     """
     kind = list(sampler.generator.shapes)[-1]
-    program = _program(sampler, kind)[2]
+    program = _programs(sampler, kind).product
     products = []
     for start in range(0, _PROBES, _ROWS):
         where = latent.points(sampler, range(start, start + _ROWS))
@@ -248,9 +248,23 @@ def _batches(where: Points) -> Iterator[tuple[tuple[jax.Array, jax.Array], int]]
         yield (jnp.asarray(where.values[rows]), jnp.asarray(where.vectors[rows])), n
 
 
+@dataclasses.dataclass(frozen=True)
+class _Programs:
+    """Holds the compiled programs of a model.
+
+    Attributes:
+      attributes: (params, values, vectors) -> f32 [n k].
+      step: (params, values, vectors, goals [n k], units [k], condition_scale) -> values, vectors.
+      product: (params, values, vectors, key) -> f32 as the values, J' times a random cotangent.
+    """
+
+    attributes: Callable[..., jax.Array]
+    step: Callable[..., tuple[jax.Array, jax.Array]]
+    product: Callable[..., jax.Array]
+
+
 @functools.lru_cache(maxsize=8)
-def _program(sampler: Sampler, kind: str) -> tuple[Callable[..., jax.Array], ...]:
-    """Returns three compiled programs: attributes, a step, and products with random cotangents."""
+def _programs(sampler: Sampler, kind: str) -> _Programs:
     is_straight = kind in base.STRAIGHT_KINDS
 
     def of(params: base.Params, values: jax.Array, vectors: jax.Array) -> jax.Array:
@@ -292,4 +306,4 @@ def _program(sampler: Sampler, kind: str) -> tuple[Callable[..., jax.Array], ...
         drawn, backward = jax.vjp(lambda v: images_of(v, vectors), values)
         return backward(jax.random.normal(key, drawn.shape))[0]
 
-    return jax.jit(of), jax.jit(one_step), jax.jit(product)
+    return _Programs(jax.jit(of), jax.jit(one_step), jax.jit(product))

@@ -23,7 +23,8 @@ from emoji_gan.trained import latent
 from emoji_gan.trained.latent import Points
 from emoji_gan.trained.sampler import Sampler
 
-Point = tuple[jax.Array, jax.Array]  # latents f32 [n ...] and encoded conditions f32 [n dim]
+Arrays = tuple[jax.Array, jax.Array]  # latents f32 [n ...] and encoded conditions f32 [n dim]
+Search = Callable[..., Arrays]
 
 _ROWS = 8  # of every batch: a kernel may round differently at another size
 _SEEDS = 32  # that a start is chosen from where latents are not of the picture's shape
@@ -65,8 +66,9 @@ def invert(
     start = _start(sampler, pictures, condition, vectors)
     if not steps:
         return start
+    search, spread = _search(sampler, start.kind, steps), _spread(sampler, start.kind)
     searched = [
-        _searched(sampler, start[i : i + _ROWS], pictures[i : i + _ROWS], steps)
+        _searched(sampler, start[i : i + _ROWS], pictures[i : i + _ROWS], search, spread)
         for i in range(0, len(pictures), _ROWS)
     ]
     return latent.joined(searched)
@@ -107,11 +109,12 @@ def _start(
     return latent.joined(chosen)
 
 
-def _searched(sampler: Sampler, start: Points, pictures: np.ndarray, steps: int) -> Points:
+def _searched(
+    sampler: Sampler, start: Points, pictures: np.ndarray, search: Search, spread: float
+) -> Points:
     """Returns the points that the search ends at, of at most `_ROWS` pictures."""
     rows = np.resize(np.arange(len(start)), _ROWS)
-    spread = _spread(sampler, start.kind)
-    values, vectors = _search(sampler, start.kind, steps)(
+    values, vectors = search(
         sampler.params,
         jnp.asarray(start.values[rows]),
         jnp.asarray(start.vectors[rows]),
@@ -137,7 +140,7 @@ def _visible(x: jax.Array) -> jax.Array:
 
 
 @functools.lru_cache(maxsize=8)
-def _search(sampler: Sampler, kind: str, steps: int) -> Callable[..., Point]:
+def _search(sampler: Sampler, kind: str, steps: int) -> Search:
     """Returns the compiled search: (params, values, vectors, targets, spread) -> its best point."""
     adam = optax.adam(optax.cosine_decay_schedule(1.0, steps))
 
@@ -147,15 +150,15 @@ def _search(sampler: Sampler, kind: str, steps: int) -> Callable[..., Point]:
         vectors: jax.Array,
         targets: jax.Array,
         spread: jax.Array,
-    ) -> Point:
-        def error(point: Point) -> tuple[jax.Array, jax.Array]:
+    ) -> Arrays:
+        def error(point: Arrays) -> tuple[jax.Array, jax.Array]:
             drawn = _visible(latent.images_of(sampler, params, *point, kind=kind))
             each = jnp.square(drawn - targets).mean((1, 2, 3))
             return each.sum(), each
 
         def better(
-            each: jax.Array, least: jax.Array, point: Point, best: Point
-        ) -> tuple[jax.Array, Point]:
+            each: jax.Array, least: jax.Array, point: Arrays, best: Arrays
+        ) -> tuple[jax.Array, Arrays]:
             def chosen(new: jax.Array, old: jax.Array) -> jax.Array:
                 return jnp.where(jnp.expand_dims(each < least, range(1, new.ndim)), new, old)
 

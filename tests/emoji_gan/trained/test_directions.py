@@ -1,7 +1,5 @@
 """Directions: what they raise, what they leave, and what a model does not have."""
 
-import dataclasses
-
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -101,4 +99,4 @@ def test_principal_components_of_latents_behind_a_mapping(whole):
     lab = directions.Directions(sampler)
     assert lab.names == tuple(attributes.ATTRIBUTES)
     with pytest.raises(UserError, match="none of that name; choose brighter"):
-        lab.moved(dataclasses.replace(where), "sad>happy", [1.0])
+        lab.moved(where, "sad>happy", [1.0])
