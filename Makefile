@@ -18,8 +18,9 @@ $(VENV)/.requirements: requirements.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install -r requirements.txt
 	touch $@
 
-$(VENV)/.requirements-dev: requirements-dev.txt requirements-export.txt requirements-hub.txt $(VENV)/.requirements
-	$(BIN)/python -m pip install -r requirements-dev.txt
+$(VENV)/.requirements-dev: requirements-dev.txt requirements-export.txt requirements-export-no-deps.txt requirements-hub.txt $(VENV)/.requirements
+	$(BIN)/python -m pip install -r requirements.txt -r requirements-dev.txt
+	$(BIN)/python -m pip install --no-deps -r requirements-export-no-deps.txt
 	touch $@
 
 demo: setup  ## the shipped model draws; the data set; ten minutes of training on two cores; again: ten more

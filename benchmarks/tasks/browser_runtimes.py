@@ -1,6 +1,7 @@
 """Compares runtimes for the page by size, speed and deviation, drawing the same emoji in turns.
 
     pip install -r requirements-export.txt
+    pip install --no-deps -r requirements-export-no-deps.txt
     python -m benchmarks.tasks.browser_runtimes --out=FOLDER
 
 Draws by the page's own kernels, by jax-js and by onnxruntime-web, each in WebAssembly on one thread

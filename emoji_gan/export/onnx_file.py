@@ -1,4 +1,4 @@
-"""Writes a generator as ONNX, and runs it against JAX; needs requirements-export.txt.
+"""Writes a generator as ONNX, and runs it against JAX; needs requirements-export*.txt.
 
 A generator takes latents, and a condition where it has one, and returns straight-alpha RGBA in
 [0, 1]; a flow is its network alone, which the caller's solver calls. The batch is fixed. One
@@ -108,7 +108,8 @@ def _packages() -> tuple[types.ModuleType, types.ModuleType, types.ModuleType]:
         import onnxruntime
     except ImportError as e:
         raise UserError(
-            f"--onnx needs {e.name or 'jax2onnx'}: pip install -r requirements-export.txt"
+            f"--onnx needs {e.name or 'jax2onnx'}: pip install -r requirements-export.txt; "
+            "pip install --no-deps -r requirements-export-no-deps.txt"
         ) from e
     return jax2onnx, onnx, onnxruntime
 

@@ -1,5 +1,6 @@
-"""requirements.lock against the ranges of requirements.txt."""
+"""The ranges of requirements*.txt against requirements.lock and what is installed."""
 
+import importlib.metadata
 import re
 
 from packaging.requirements import Requirement
@@ -11,11 +12,13 @@ from tests.support import runs as runs_lib
 _LINUX = {"sys_platform": "linux", "platform_machine": "x86_64", "python_version": "3.11"}
 
 
+def _required(file: str) -> list[Requirement]:
+    lines = (line.partition("#")[0] for line in (runs_lib.ROOT / file).read_text().splitlines())
+    return [Requirement(line) for line in lines if line.strip() and not line.startswith("-r")]
+
+
 def _ranges() -> list[Requirement]:
-    lines = (runs_lib.ROOT / "requirements.txt").read_text().splitlines()
-    required = [
-        Requirement(line.partition("#")[0]) for line in lines if line.partition("#")[0].strip()
-    ]
+    required = _required("requirements.txt")
     return [r for r in required if r.marker is None or r.marker.evaluate(_LINUX)]
 
 
@@ -43,3 +46,13 @@ def test_every_pin_has_a_hash_and_no_place_is_named():
     assert all(hashes for _, hashes in _locked().values())
     text = (runs_lib.ROOT / "requirements.lock").read_text()
     assert not re.search(r"https?:|file://|--index|--find-links|--trusted", text)
+
+
+def test_what_is_tested_is_what_users_get():
+    """An extra that takes a package back below its range would go unseen, as pip does not say."""
+    extras = ("-dev", "-export", "-export-no-deps", "-hub")
+    for file in ("requirements.txt", *(f"requirements{x}.txt" for x in extras)):
+        for required in _required(file):
+            if required.marker is None or required.marker.evaluate():
+                version = importlib.metadata.version(required.name)
+                assert required.specifier.contains(version, prereleases=True), (file, required)

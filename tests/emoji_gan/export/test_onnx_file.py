@@ -16,6 +16,7 @@ from emoji_gan.trained.source import open_trained
 from tests.emoji_gan.methods.test_methods import tiny_config
 
 SPEC = conditions.Spec((("group", ("a", "b")),), 4, "of no encoder")
+EXTRA = "requirements-export.txt and requirements-export-no-deps.txt are not installed"
 
 
 def stored(path, method, spec=SPEC, changes=None, scale=0.1):
@@ -57,9 +58,9 @@ def test_every_generator_is_the_same_in_onnxruntime(method, tmp_path):
 
 
 def exports_like_jax(method, tmp_path):
-    onnx = pytest.importorskip("onnx", reason="pip install -r requirements-export.txt")
-    pytest.importorskip("jax2onnx", reason="pip install -r requirements-export.txt")
-    pytest.importorskip("onnxruntime", reason="pip install -r requirements-export.txt")
+    onnx = pytest.importorskip("onnx", reason=EXTRA)
+    pytest.importorskip("jax2onnx", reason=EXTRA)
+    pytest.importorskip("onnxruntime", reason=EXTRA)
     trained = stored(tmp_path / "model.safetensors", method)
     data, deviation = onnx_file.converted(trained, 2)
     assert deviation < 1e-4
@@ -80,7 +81,7 @@ def test_a_method_that_draws_from_pictures_is_refused():
 
 
 def test_a_deviation_is_refused(tmp_path, monkeypatch):
-    pytest.importorskip("jax2onnx", reason="pip install -r requirements-export.txt")
+    pytest.importorskip("jax2onnx", reason=EXTRA)
     monkeypatch.setattr(onnx_file, "_LARGEST_DEVIATION", -1.0)
     trained = stored(tmp_path / "model.safetensors", "dcgan", conditions.NONE)
     with pytest.raises(UserError, match="differs from JAX by"):
