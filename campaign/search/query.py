@@ -8,7 +8,6 @@ from rapidfuzz import process
 from rapidfuzz.distance import DamerauLevenshtein
 
 from campaign.search import terms
-from emoji_gan.encoder import text_features
 
 _LEAST_TYPO = 4  # letters; shorter words are too like many others
 _TYPO_SIMILARITY = 0.79  # one letter of five, two of ten
@@ -96,7 +95,7 @@ class Vocabulary:
             all_terms[language] = frozenset(term_of.values())
             folded[language] = {}
             for word, term in term_of.items():
-                folded[language].setdefault(text_features.fold(word), term)
+                folded[language].setdefault(terms.fold(word), term)
         return cls(all_terms, folded)
 
     def read(self, text: str, language: str | None = None) -> Query:
@@ -120,7 +119,7 @@ class Vocabulary:
     def _share(self, typed: list[str], language: str) -> float:
         """Returns the share of words that a language has; a stop word counts double."""
         stops = [terms.is_stop_word(word, language) for word in typed]
-        words = [text_features.fold(word) in self.folded[language] for word in typed]
+        words = [terms.fold(word) in self.folded[language] for word in typed]
         return (sum(words) + 2 * sum(stops)) / max(1, len(typed) + sum(stops))
 
     def _word(self, word: str, best: str, other: str, accents: bool) -> Word:
@@ -133,7 +132,7 @@ class Vocabulary:
         if any(matches.values()):
             return Word(word, tuple((x, t, weights[x]) for x, of in matches.items() for t in of))
         for language in (best, other):
-            if near := self._near(text_features.fold(word), language):
+            if near := self._near(terms.fold(word), language):
                 term = self.folded[language][near]
                 return Word(word, ((language, term, _TYPO_WEIGHT),), near)
         return Word(word, ())
@@ -146,7 +145,7 @@ class Vocabulary:
         candidates = [term]
         if language == "fr":
             bare = term.removesuffix(terms.PARTICIPLE)
-            spelled_e = text_features.fold(word).rstrip("s").endswith("e")
+            spelled_e = terms.fold(word).rstrip("s").endswith("e")
             candidates += [bare] if bare != term else []
             candidates += [bare + terms.PARTICIPLE] if spelled_e and not accents else []
             if bare != term and term in self.terms[language]:

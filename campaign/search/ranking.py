@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from campaign.search import catalogue, terms
+from campaign.search import catalogue, sentence_vectors, terms, word_vectors
 from campaign.search.query import Query, Vocabulary
 from campaign.search.theme_matching import Match, ThemeIndex
 from campaign.search.word_index import WordIndex
@@ -17,8 +17,11 @@ from input_pipeline.unicode.emoji_names import Meta
 
 SIGNALS = ("names", "uses", "themes", "static", "dense")
 # What a signal counts, its best emoji at 1. Chosen on every other brief of the benchmark.
-WEIGHTS = {"names": 0.45, "uses": 0.3, "themes": 1.0, "static": 0.2, "dense": 0.3}
+WEIGHTS = {"names": 0.55, "uses": 0.4, "themes": 1.0, "static": 0.25, "dense": 0.35}
+_FULL = {"names": 12.0, "uses": 12.0, "themes": 12.0}  # BM25 from which a signal counts in full
 
+_NEAR_EMOJI = 60  # emoji that a vector can bring
+_NEAR_THEMES = 5  # themes that a sentence's vector can bring
 _NAME = 2.0  # what a word of a name counts, relative to a keyword
 _THEME_FALL = 0.09  # how much less an emoji counts than the one before it in its theme
 _SAME_KIND = 0.93  # factor for each emoji of the same kind that already stands before
@@ -49,18 +52,24 @@ class Ranker:
       vocabulary: the words that any signal but the vectors knows.
     """
 
-    def __init__(self, uses: Sequence[Use], extras: Mapping[str, object] | None = None) -> None:
+    def __init__(
+        self,
+        uses: Sequence[Use],
+        words: word_vectors.WordVectors | None = None,
+        encoder: sentence_vectors.Encoder | None = None,
+    ) -> None:
         """Indexes names, themes and uses.
 
         Args:
           uses: that may be looked up.
-          extras: signals by vectors, "static" or "dense", by name.
+          words: vectors for the signal "static"; None: without it.
+          encoder: for the signal "dense"; None: without it.
         """
         self.entries = catalogue.entries()
         self.themes = ThemeIndex.load()
         self._row = {e.meta.codepoints: i for i, e in enumerate(self.entries)}
         self._uses_row = np.array([self._row.get(u.codepoints, -1) for u in uses], np.int32)
-        self._extras = dict(extras or {})
+        self._words, self._encoder = words, encoder
         self._uses_by_emoji = collections.defaultdict(list)
         for use in uses:
             self._uses_by_emoji[use.codepoints].append(use)
@@ -90,7 +99,7 @@ class Ranker:
     def _texts(self, language: str, uses: Sequence[Use]) -> list[str]:
         texts = [phrase for t in self.themes.themes for phrase in t.phrases(language)]
         texts += [use.text(language) for use in uses]
-        return texts + [phrase for e in self.entries for phrase in _phrases(e.meta, language)]
+        return texts + [phrase for e in self.entries for phrase in phrases(e.meta, language)]
 
     def read(self, text: str, language: str | None = None) -> Query:
         """Reads a text; `language` is the one that the user reads."""
@@ -103,9 +112,13 @@ class Ranker:
             "uses": self._by_uses(query),
             "themes": self._by_themes(matches),
         }
-        for name, extra in self._extras.items():
-            out[name] = extra.scores(query, self)
-        return {name: _scaled(x) for name, x in out.items()}
+        if self._words:
+            similar = self._words.emoji @ self._words.embed(query.text)
+            out["static"] = _above_others(similar)
+        if self._encoder:
+            vector = np.asarray(self._encoder.query([query.text.lower()]), np.float32)[0]
+            out["dense"] = self._by_sentence(vector)
+        return {name: _scaled(x, _FULL.get(name, 0.0)) for name, x in out.items()}
 
     def rank(
         self,
@@ -157,6 +170,20 @@ class Ranker:
             out[rows] += match.strength * falls
         return out
 
+    def _by_sentence(self, vector: np.ndarray) -> np.ndarray:
+        """Returns the score of each emoji by its own passage and those of the nearest themes."""
+        own = _above_others(self._sentences.emoji @ vector)
+        near = _above_others(self._sentences.themes @ vector, _NEAR_THEMES)
+        by_theme = np.zeros(len(self.entries), np.float32)
+        for theme in np.flatnonzero(near):
+            rows, falls = self._theme_rows[theme]
+            by_theme[rows] += near[theme] * falls
+        return own / max(float(own.max()), 1e-9) + by_theme / max(float(by_theme.max()), 1e-9)
+
+    @functools.cached_property
+    def _sentences(self) -> sentence_vectors.SentenceVectors:
+        return sentence_vectors.shipped()
+
     @functools.cached_property
     def _theme_rows(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """Returns the rows of the emoji of each theme, and what each counts."""
@@ -168,7 +195,8 @@ class Ranker:
         return out
 
 
-def _phrases(meta: Meta, language: str) -> tuple[str, ...]:
+def phrases(meta: Meta, language: str) -> tuple[str, ...]:
+    """Returns the name of an emoji and its keywords in 'en' or 'fr'."""
     if language == "fr":
         return (meta.name_fr, *meta.keywords_fr)
     return (meta.name_en, *meta.keywords_en)
@@ -177,7 +205,7 @@ def _phrases(meta: Meta, language: str) -> tuple[str, ...]:
 def _name_terms(meta: Meta, language: str) -> dict[str, float]:
     """Returns the terms of an emoji's name and keywords; a word of many counts less."""
     counts: dict[str, float] = collections.defaultdict(float)
-    name, *keywords = _phrases(meta, language)
+    name, *keywords = phrases(meta, language)
     for phrase, weight in ((name, _NAME), *((keyword, 1.0) for keyword in keywords)):
         of_phrase = terms.terms(phrase, language)
         for term in of_phrase:
@@ -185,8 +213,9 @@ def _name_terms(meta: Meta, language: str) -> dict[str, float]:
     return counts
 
 
-def _scaled(x: np.ndarray) -> np.ndarray:
-    best = float(x.max())
+def _scaled(x: np.ndarray, full: float) -> np.ndarray:
+    """Brings scores into [0, 1]; a signal that hardly matches stays below 1."""
+    best = max(float(x.max()), full)
     return x / best if best > 0 else x
 
 
@@ -194,15 +223,18 @@ def _diverse(
     entries: Sequence[catalogue.Entry], total: np.ndarray, n: int, without: frozenset[str]
 ) -> list[int]:
     """Returns the best rows, one of each family, others of the same kind held back."""
-    order = np.argsort(-total, kind="stable")[: 10 * n + 50]
-    candidates = {
-        int(row): float(total[row])
-        for row in order
-        if total[row] > 0 and entries[row].meta.codepoints not in without
-    }
+    count = min(len(total), 4 * n + 20 + len(without))
+    top = np.sort(np.argpartition(-total, count - 1)[:count])
+    order = top[np.argsort(-total[top], kind="stable")]
+    candidates: dict[int, float] = {}
+    for row, score in zip(order.tolist(), total[order].tolist(), strict=True):
+        if score <= 0 or len(candidates) >= 4 * n + 20:
+            break
+        if entries[row].meta.codepoints not in without:
+            candidates[row] = score
     chosen: list[int] = []
     while candidates and len(chosen) < n:
-        row = max(candidates, key=lambda r: candidates[r])
+        row = max(candidates, key=candidates.__getitem__)
         chosen.append(row)
         del candidates[row]
         entry = entries[row]
@@ -215,7 +247,14 @@ def _diverse(
     return chosen
 
 
+def _above_others(similarities: np.ndarray, count: int = _NEAR_EMOJI) -> np.ndarray:
+    """Returns by how much the nearest ones are nearer than the next one; 0 for the others."""
+    base = np.partition(similarities, -count - 1)[-count - 1]
+    return np.maximum(similarities - base, 0.0)
+
+
 @functools.cache
 def shipped() -> Ranker:
     """Returns the ranker of the command: all uses, and the vectors that are installed."""
-    return Ranker(emoji_usage.uses())
+    encoder = sentence_vectors.encoder() if sentence_vectors.shipped() else None
+    return Ranker(emoji_usage.uses(), word_vectors.shipped(), encoder)

@@ -42,6 +42,9 @@ def _stemmer(language: str) -> snowballstemmer.stemmer:
     return snowballstemmer.stemmer("french" if language == "fr" else "english")
 
 
+fold = functools.lru_cache(maxsize=200_000)(text_features.fold)  # letters without accents
+
+
 def words(text: str) -> list[str]:
     """Returns the words of a text in lower case, with their accents; elisions apart."""
     return _WORD.findall(text.translate(_APOSTROPHES).casefold())
@@ -50,7 +53,7 @@ def words(text: str) -> list[str]:
 @functools.lru_cache(maxsize=200_000)
 def term(word: str, language: str) -> str:
     """Returns the term of a word, in lower case and with its accents; '' for a stop word."""
-    folded = text_features.fold(word)
+    folded = fold(word)
     if folded in _STOP_WORDS[language] or (len(folded) == 1 and not folded.isdigit()):
         return ""
     if language == "fr":
@@ -73,17 +76,19 @@ def types_accents(text: str) -> bool:
 
 def without_elision(word: str) -> str:
     """Returns the word behind an elision that lacks its apostrophe: lete -> ete; or ''."""
-    folded = text_features.fold(word)
+    folded = fold(word)
     if len(folded) > 3 and folded[0] in _ELIDED and folded[1:].startswith(_VOWELS):
         return folded[1:]
     return ""
 
 
+@functools.lru_cache(maxsize=200_000)
 def is_generic(word: str) -> bool:
     """Says whether a word says little of a brief's subject."""
-    return text_features.fold(word) in _GENERIC
+    return fold(word) in _GENERIC
 
 
+@functools.lru_cache(maxsize=200_000)
 def is_stop_word(word: str, language: str) -> bool:
     """Says whether a word, in lower case, carries no subject."""
-    return text_features.fold(word) in _STOP_WORDS[language]
+    return fold(word) in _STOP_WORDS[language]

@@ -95,38 +95,38 @@ class ThemeIndex:
         A word that one theme explains counts little for the next, so that "fête des mères" is no
         party, while a brief of two subjects has the themes of both.
         """
-        entries = self._entries(query)
+        phrases, weights = self._weights(query)
+        if not len(phrases):
+            return []
+        coverage = np.minimum(1.0, weights.sum(0) / self.totals[phrases])
+        gain = np.where(coverage >= _LEAST_COVERED, coverage**2, 0.0)
         left = np.ones(len(query.words), np.float32)
         matches: list[Match] = []
-        while entries and len(matches) < _MOST:
-            strengths = self._strengths(entries, left)
-            phrase = int(strengths.argmax())
-            strength = float(strengths[phrase])
+        while len(matches) < _MOST:
+            strengths = (left @ weights) * gain
+            best = int(strengths.argmax())
+            strength = float(strengths[best])
             if strength <= (_LEAST_OF_BEST * matches[0].strength if matches else 0.0):
                 break
-            used = tuple(sorted({p for p, rows, _ in entries if phrase in rows}))
-            theme = int(self.owner[phrase])
+            used = np.flatnonzero(weights[:, best])
+            theme = int(self.owner[phrases[best]])
             if theme not in [m.theme for m in matches]:
-                matches.append(Match(theme, strength, used))
-            left[list(used)] *= _EXPLAINED
+                matches.append(Match(theme, strength, tuple(used.tolist())))
+            left[used] *= _EXPLAINED
         return matches
 
-    def _entries(self, query: Query) -> list[tuple[int, np.ndarray, float]]:
-        """Returns (position, phrases, weight) of the words of a query that themes have."""
-        return [
+    def _weights(self, query: Query) -> tuple[np.ndarray, np.ndarray]:
+        """Returns phrases that share words, int [m], and what each word counts, f32 [words m]."""
+        entries = [
             (position, rows, weight * self.weights[language, term])
             for position, word in enumerate(query.words)
             for language, term, weight in word.terms
             if (rows := self.postings.get((language, term))) is not None
         ]
-
-    def _strengths(
-        self, entries: list[tuple[int, np.ndarray, float]], left: np.ndarray
-    ) -> np.ndarray:
-        """Returns the strength of each phrase; `left` is what each word of the query counts."""
-        covered, counted = np.zeros_like(self.totals), np.zeros_like(self.totals)
+        if not entries:
+            return np.zeros(0, np.int32), np.zeros((0, 0), np.float32)
+        phrases = np.unique(np.concatenate([rows for _, rows, _ in entries]))
+        weights = np.zeros((len(query.words), len(phrases)), np.float32)
         for position, rows, weight in entries:
-            covered[rows] += weight
-            counted[rows] += weight * left[position]
-        coverage = np.minimum(1.0, covered / self.totals)
-        return np.where(coverage >= _LEAST_COVERED, counted * coverage**2, 0.0)
+            weights[position, np.searchsorted(phrases, rows)] += weight
+        return phrases, weights
