@@ -18,7 +18,9 @@ from input_pipeline.unicode.emoji_names import Meta
 SIGNALS = ("names", "uses", "themes", "static", "dense")
 # What a signal counts, its best emoji at 1. Chosen on every other brief of the benchmark.
 WEIGHTS = {"names": 0.55, "uses": 0.4, "themes": 1.0, "static": 0.25, "dense": 0.35}
-_FULL = {"names": 12.0, "uses": 12.0, "themes": 12.0}  # BM25 from which a signal counts in full
+_LATER_THEMES = 0.75  # power of a theme's strength: below 1 a brief's later themes count more
+# Scores from which a signal counts in full.
+_FULL = {"names": 12.0, "uses": 12.0, "themes": 12.0**_LATER_THEMES}
 
 _NEAR_EMOJI = 60  # emoji that a vector can bring
 _NEAR_THEMES = 5  # themes that a sentence's vector can bring
@@ -167,7 +169,7 @@ class Ranker:
         out = np.zeros(len(self.entries), np.float32)
         for match in matches:
             rows, falls = self._theme_rows[match.theme]
-            out[rows] += match.strength * falls
+            out[rows] += match.strength**_LATER_THEMES * falls
         return out
 
     def _by_sentence(self, vector: np.ndarray) -> np.ndarray:
