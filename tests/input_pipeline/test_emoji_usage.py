@@ -40,8 +40,8 @@ def test_every_emoji_in_use_has_a_caution_in_both_languages():
 
 def test_a_third_of_the_uses_is_held_out_by_their_english_text():
     uses = emoji_usage.uses()
-    share = sum(u.held_out for u in uses) / len(uses)
-    assert 0.28 < share < 0.39
+    ratio = sum(u.held_out for u in uses) / len(uses)
+    assert 0.28 < ratio < 0.39
     use = uses[0]
     moved = emoji_usage.Use("2764", "web", "warm", use.en, "autre texte")
     assert moved.held_out == use.held_out

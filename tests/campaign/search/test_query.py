@@ -28,7 +28,10 @@ def test_spellings_meet(typed, written):
 
 def test_a_final_accent_tells_words_apart_where_accents_are_typed(ranker):
     assert terms.terms("livré", "fr") != terms.terms("livre", "fr")
-    first = [ranker.themes.match(ranker.read(x, "fr"))[0].theme for x in ("le marché", "la marche à pied")]
+    first = [
+        ranker.themes.match(ranker.read(x, "fr"))[0].theme
+        for x in ("le marché", "la marche à pied")
+    ]
     keys = [ranker.themes.themes[row].key for row in first]
     assert keys == ["market", "hiking"]
 
