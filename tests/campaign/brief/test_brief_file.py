@@ -1,0 +1,86 @@
+"""Briefs that people write by hand: read back, or one line that says what is wrong."""
+
+import pytest
+
+from campaign.brief import brief_file, brief_verb
+from campaign.brief.brief_file import Brief, Segment
+from campaign.language import Language
+from emoji_gan.errors import UserError
+
+ENGLISH, FRENCH = Language("en"), Language("fr")
+_HEAD = "name: a\nlanguage: fr\ntext: soldes\nthemes: [soldes d'été]\n"
+
+
+def _read(tmp_path, text, language=ENGLISH):
+    (tmp_path / "brief.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
+    return brief_file.read(tmp_path, language)
+
+
+def test_what_is_written_is_read(tmp_path):
+    brief = Brief(
+        name="été",
+        language="fr",
+        text="soldes d'été : -50 %",
+        themes=("soldes d'été", "plage"),
+        segments=(Segment("étudiants", words="petits prix"),),
+        start="2026-06-24",
+        end="2026-07-21",
+        avoid=("🍑", "alcool"),
+    )
+    brief_file.write(tmp_path, brief)
+    assert brief_file.read(tmp_path, FRENCH) == brief
+
+
+def test_yaml_dates_numbers_single_texts_and_lists_of_words_are_read(tmp_path):
+    brief = _read(
+        tmp_path,
+        "\ufeffname: 2026\nlanguage: en\nthemes: sale\nstart: 2026-03-31\nend: 1.4.2026\n"
+        "segments:\n- name: students\n  words: [night, cheap]\n- families\n",
+    )
+    assert (brief.name, brief.themes) == ("2026", ("sale",))
+    assert (brief.start, brief.end) == ("2026-03-31", "2026-04-01")
+    assert brief.segments == (Segment("students", words="night, cheap"), Segment("families"))
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (_HEAD + "color: red\n", "unknown field 'color'"),
+        (_HEAD.replace("[soldes d'été]", "[]"), "themes is empty"),
+        (_HEAD.replace("[soldes d'été]", "['', a]"), "entry 1 of themes is empty"),
+        (_HEAD + "start: 31/02/2026\n", "start: '31/02/2026' is no day"),
+        (_HEAD + "start: soon\n", "start: 'soon' is no day"),
+        (_HEAD + "start: 2/3/2026\nend: 1/3/2026\n", "end (2026-03-01) is before start"),
+        (_HEAD.replace("language: fr", "language: de"), "language is 'de': write en or fr"),
+        (_HEAD + "tone: a: b\n", "line 5 is not YAML"),
+        (_HEAD + "tone: [a]\n", "tone is not a text"),
+        (_HEAD + "segments:\n- palette: red\n", "segment 1 needs a name"),
+        (_HEAD + "segments:\n- {name: a, colour: red}\n", "unknown: colour"),
+        (_HEAD + "segments: 3\n", "segment 1 needs a name"),
+        ("- a\n", "no fields"),
+        ("", "no fields"),
+        (b"name: \xe9t\xe9\n", "not UTF-8"),
+    ],
+)
+def test_a_fault_is_one_line_in_both_languages(tmp_path, text, line):
+    with pytest.raises(UserError) as fault:
+        _read(tmp_path, text)
+    assert line in str(fault.value) and "\n" not in str(fault.value)
+    with pytest.raises(UserError) as french:
+        _read(tmp_path, text, FRENCH)
+    assert str(french.value) != str(fault.value) and "\n" not in str(french.value)
+
+
+def test_at_a_terminal_one_field_after_the_other_is_asked(tmp_path, monkeypatch, capsys):
+    answers = iter(
+        ["fête des mères", "", "tendre", "", "email, push", "32/1/2026", "10/5/2026", "", "🍷"]
+    )
+    monkeypatch.setattr("builtins.input", lambda question: next(answers))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    parser = brief_verb.argparse.ArgumentParser()
+    brief_verb.add_arguments(parser, FRENCH)
+    brief_verb.run(parser.parse_args([f"--dir={tmp_path}"]), FRENCH)
+    brief = brief_file.read(tmp_path, FRENCH)
+    assert brief.themes == ("fête des mères",) and brief.channels == ("email", "push")
+    assert (brief.tone, brief.start, brief.avoid) == ("tendre", "2026-05-10", ("🍷",))
+    assert "n'est pas un jour" in capsys.readouterr().out
