@@ -1,5 +1,7 @@
-"""Tests emoji in a campaign: from a plan to an honest verdict.
+"""Runs a campaign with emoji: moves and packs them, and tests what they bring.
 
+    python -m campaign animate --dir=DIR --move=bounce,wave
+    python -m campaign pack --dir=DIR --for=slack,email,web
     python -m campaign plan --baseline=3% --smallest_effect=10% --start=2026-03-02
     python -m campaign assign --customers=customers.csv
     python -m campaign analyse --assignments=assignments.csv --outcomes=outcomes.csv
@@ -19,6 +21,8 @@ from emoji_gan import errors
 
 # Verb -> its module, imported when it is used.
 _VERBS = {
+    "animate": "campaign.animate.animating",
+    "pack": "campaign.pack.packing",
     "plan": "campaign.experiment.planning",
     "assign": "campaign.experiment.assignment",
     "analyse": "campaign.experiment.analysis",
@@ -26,6 +30,8 @@ _VERBS = {
     "demo": "campaign.experiment.demo",
 }
 _SUMMARIES = {
+    "animate": ("closed loops of picked emoji", "les émojis retenus en boucles"),
+    "pack": ("emoji for each target", "les émojis pour chaque destination"),
     "plan": ("before the start", "avant le départ"),
     "assign": ("customers to arms", "les clients aux bras"),
     "analyse": ("the verdict", "le verdict"),

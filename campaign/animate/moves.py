@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
-from scipy.spatial import ConvexHull, QhullError
+from scipy.spatial import ConvexHull
 
 from input_pipeline.art import common_box
 
@@ -73,7 +73,9 @@ def pulse(t: float) -> Pose:
 MOVES: dict[str, Callable[[float], Pose]] = {"bounce": bounce, "wave": wave, "pulse": pulse}
 
 
-def frames(picture: np.ndarray, move: Callable[[float], Pose], count: int, *, px: int) -> np.ndarray:
+def frames(
+    picture: np.ndarray, move: Callable[[float], Pose], count: int, *, px: int
+) -> np.ndarray:
     """Draws a loop.
 
     Args:
@@ -139,7 +141,4 @@ def _hull(picture: np.ndarray) -> np.ndarray:
     if not len(xs):
         raise ValueError("nothing is drawn")
     corners = np.concatenate([np.stack([xs + dx, ys + dy], 1) for dx in (0, 1) for dy in (0, 1)])
-    try:
-        return corners[ConvexHull(corners).vertices].astype(np.float64)
-    except QhullError:  # never of whole pixels; kept for safety against degenerate input
-        return corners.astype(np.float64)
+    return corners[ConvexHull(corners).vertices].astype(np.float64)
