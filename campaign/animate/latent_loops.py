@@ -13,7 +13,7 @@ from emoji_gan.trained.sampler import Sampler
 from emoji_gan.trained.source import open_trained
 from input_pipeline.art import common_box
 
-_RADIUS = 0.12  # of the way to an independent latent: it stays the same emoji
+_RADIUS = 0.3  # of the way to an independent latent
 _SAME = 12.0  # levels of 255, root mean square of premultiplied RGBA: the same picture, restored
 _ASKED = "asked "  # text chunks that hold the condition
 _SHIPPED = (sampler.SHIPPED_MODEL, sampler.SHIPPED_FLOW, sampler.SHIPPED_LARGE_FLOW)

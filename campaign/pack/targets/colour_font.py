@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from campaign.pack.artwork import Artwork
-from campaign.pack.delivery import About, Built
+from campaign.pack.budget import Fitted
+from campaign.pack.delivery import About, Built, Item
 from emoji_gan.trained import vectoriser
 from emoji_gan.vector import drawing, font, specimen
 from emoji_gan.vector.drawing import Shape
@@ -60,9 +61,12 @@ def build(artworks: Sequence[Artwork], about: About) -> Built:
     credits = list(dict.fromkeys(by_name[n].attribution for n in traced))
     page = specimen.page(about.title, about.code, labels, [*licences, *credits])
     built.files["specimen.html"] = page.encode()
+    by_artwork = {a.entry.name: a for a in stills}
     for name, shapes in traced.items():
-        svg = drawing.to_svg(shapes, metadata={"licence": by_name[name].licence})
-        built.files[f"svg/{name}.svg"] = svg.encode()
+        svg = drawing.to_svg(shapes, metadata={"licence": by_name[name].licence}).encode()
+        fitted = Fitted(svg, LARGEST_PX, 1, 0, None, ())
+        built.items.append(Item(by_artwork[name], f"svg/{name}.svg", fitted))
+        built.files[f"svg/{name}.svg"] = svg
     return built
 
 
