@@ -16,7 +16,7 @@ from scipy.spatial import ConvexHull
 from input_pipeline.art import common_box
 
 _OVERSAMPLING = 2
-_MARGIN = 0.01  # of the canvas, which stays free on each side
+_MARGIN_PX = 1.5  # that stay free on each side
 _DRAWN_FROM = 8  # alpha; less is the fringe of antialiasing
 
 _SWING = math.radians(14)
@@ -97,7 +97,7 @@ def frames(
     matrices = [_matrix(move(i / count), foot, size) for i in range(count)]
     ends = np.concatenate([hull @ m[:, :2].T + m[:, 2] for m in matrices])
     low, high = ends.min(0), ends.max(0)
-    scale = min(1.0, (1 - 2 * _MARGIN) * side / (high - low).max())
+    scale = min(1.0, (side - 2 * _OVERSAMPLING * _MARGIN_PX) / (high - low).max())
     shift = _shift(scale, low, high, side)
     large = np.ascontiguousarray(common_box.resize(picture, side))
     source = Image.fromarray(large).convert("RGBa")
@@ -108,7 +108,9 @@ def frames(
         out[:2, 2] += shift
         back = np.linalg.inv(out)[:2]
         data = tuple(back.ravel())
-        turned = source.transform((side, side), Image.Transform.AFFINE, data, Image.BICUBIC)
+        turned = source.transform(
+            (side, side), Image.Transform.AFFINE, data, Image.Resampling.BILINEAR
+        )
         small = turned.resize((px, px), Image.Resampling.BOX).convert("RGBA")
         drawn.append(np.asarray(small))
     result = np.stack(drawn)
@@ -117,7 +119,7 @@ def frames(
 
 def _shift(scale: float, low: np.ndarray, high: np.ndarray, side: int) -> np.ndarray:
     """Returns the offset that keeps what fits where it is, and brings the rest inside."""
-    free = _MARGIN * side
+    free = _OVERSAMPLING * _MARGIN_PX
     start, end = scale * low, scale * high
     return np.where(
         scale < 1,

@@ -131,7 +131,7 @@ def fit(artwork: Artwork, limits: Limits) -> Fitted:
     tried: dict[int, Fitted] = {}
 
     def fits(i: int) -> bool:
-        tried[i] = _encoded(artwork, drawn, frame_ms, limits=limits, rung=rungs[i])
+        tried[i] = encoded(artwork, drawn, frame_ms, limits=limits, rung=rungs[i])
         return len(tried[i].data) <= limits.max_bytes
 
     last = len(rungs) - 1
@@ -182,9 +182,18 @@ def _timed(artwork: Artwork, limits: Limits) -> tuple[np.ndarray, int, tuple[Tex
     return drawn[::step], frame_ms_now, tuple(given_up)
 
 
-def _encoded(
+def encoded(
     artwork: Artwork, drawn: np.ndarray, frame_ms: int, *, limits: Limits, rung: Rung
 ) -> Fitted:
+    """Encodes an artwork by one rung.
+
+    Args:
+      artwork: of which `drawn` is.
+      drawn: uint8 [n px px 4], its frames that the target's times allow.
+      frame_ms: that each of these lasts.
+      limits: of the target; the file may be larger.
+      rung: what is given up.
+    """
     frames, frame_ms = drawn[:: rung.step], frame_ms * rung.step
     px = round(limits.px * rung.scale)
     if px != limits.px:
