@@ -6,6 +6,7 @@ What each format does with transparency and time differs; the reasons stand besi
 import fractions
 import importlib.util
 import io
+import itertools
 import struct
 from collections.abc import Mapping
 
@@ -29,6 +30,7 @@ MEDIA_TYPES = {
 }
 AVIF_QUALITY = 90
 WEBM_CRF = 10
+_LEAST_ENTRIES = 17  # of an APNG's palette: FFmpeg shifts cropped frames of less than 8 bits
 _WEBP_ALPHA = 0x10  # of the flags in VP8X
 _COMMENT_BYTES = 2000  # of provenance, where it is a comment
 
@@ -85,19 +87,25 @@ def encode_indexed(
       loops: how often APNG plays; 0: for ever. GIF always plays for ever.
 
     Returns:
-      The file's bytes: each frame exactly as `picture.rgba()` has it.
+      The file's bytes: alpha and opaque colours exactly as `picture.rgba()` has them, others of
+      equal RGB moved apart by a few levels.
     """
     options = _options(form, texts, None)
-    palette, mode = picture.palette, "RGBA"
-    if form == "gif":
-        palette, mode = _gif_palette(palette), "RGB"
+    palette = picture.palette
+    if form == "apng" and len(palette) < _LEAST_ENTRIES:
+        more = np.full((_LEAST_ENTRIES - len(palette), 4), 255, np.uint8)
+        palette = np.concatenate([palette, more])
+    alpha, palette = palette[:, 3], _distinct(palette)
+    if form == "apng":
+        options["transparency"] = alpha.tobytes()
+    else:
         options["palette"] = palette.tobytes()  # else each frame has a palette of its own
         if len(clear := np.flatnonzero(picture.palette[:, 3] == 0)):
             options |= {"transparency": int(clear[0]), "background": int(clear[0])}
     frames = []
     for indices in picture.indices:
         frame = PIL.Image.fromarray(indices)
-        frame.putpalette(palette.tobytes(), mode)
+        frame.putpalette(palette.tobytes(), "RGB")
         frames.append(frame)
     if len(frames) == 1:
         options.pop("disposal", None)
@@ -105,16 +113,19 @@ def encode_indexed(
     return _saved(frames, frame_ms, options, loops)
 
 
-def _gif_palette(palette: np.ndarray) -> np.ndarray:
-    """Returns RGB of a palette, whose transparent colour is none of the others.
+def _distinct(palette: np.ndarray) -> np.ndarray:
+    """Returns RGB of a palette, none of them twice: uint8 [k 3].
 
-    The encoder crops frames to what differs from the background by colour alone: of a background of
-    transparent black, black outlines would be cropped away.
+    The encoder compares frames by RGB alone: of a background of transparent black, black outlines
+    would be cropped away. Opaque colours stay; others move by a few levels where they must, the
+    more the less they show.
     """
-    rgb = palette[:, :3].copy()
-    used = {tuple(colour) for colour in rgb[palette[:, 3] > 0].tolist()}
-    free = next((i, 0, 255) for i in range(256) if (i, 0, 255) not in used)
-    rgb[palette[:, 3] == 0] = free
+    rgb, used = palette[:, :3].copy(), set()
+    steps = sorted(itertools.product(range(-6, 7), repeat=3), key=lambda s: sum(map(abs, s)))
+    for i in np.argsort(-palette[:, 3].astype(int), kind="stable"):
+        near = (tuple(int(c) + d for c, d in zip(rgb[i], step, strict=True)) for step in steps)
+        rgb[i] = next(c for c in near if c not in used and min(c) >= 0 and max(c) <= 255)
+        used.add(tuple(rgb[i].tolist()))
     return rgb
 
 
