@@ -1,6 +1,7 @@
 """Holds an emoji to be packed: its description and its frames."""
 
 import dataclasses
+import functools
 import math
 import pathlib
 
@@ -14,6 +15,7 @@ from input_pipeline.art import common_box
 
 MOST_PX = 2048  # a side of a picture that is read
 MOST_FRAMES = 500
+_CACHED_PX = 128
 _STEP_MS = 10  # of GIF, to which durations are rounded
 _LEAST_MS = 20  # what browsers play faster, they play at 100
 
@@ -47,8 +49,10 @@ class Artwork:
 
     def frames(self, px: int | None = None) -> np.ndarray:
         """Returns the frames at a size: uint8 [n px px 4], straight alpha; None: as they are."""
+        if self.large is None and px is not None and px <= _CACHED_PX:
+            return np.roll(_small(self.path, px, self.path.stat().st_mtime_ns), -self.start, 0)
         drawn = read_frames(self.path)[0] if self.large is None else self.large[None]
-        drawn = np.roll(drawn, -self.start, 0)
+        drawn = np.roll(drawn, -self.start, 0)[: self.count]
         if px is None or drawn.shape[1] == px:
             return drawn
         return np.stack([common_box.resize(frame, px) for frame in drawn])
@@ -58,6 +62,12 @@ class Artwork:
         e = self.entry
         rights = {"Copyright": e.attribution, "License": e.licence, "Author": e.author}
         return e.provenance | {key: text for key, text in rights.items() if text}
+
+
+@functools.lru_cache(maxsize=100)  # most targets want the same sizes, of 2 MB a loop
+def _small(path: pathlib.Path, px: int, _: int) -> np.ndarray:
+    """Returns the frames of a file, which has a time of change, at a small size."""
+    return np.stack([common_box.resize(frame, px) for frame in read_frames(path)[0]])
 
 
 def read_frames(path: pathlib.Path) -> tuple[np.ndarray, int]:

@@ -202,11 +202,11 @@ def encoded(
         frames = animation.thresholded(frames)
     palette = indexed.reduce_colours(frames, rung.colours) if rung.colours else None
     data = _file(limits.form, frames, frame_ms, palette=palette, artwork=artwork, rung=rung)
-    given_up = []
-    if palette is not None and _reduced(frames, palette):
+    given_up, first = [], LADDERS[limits.form][0]
+    if palette is not None and rung.colours != first.colours and _reduced(frames, palette):
         n = len(palette.palette)
         given_up.append((f"{n} colours", f"{n} couleurs"))
-    if rung.quality is not None and rung.quality != LADDERS[limits.form][0].quality:
+    if rung.quality is not None and rung.quality != first.quality:
         given_up.append((f"quality {rung.quality}", f"qualité {rung.quality}"))
     if len(frames) < len(drawn):
         given_up.append(_fewer_frames(len(frames), len(drawn)))

@@ -30,7 +30,7 @@ TARGETS = {
     "mattermost": "mattermost",
     "signal": "signal_stickers",
     "email": "mail_snippet",
-    "web": "web_page",
+    "web": "picture_elements",
     "font": "colour_font",
 }
 _SUMS = "SHA256SUMS"  # of a pack's files: what a later run may replace
