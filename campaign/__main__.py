@@ -2,6 +2,10 @@
 
     python -m campaign brief "summer sale, up to 50% off" --channel=email
     python -m campaign search --text="soldes d'été"
+"""Runs a campaign with emoji: moves and packs them, and tests what they bring.
+
+    python -m campaign animate --dir=DIR --move=bounce,wave
+    python -m campaign pack --dir=DIR --for=slack,email,web
     python -m campaign plan --baseline=3% --smallest_effect=10% --start=2026-03-02
     python -m campaign assign --customers=customers.csv
     python -m campaign analyse --assignments=assignments.csv --outcomes=outcomes.csv
@@ -23,6 +27,8 @@ from emoji_gan import errors
 _VERBS = {
     "brief": "campaign.brief.brief_verb",
     "search": "campaign.search.search_verb",
+    "animate": "campaign.animate.animating",
+    "pack": "campaign.pack.packing",
     "plan": "campaign.experiment.planning",
     "assign": "campaign.experiment.assignment",
     "analyse": "campaign.experiment.analysis",
@@ -32,6 +38,8 @@ _VERBS = {
 _SUMMARIES = {
     "brief": ("what the campaign is about", "de quoi parle la campagne"),
     "search": ("relevant emoji, with uses", "des emoji pertinents, avec leurs emplois"),
+    "animate": ("closed loops of picked emoji", "les émojis retenus en boucles"),
+    "pack": ("emoji for each target", "les émojis pour chaque destination"),
     "plan": ("before the start", "avant le départ"),
     "assign": ("customers to arms", "les clients aux bras"),
     "analyse": ("the verdict", "le verdict"),

@@ -1,6 +1,5 @@
 """Turns what recipes name into files, and back from the JSON that makes them again."""
 
-import importlib.util
 import json
 import math
 import pathlib
@@ -8,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from PIL import features
 
 from emoji_gan import images
 from emoji_gan.errors import UserError
+from emoji_gan.media import animation
 from emoji_gan.runtime import workdir
 from emoji_gan.trained import vectoriser
-from explore import animation, recipe
+from explore import recipe
 from explore.messages import Refused
 from explore.session import Session
 
@@ -26,8 +25,7 @@ _MADE_BY, _VERSION = "emoji_gan explore", 1
 
 def available() -> list[str]:
     """Returns the formats whose encoders are installed."""
-    missing = set() if features.check("avif") else {"avif"}
-    missing |= set() if importlib.util.find_spec("av") else {"webm"}
+    missing = animation.missing()
     return [form for form in FORMATS if form not in missing]
 
 

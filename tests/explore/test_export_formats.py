@@ -13,8 +13,9 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from emoji_gan.media import animation
 from explore import __main__ as program
-from explore import animation, export_formats, recipe
+from explore import export_formats, recipe
 from explore.messages import Refused
 from input_pipeline.art import rasterise
 
@@ -194,7 +195,7 @@ def test_what_a_format_cannot_hold_is_refused(session, form, wish, code):
 
 
 def test_without_pyav_there_is_one_clear_message(page, monkeypatch):
-    monkeypatch.setattr(export_formats.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(animation.importlib.util, "find_spec", lambda name: None)
     event = page.last("export", {"format": "webm", "wish": {"walk": WALK}}, "fr")
     assert event == {
         "error": "WebM demande PyAV : pip install -r requirements-webm.txt, puis relancez "

@@ -33,6 +33,7 @@ MAY_IMPORT = {
     "emoji_gan.ops": set(),
     "emoji_gan.networks": {"emoji_gan.ops"},
     "emoji_gan.vector": {"emoji_gan.runtime"},
+    "emoji_gan.media": {"emoji_gan", "emoji_gan.runtime"},
     "emoji_gan": {"emoji_gan.runtime", "input_pipeline"},
     "emoji_gan.runtime": {"emoji_gan", "emoji_gan.ops", "input_pipeline"},
     "emoji_gan.methods": {"emoji_gan", "emoji_gan.networks", "emoji_gan.ops", "emoji_gan.runtime"},
@@ -44,8 +45,11 @@ MAY_IMPORT = {
     "emoji_gan.edit": _LIBRARY | _MODELS,
     "emoji_gan.export": _LIBRARY | _MODELS | {"eval"},
     "eval": _LIBRARY | _MODELS,
-    "explore": _LIBRARY | {"emoji_gan.encoder"} | {"emoji_gan.trained", "emoji_gan.edit", "eval"},
-    "campaign": _LIBRARY | _MODELS | {"emoji_gan.edit", "emoji_gan.export", "eval"},
+    "explore": _LIBRARY
+    | {"emoji_gan.encoder", "emoji_gan.media", "emoji_gan.trained", "emoji_gan.edit", "eval"},
+    "campaign": _LIBRARY
+    | _MODELS
+    | {"emoji_gan.edit", "emoji_gan.export", "emoji_gan.media", "eval"},
     "configs": set(),
     "main": _LIBRARY | _MODELS | {"emoji_gan.train", "eval"},
 }

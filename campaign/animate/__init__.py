@@ -1,0 +1,1 @@
+"""Makes closed loops of the emoji of a campaign."""

@@ -1,0 +1,1 @@
+"""Packs the emoji of a campaign for where they are used: a target a file."""

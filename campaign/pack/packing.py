@@ -1,0 +1,192 @@
+"""Packs the emoji of a campaign, or of a folder, for where they are used."""
+
+import argparse
+import hashlib
+import importlib
+import pathlib
+import sys
+from collections.abc import Sequence
+
+from campaign import folder as folder_lib
+from campaign import manifest
+from campaign.animate import flash_rate
+from campaign.language import Language
+from campaign.pack import enclosed, naming, origin, restoring
+from campaign.pack.artwork import Artwork
+from campaign.pack.delivery import About, Built
+from emoji_gan import errors
+from emoji_gan.errors import UserError
+from emoji_gan.runtime import workdir
+
+TARGETS = {
+    "slack": "slack",
+    "discord": "discord",
+    "telegram": "telegram",
+    "whatsapp": "whatsapp",
+    "twitch": "twitch",
+    "mastodon": "mastodon",
+    "misskey": "misskey",
+    "matrix": "matrix",
+    "mattermost": "mattermost",
+    "signal": "signal_stickers",
+    "email": "mail_snippet",
+    "web": "picture_elements",
+    "font": "colour_font",
+}
+_SUMS = "SHA256SUMS"  # of a pack's files: what a later run may replace
+
+
+def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
+    """Adds the flags of `campaign pack`."""
+    pick = language.pick
+    p.add_argument(
+        "--dir",
+        type=pathlib.Path,
+        default=pathlib.Path("."),
+        help=pick(
+            "of the campaign; packs go to its folder packs", "de la campagne ; packs dans packs/"
+        ),
+    )
+    p.add_argument(
+        "--for",
+        dest="targets",
+        default=",".join(TARGETS),
+        help=pick(f"targets: {','.join(TARGETS)}", f"destinations : {','.join(TARGETS)}"),
+    )
+    p.add_argument(
+        "--from",
+        dest="source",
+        type=pathlib.Path,
+        help=pick(
+            "pack this folder of PNGs (docs/packs.md) instead of the campaign's emoji",
+            "empaqueter ce dossier de PNG (docs/packs.fr.md) au lieu de la campagne",
+        ),
+    )
+    p.add_argument("--title", help=pick("of the packs", "titre des packs"))
+    p.add_argument("--author", default="emoji_gan", help=pick("of the packs", "auteur des packs"))
+
+
+def run(a: argparse.Namespace, language: Language) -> int:
+    """Writes a pack for each target; 2 where something could not be packed."""
+    targets = _targets(a.targets, language)
+    if a.source:
+        source = origin.of_folder(a.source, language)
+    else:
+        source = origin.of_campaign(a.dir, language)
+    for name, reason in source.left_out.items():
+        print(language.pick("left out", "écarté"), f"{name}:", language.pick(*reason))
+    artworks, flashing = _calm(source.artworks, language)
+    if not artworks:
+        raise UserError(
+            language.pick(
+                "there is no emoji to pack: pick some and run `campaign check`, or give --from",
+                "aucun émoji à empaqueter : retenez-en, lancez `campaign check`, ou donnez --from",
+            )
+        )
+    about = _about(a, language)
+    artworks = restoring.restored(artworks, max(m.LARGEST_PX for m in targets.values()))
+    complete = not flashing
+    for name, module in targets.items():
+        built = module.build(artworks, about)
+        folder = a.dir / folder_lib.PACKS / name
+        _write(folder, name, built, about=about, steps=module.STEPS, artworks=artworks)
+        complete &= not built.refused
+        _report(folder, built, language)
+    return errors.EXIT_OK if complete else errors.EXIT_USER_ERROR
+
+
+def _targets(text: str, language: Language) -> dict[str, object]:
+    """Imports the modules of the targets asked for, by name."""
+    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    unknown = [name for name in names if name not in TARGETS]
+    if unknown or not names:
+        wrong = unknown[0] if unknown else ""
+        raise UserError(
+            language.pick(
+                f"--for={text}: no target {wrong!r}; choose from {', '.join(TARGETS)}",
+                f"--for={text} : pas de destination {wrong!r} ; choix : {', '.join(TARGETS)}",
+            )
+        )
+    return {n: importlib.import_module(f"campaign.pack.targets.{TARGETS[n]}") for n in names}
+
+
+def _about(a: argparse.Namespace, language: Language) -> About:
+    title = a.title or (a.source or a.dir).resolve().name or "emoji"
+    if any(ord(c) < 32 for c in title + a.author) or len(title) > 60:
+        raise UserError(
+            language.pick(
+                f"--title={title!r}: give one line of at most 60 characters",
+                f"--title={title!r} : donnez une ligne d'au plus 60 caractères",
+            )
+        )
+    return About(title, naming.short_code(title), a.author)
+
+
+def _calm(artworks: Sequence[Artwork], language: Language) -> tuple[list[Artwork], bool]:
+    """Returns the artworks that do not flash too often, and whether there are others."""
+    calm = []
+    for artwork in artworks:
+        rate = flash_rate.flashes(artwork.frames(64), artwork.frame_ms) if artwork.moves else 0
+        if rate <= flash_rate.MOST:
+            calm.append(artwork)
+            continue
+        name = artwork.entry.name
+        reason = flash_rate.reason(rate)
+        print(
+            language.pick("refused", "refusé"), f"{name}:", language.pick(*reason), file=sys.stderr
+        )
+    return calm, len(calm) < len(artworks)
+
+
+def _write(
+    folder: pathlib.Path,
+    name: str,
+    built: Built,
+    *,
+    about: About,
+    steps: tuple[str, str],
+    artworks: Sequence[Artwork],
+) -> None:
+    """Writes a pack in place of an earlier one; files that are not an earlier pack's stay."""
+    earlier = _listed(folder)
+    files = built.files | enclosed.texts(name, built, about, steps=steps)
+    packed = [a for a in artworks if a.entry.name in built.names()] or list(artworks)
+    files[enclosed.PREVIEW] = enclosed.preview(packed)
+    workdir.make_folder(folder)
+    for path, data in files.items():
+        workdir.make_folder((folder / path).parent)
+        workdir.write_atomic(folder / path, data)
+    manifest.write(folder, enclosed.entries(built))
+    sums = [f"{hashlib.sha256(data).hexdigest()}  {path}\n" for path, data in sorted(files.items())]
+    workdir.write_atomic(folder / _SUMS, "".join(sums).encode())
+    for path in earlier - files.keys():
+        (folder / path).unlink(missing_ok=True)
+
+
+def _listed(folder: pathlib.Path) -> set[str]:
+    """Returns the files of an earlier pack, by its list."""
+    try:
+        lines = (folder / _SUMS).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return set()
+    paths = {line.partition("  ")[2] for line in lines}
+    inside = folder.resolve()
+    return {p for p in paths if p and (folder / p).resolve().is_relative_to(inside)}
+
+
+def _report(folder: pathlib.Path, built: Built, language: Language) -> None:
+    """Prints what is in a pack, and on the error stream what is not."""
+    count = len(built.names())
+    reduced = len({i.artwork.entry.name for i in built.items if i.fitted.given_up})
+    size = sum(map(len, built.files.values())) / 1024
+    fewer = language.pick(f", {reduced} reduced to fit", f", dont {reduced} réduits pour tenir")
+    print(
+        language.pick(
+            f"{folder}: {count} emoji{fewer if reduced else ''}, {size:.0f} KiB",
+            f"{folder} : {count} émojis{fewer if reduced else ''}, {size:.0f} Kio",
+        ),
+        flush=True,
+    )
+    for name, reason in built.refused.items():
+        start = language.pick("refused", "refusé")
+        print(f"{start} {folder.name}/{name}: {language.pick(*reason)}", file=sys.stderr)

@@ -1,0 +1,62 @@
+"""Packs for WhatsApp: WebP of 512 px in packs of 3 to 30, stills and loops apart."""
+
+import itertools
+import math
+from collections.abc import Sequence
+
+from campaign.pack import archives, delivery
+from campaign.pack.artwork import Artwork
+from campaign.pack.budget import Limits
+from campaign.pack.delivery import About, Built, Item
+
+LARGEST_PX = 512
+_TRAY_PX = 96
+LEAST, MOST = 3, 30  # stickers in a pack
+STEPS = (
+    "WhatsApp takes packs from an app alone. Send the .wastickers file to your phone and open it\n"
+    "with an app that imports such files, then tap Add to WhatsApp. The WebP files of stickers/\n"
+    "may also be put into any sticker maker.",
+    "WhatsApp ne prend des packs que d'une application. Envoyez le fichier .wastickers sur votre\n"
+    "téléphone, ouvrez-le avec une application qui les importe, puis touchez Ajouter à WhatsApp.\n"
+    "Les fichiers WebP de stickers/ vont aussi dans tout créateur d'autocollants.",
+)
+
+
+def build(artworks: Sequence[Artwork], about: About) -> Built:
+    """Packs artworks; each .wastickers file has stills or loops, 3 to 30 of them."""
+    built = Built()
+    for kind, group in zip(("still", "moving"), delivery.stills_and_loops(artworks), strict=True):
+        items = delivery.encode(built, group, _limits, path="stickers/{name}{suffix}")
+        if items and len(items) < LEAST:
+            built.refused[kind] = (
+                f"{len(items)} {kind}: WhatsApp takes {LEAST} to {MOST} of a kind in a pack, "
+                "stills and loops apart; their files are in stickers/",
+                f"{len(items)} {'fixes' if kind == 'still' else 'animés'} : WhatsApp prend {LEAST} "
+                f"à {MOST} d'une sorte par pack, fixes et animés à part ; leurs fichiers sont "
+                "dans stickers/",
+            )
+            continue
+        for number, part in enumerate(_parts(items), 1):
+            built.files[f"{about.code}_{kind}_{number}.wastickers"] = _pack(part, about, number)
+    return built
+
+
+def _limits(artwork: Artwork) -> Limits:
+    max_bytes = 500_000 if artwork.moves else 100_000
+    return Limits("webp", LARGEST_PX, max_bytes, max_ms=10_000)
+
+
+def _parts(items: list[Item]) -> list[list[Item]]:
+    """Parts stickers evenly, so that no pack has too few."""
+    count = math.ceil(len(items) / MOST)
+    bounds = [round(i * len(items) / count) for i in range(count + 1)] if count else [0]
+    return [items[a:b] for a, b in itertools.pairwise(bounds)]
+
+
+def _pack(items: list[Item], about: About, number: int) -> bytes:
+    tray = Built()
+    first = items[0].artwork
+    delivery.encode(tray, [first], lambda _: Limits("png", _TRAY_PX, 50_000), path="tray.png")
+    title = about.title if number == 1 else f"{about.title} {number}"
+    files = {"title.txt": title.encode(), "author.txt": about.author.encode(), **tray.files}
+    return archives.to_zip(files | {f"{i.artwork.entry.name}.webp": i.fitted.data for i in items})

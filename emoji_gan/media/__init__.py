@@ -1,0 +1,1 @@
+"""Encodes pictures and loops with alpha as files that other programs show."""

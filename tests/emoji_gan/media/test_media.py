@@ -1,0 +1,76 @@
+"""Palettes and loops hold what they are given, as readers of other makers see it."""
+
+import io
+
+import av
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as st_numpy
+from PIL import Image
+
+from emoji_gan.media import animation, indexed
+
+
+def _decoded(data: bytes) -> np.ndarray:
+    with av.open(io.BytesIO(data)) as container:
+        return np.stack([f.to_ndarray(format="rgba") for f in container.decode(video=0)])
+
+
+def _moving(colour=(0, 0, 0, 255), count=3) -> np.ndarray:
+    frames = np.zeros((count, 32, 32, 4), np.uint8)
+    for i in range(count):
+        frames[i, 6:22, 3 + 4 * i : 15 + 4 * i] = colour
+        frames[i, 10:14, 6 + 4 * i : 10 + 4 * i] = (250, 200, 40 * i, 255)
+    return frames
+
+
+@pytest.mark.parametrize("form", ["gif", "apng"])
+def test_black_on_nothing_is_kept_in_every_frame(form):
+    """An encoder that compares colours without alpha would lose it."""
+    for frames in (_moving(), _moving()[..., :] * np.array([0, 0, 0, 1], np.uint8)):
+        palette = indexed.reduce_colours(frames, 16)
+        seen = _decoded(animation.encode_indexed(form, palette, 100, {}))
+        np.testing.assert_array_equal(seen * (seen[..., 3:] > 0), frames)
+
+
+def test_alpha_of_indexed_pngs_is_kept():
+    frames = np.concatenate([_moving((0, 0, 0, a)) for a in (40, 128, 255)])
+    data = animation.encode_indexed("apng", indexed.reduce_colours(frames, 32), 50, {})
+    seen = _decoded(data)
+    np.testing.assert_array_equal(seen[..., 3], frames[..., 3])
+    drawn = frames[..., 3] > 0
+    assert np.abs(seen[drawn].astype(int) - frames[drawn]).max() <= 2
+
+
+def test_a_moving_square_is_transparent_around_it_in_webp():
+    frames = _moving((200, 30, 30, 255))
+    with Image.open(io.BytesIO(animation.encode("webp", frames, 100, {}))) as picture:
+        for i, frame in enumerate(frames):
+            picture.seek(i)
+            np.testing.assert_array_equal(np.asarray(picture.convert("RGBA")), frame)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st_numpy.arrays(np.uint8, (2, 9, 9, 4)), st.integers(2, 40), st.booleans())
+def test_a_palette_has_few_colours_and_keeps_what_is_transparent(frames, count, binary):
+    frames = np.where(frames[..., 3:] > 0, frames, 0).astype(np.uint8)
+    frames = animation.thresholded(frames) if binary else frames
+    reduced = indexed.reduce_colours(frames, count)
+    assert len(reduced.palette) == len(np.unique(reduced.palette, axis=0)) <= count
+    clear = frames[..., 3] == 0
+    assert not reduced.rgba()[clear].any() and reduced.rgba().shape == frames.shape
+    if len(np.unique(frames.reshape(-1, 4), axis=0)) <= count:
+        np.testing.assert_array_equal(reduced.rgba(), frames)
+
+
+def test_more_colours_err_less():
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 256, (2, 24, 24, 4), np.uint8)
+    frames[..., 3] = 255
+    errors = [
+        np.square(indexed.reduce_colours(frames, n).rgba().astype(float) - frames).mean()
+        for n in (4, 16, 64, 256)
+    ]
+    assert errors == sorted(errors, reverse=True) and errors[-1] < errors[0] / 8
