@@ -1,5 +1,9 @@
 """Tests emoji in a campaign: from a plan to an honest verdict.
 
+    python -m campaign propose
+    python -m campaign pick --best=3
+    python -m campaign check
+    python -m campaign refine
     python -m campaign plan --baseline=3% --smallest_effect=10% --start=2026-03-02
     python -m campaign assign --customers=customers.csv
     python -m campaign analyse --assignments=assignments.csv --outcomes=outcomes.csv
@@ -19,6 +23,10 @@ from emoji_gan import errors
 
 # Verb -> its module, imported when it is used.
 _VERBS = {
+    "propose": "campaign.proposing.propose",
+    "pick": "campaign.proposing.pick",
+    "check": "campaign.gates.check",
+    "refine": "campaign.refining.refine",
     "plan": "campaign.experiment.planning",
     "assign": "campaign.experiment.assignment",
     "analyse": "campaign.experiment.analysis",
@@ -26,6 +34,10 @@ _VERBS = {
     "demo": "campaign.experiment.demo",
 }
 _SUMMARIES = {
+    "propose": ("emoji of the brief's themes, to choose from", "des emoji des thèmes, au choix"),
+    "pick": ("what you choose of them", "ce que vous en retenez"),
+    "check": ("what may leave the house, and why not", "ce qui peut sortir, et sinon pourquoi"),
+    "refine": ("a model nearer to your picks, if it helps", "un modèle plus près de vos choix"),
     "plan": ("before the start", "avant le départ"),
     "assign": ("customers to arms", "les clients aux bras"),
     "analyse": ("the verdict", "le verdict"),
