@@ -113,10 +113,12 @@ def _card(
     names = p.names[language.code]
     recipe = recipe_name(p.recipe, language)
     alt = escape(f"{p.name} : {names}, {recipe}" if language.code == "fr" else f"{p.name}: {names}")
-    small = "".join(
-        f'<span class="ground {ground}" aria-hidden="true">'
-        '<span class="pic s32"></span><span class="pic s22"></span></span>'
-        for ground in _GROUNDS
+    labels = [f'role="img" aria-label="{alt}"', *['aria-hidden="true"'] * 2]  # is read once
+    grounds = "".join(
+        f'<div class="ground {ground}" {label}>'
+        '<span class="pic s128"></span><span class="pic s32"></span>'
+        '<span class="pic s22"></span></div>'
+        for ground, label in zip(_GROUNDS, labels, strict=True)
     )
     reals = "".join(
         f'<span class="pic s64" style="--p:url({urls[c]})" aria-hidden="true"></span>'
@@ -131,9 +133,7 @@ def _card(
     ]
     listed = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in facts)
     return f"""<fieldset style="--p:url({url})"><legend>{escape(p.name)}</legend>
-<div class="row"><span class="big">
-<span class="pic s128" role="img" aria-label="{alt}"></span></span><span>{reals}</span></div>
-<div class="row">{small}</div>
+<div class="row"><div>{grounds}</div><span>{reals}</span></div>
 <dl>{listed}</dl>
 {_choices(p, picks, language)}
 </fieldset>"""

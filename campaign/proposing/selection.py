@@ -43,17 +43,22 @@ def choose(
 ) -> list[int]:
     """Chooses the best candidates of a theme that differ.
 
-    No emoji is the parent of more than its part and one, and no recipe but variations gets more
-    than `_MOST`; both bounds fall where too few are left.
+    Each emoji of the theme gets its best variation first, in their order, where that is good
+    enough. Then no emoji is the parent of more than its part and one, and no recipe but variations
+    gets more than `_MOST`; both bounds fall where too few are left.
 
     Returns:
       Rows, the best first.
     """
     order = sorted(range(len(candidates)), key=lambda i: (-scores[i], i))
     order = [i for i in order if scores[i] > 0]
-    several = max(1, len({c.parents for c in candidates if c.recipe == "vary"}))
-    most_of_parent = math.ceil(count / several) + 1
+    varied = dict.fromkeys(c.parents for c in candidates if c.recipe == "vary")
+    most_of_parent = math.ceil(count / max(1, len(varied))) + 1
     chosen: list[int] = []
+    for of in varied:
+        best = next((i for i in order if candidates[i].parents == of), None)
+        if best is not None and scores[best] >= _LEAST_SCORE and len(chosen) < count:
+            chosen.append(best)
     for strict in (True, False):
         for i in order:
             if len(chosen) == count:

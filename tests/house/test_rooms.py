@@ -45,7 +45,9 @@ MAY_IMPORT = {
     "emoji_gan.export": _LIBRARY | _MODELS | {"eval"},
     "eval": _LIBRARY | _MODELS,
     "explore": _LIBRARY | {"emoji_gan.encoder"} | {"emoji_gan.trained", "emoji_gan.edit", "eval"},
-    "campaign": _LIBRARY | _MODELS | {"emoji_gan.edit", "emoji_gan.export", "eval"},
+    "campaign": _LIBRARY
+    | _MODELS
+    | {"emoji_gan.train", "emoji_gan.edit", "emoji_gan.export", "eval"},
     "configs": set(),
     "main": _LIBRARY | _MODELS | {"emoji_gan.train", "eval"},
 }
