@@ -74,13 +74,14 @@ def _searched(folder: pathlib.Path, brief: Brief, language: Language) -> dict[st
 
 
 def _is_usable(codepoints: str, avoided: set[str]) -> bool:
-    """Returns whether OpenMoji can draw an emoji and none of its names is avoided."""
+    """Returns whether OpenMoji can draw an emoji and none of its names or keywords is avoided."""
     meta = emoji_names.lookup(codepoints)
     if meta is None or not parents.is_drawn(codepoints):
         return False
     names = {_folded(name) for name in (meta.name, meta.name_en, meta.name_fr)}
     words = {word for name in names for word in name.split()}
-    return not avoided & (names | words)
+    keywords = {_folded(word) for word in (*meta.keywords_en, *meta.keywords_fr)}
+    return not avoided & (names | words | keywords)
 
 
 def _folded(text: str) -> str:
