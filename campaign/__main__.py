@@ -2,10 +2,12 @@
 
     python -m campaign brief "summer sale, up to 50% off" --channel=email
     python -m campaign search --text="soldes d'été"
-"""Runs a campaign with emoji: moves and packs them, and tests what they bring.
-
-    python -m campaign animate --dir=DIR --move=bounce,wave
-    python -m campaign pack --dir=DIR --for=slack,email,web
+    python -m campaign propose
+    python -m campaign pick --best=3
+    python -m campaign check
+    python -m campaign refine
+    python -m campaign animate --move=bounce,wave
+    python -m campaign pack --for=slack,email,web
     python -m campaign plan --baseline=3% --smallest_effect=10% --start=2026-03-02
     python -m campaign assign --customers=customers.csv
     python -m campaign analyse --assignments=assignments.csv --outcomes=outcomes.csv
@@ -27,6 +29,10 @@ from emoji_gan import errors
 _VERBS = {
     "brief": "campaign.brief.brief_verb",
     "search": "campaign.search.search_verb",
+    "propose": "campaign.proposing.propose",
+    "pick": "campaign.proposing.pick",
+    "check": "campaign.gates.check",
+    "refine": "campaign.refining.refine",
     "animate": "campaign.animate.animating",
     "pack": "campaign.pack.packing",
     "plan": "campaign.experiment.planning",
@@ -38,6 +44,10 @@ _VERBS = {
 _SUMMARIES = {
     "brief": ("what the campaign is about", "de quoi parle la campagne"),
     "search": ("relevant emoji, with uses", "des emoji pertinents, avec leurs emplois"),
+    "propose": ("emoji of the brief's themes, to choose from", "des emoji des thèmes, au choix"),
+    "pick": ("what you choose of them", "ce que vous en retenez"),
+    "check": ("what may leave the house, and why not", "ce qui peut sortir, et sinon pourquoi"),
+    "refine": ("a model nearer to your picks, if it helps", "un modèle plus près de vos choix"),
     "animate": ("closed loops of picked emoji", "les émojis retenus en boucles"),
     "pack": ("emoji for each target", "les émojis pour chaque destination"),
     "plan": ("before the start", "avant le départ"),

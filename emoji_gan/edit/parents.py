@@ -85,6 +85,11 @@ def of_openmoji(codepoints: str, size_px: int, *, line: bool = False) -> Parent:
     return Parent(image, codepoints, False, codepoints, _OPENMOJI_LICENCE, None)
 
 
+def is_drawn(codepoints: str) -> bool:
+    """Returns whether OpenMoji draws an emoji, given by its key in the Unicode list."""
+    return codepoints in _openmoji()
+
+
 def of_picture(image: np.ndarray, source: str) -> Parent:
     """Takes a picture, uint8 [h h 4], for the emoji that the recogniser sees in it."""
     return Parent(image, _recognised(image), True, source, _OWN, image.shape[:2])

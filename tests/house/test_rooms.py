@@ -49,7 +49,8 @@ MAY_IMPORT = {
     | {"emoji_gan.encoder", "emoji_gan.media", "emoji_gan.trained", "emoji_gan.edit", "eval"},
     "campaign": _LIBRARY
     | _MODELS
-    | {"emoji_gan.edit", "emoji_gan.export", "emoji_gan.media", "eval"},
+    | {f"emoji_gan.{x}" for x in ("train", "edit", "export", "media")}
+    | {"eval"},
     "configs": set(),
     "main": _LIBRARY | _MODELS | {"emoji_gan.train", "eval"},
 }

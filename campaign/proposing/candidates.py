@@ -1,0 +1,265 @@
+"""Draws candidates for proposals: variations, crosses, drawings from words, other styles."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from emoji_gan import conditions
+from emoji_gan.edit import mix, parents, unwanted_pairs, vary
+from emoji_gan.edit.parents import Parent
+from emoji_gan.encoder import understanding
+from emoji_gan.trained import vectoriser
+from emoji_gan.trained.restorer import Restorer
+from emoji_gan.trained.restyler import Restyler
+from emoji_gan.trained.sampler import SHIPPED_LARGE_FLOW, SHIPPED_MODEL, Sampler, ask
+from emoji_gan.vector import drawing
+from input_pipeline import DataError
+from input_pipeline.art import common_box, licences, rasterise
+
+STRENGTHS = (0.45, 0.6)  # of variations: small parts change; parts are lost
+_MIX_STRENGTH, _TRUNCATION = 0.75, 0.7  # as `edit mix` and `sample` have them
+_RESTORED_PX = 256  # of a candidate, before it is judged and traced
+_SEEDS_A_REQUEST = 1000
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """Holds a drawing that may become a proposal.
+
+    Attributes:
+      picture: uint8 [256 256 4], straight alpha.
+      parents: code points of the emoji that it was made from; of a drawing from words, those of
+        which one is meant.
+      theme: of the brief.
+      recipe: vary, mix, draw or restyle.
+      seed: of the drawing.
+      strength: of a variation or cross, as `edit vary` has it; 0 of others.
+      line: whether it is line art.
+      style: name in the model.
+      phrase: that it was drawn from, or "".
+      work: whom to name, and the licences.
+      texts: chunks of its PNG, which say how to draw it again.
+    """
+
+    picture: np.ndarray
+    parents: tuple[str, ...]
+    theme: str
+    recipe: str
+    seed: int
+    strength: float
+    line: bool
+    style: str
+    phrase: str
+    work: licences.Work
+    texts: dict[str, str]
+
+
+class Drawer:
+    """Draws candidates by models that are opened once.
+
+    Args:
+      seed: of all drawings.
+      model: a flow; None: the shipped one of 64 px.
+      restyler: a model of configs/restyle.py; None: nothing is restyled.
+
+    Raises:
+      UserError: a model cannot be opened, or is of another method.
+    """
+
+    def __init__(self, seed: int, model: str | None = None, restyler: str | None = None) -> None:
+        self._seed = seed
+        self.flow = Sampler(model or str(SHIPPED_LARGE_FLOW))
+        self._words = Sampler(str(SHIPPED_MODEL))
+        self._restorer = Restorer()
+        self._restyler = Restyler(restyler) if restyler else None
+        self.px = self.flow.config.data.resolution
+        self._parents: dict[tuple[str, bool], Parent] = {}
+
+    def seeds(self, count: int, first: int = 0) -> list[int]:
+        """Returns seeds of this drawer, from the one of number `first` on."""
+        start = _SEEDS_A_REQUEST * self._seed + first
+        return [(start + i) % 2**32 for i in range(count)]
+
+    def variations(self, themes: dict[str, list[str]], *, line: bool, each: int) -> list[Candidate]:
+        """Varies the emoji of every theme, `each` seeds at each strength; all share batches."""
+        rows = [
+            (theme, self._parent(codepoints, line), seed)
+            for theme, listed in themes.items()
+            for codepoints in listed
+            for seed in self.seeds(each)
+        ]
+        request = self._style(line)
+        made: list[Candidate] = []
+        for strength in STRENGTHS if rows else ():
+            each_condition = [vary.condition_of(self.flow, p, 1, request) for _, p, _ in rows]
+            condition = {
+                name: np.concatenate([one[name] for one in each_condition])
+                for name in each_condition[0]
+            }
+            drawn = self.flow.vary(
+                np.stack([parent.image for _, parent, _ in rows]),
+                [seed for *_, seed in rows],
+                condition,
+                strength=strength,
+            )
+            made += [
+                self._of_flow(large, theme, [parent], "vary", seed, strength, request)
+                for large, (theme, parent, seed) in zip(self._restored(drawn), rows, strict=True)
+            ]
+        return made
+
+    def crosses(
+        self, theme: str, listed: Sequence[str], *, line: bool, count: int
+    ) -> list[Candidate]:
+        """Crosses the first two emoji of a theme that may be; [] where no two may."""
+        pair = allowed_pair(listed)
+        if pair is None or count < 1:
+            return []
+        both, request = [self._parent(c, line) for c in pair], self._style(line)
+        seeds = self.seeds(count)
+        mixed = mix.mix(self.flow, both, seeds, strength=_MIX_STRENGTH, request=request)
+        return [
+            self._of_flow(large, theme, both, "mix", seed, _MIX_STRENGTH, request)
+            for large, seed in zip(self._restored(mixed.images), seeds, strict=True)
+        ]
+
+    def drawings(
+        self, theme: str, listed: Sequence[str], phrase: str, count: int
+    ) -> list[Candidate]:
+        """Draws from words by the one-step model; [] where the words are not understood."""
+        if count < 1:
+            return []
+        request = {conditions.TEXT: phrase, "style": "openmoji"}
+        try:
+            understanding.understand(phrase)
+        except understanding.NotUnderstood:
+            return []
+        seeds = self.seeds(count)
+        drawn = self._words(seeds, ask(self._words.spec, request, count), _TRUNCATION)
+        work = licences.of_style("openmoji")
+        return [
+            Candidate(
+                picture=large,
+                parents=tuple(listed),
+                theme=theme,
+                recipe="draw",
+                seed=seed,
+                strength=0.0,
+                line=False,
+                style="openmoji",
+                phrase=phrase,
+                work=work,
+                texts=self._words.provenance(seed, _TRUNCATION, request),
+            )
+            for large, seed in zip(self._restored(drawn), seeds, strict=True)
+        ]
+
+    def restyled(self, theme: str, listed: Sequence[str]) -> list[Candidate]:
+        """Draws the emoji of a theme in every other style of the restyler, where there is one."""
+        made: list[Candidate] = []
+        styles = [] if self._restyler is None else self._restyler.styles
+        for style in styles:
+            if style.startswith("openmoji"):
+                continue
+            large = [parents.of_openmoji(c, 4 * self._restyler.px).image for c in listed]
+            given = np.stack([self._restyler.prepared(image) for image in large])
+            drawn = self._restyler(given, style, self.seeds(len(listed)))
+            try:
+                work = licences.adapted(licences.of_style("openmoji"), self._restyler.art_of(style))
+            except DataError:  # a licence that forbids it: this style is left out
+                continue
+            for image, codepoints, seed in zip(
+                self._restored(drawn), listed, self.seeds(len(listed)), strict=True
+            ):
+                texts = self._restyler.provenance(style, seed) | {"parent": codepoints}
+                made.append(
+                    Candidate(
+                        picture=image,
+                        parents=(codepoints,),
+                        theme=theme,
+                        recipe="restyle",
+                        seed=seed,
+                        strength=0.0,
+                        line=False,
+                        style=style,
+                        phrase="",
+                        work=work,
+                        texts=texts,
+                    )
+                )
+        return made
+
+    def real(self, codepoints: str, size_px: int, *, line: bool = False) -> np.ndarray:
+        """Draws the real emoji: uint8 [size_px size_px 4]."""
+        return parents.of_openmoji(codepoints, size_px, line=line).image
+
+    def _parent(self, codepoints: str, line: bool) -> Parent:
+        if (codepoints, line) not in self._parents:
+            drawn = parents.of_openmoji(codepoints, self.px, line=line)
+            self._parents[codepoints, line] = drawn
+        return self._parents[codepoints, line]
+
+    def restorer_texts(self, size_px: int) -> dict[str, str]:
+        """Returns the text chunks that a picture gets because it was enlarged and traced."""
+        return self._restorer.provenance(size_px) | {"traced": "flat colours, clean lines"}
+
+    def _style(self, line: bool) -> dict[str, str]:
+        styles = dict(self.flow.spec.classes).get("style", ())
+        named = [style for style in styles if ("line" in style) == line]
+        return {"style": named[0]} if named else {}
+
+    def _of_flow(
+        self,
+        large: np.ndarray,
+        theme: str,
+        of: list[Parent],
+        recipe: str,
+        seed: int,
+        strength: float,
+        request: dict[str, str],
+    ) -> Candidate:
+        style = request.get("style", "openmoji")
+        texts = vary.provenance_of(self.flow, of, strength, request)
+        return Candidate(
+            picture=large,
+            parents=tuple(parent.codepoints for parent in of),
+            theme=theme,
+            recipe=recipe,
+            seed=seed,
+            strength=strength,
+            line="line" in style,
+            style=style,
+            phrase="",
+            work=licences.of_style("openmoji"),
+            texts=texts | {"seed": str(seed)},
+        )
+
+    def _restored(self, drawn: np.ndarray) -> list[np.ndarray]:
+        large = self._restorer(list(drawn), max(1, _RESTORED_PX // drawn.shape[1]))
+        return [common_box.resize(picture, _RESTORED_PX) for picture in large]
+
+
+def allowed_pair(listed: Sequence[str]) -> tuple[str, str] | None:
+    """Returns the first two of some emoji that may be crossed, or None."""
+    for i, first in enumerate(listed):
+        for second in listed[i + 1 :]:
+            if not unwanted_pairs.reason_against(first, second):
+                return first, second
+    return None
+
+
+def finished(candidates: Sequence[Candidate], size_px: int) -> np.ndarray:
+    """Draws candidates with flat colours and clean lines: uint8 [n size_px size_px 4].
+
+    They are traced as OpenMoji draws, which takes the blotches of the model out; other styles are
+    traced in their own colours.
+    """
+    pictures = np.zeros((len(candidates), size_px, size_px, 4), np.uint8)
+    with rasterise.Rasteriser(size_px) as rasteriser:
+        for i, candidate in enumerate(candidates):
+            own = vectoriser.STYLES[0 if candidate.style.startswith("openmoji") else 1]
+            large = common_box.resize(candidate.picture, vectoriser.TRACED_PX)
+            shapes = vectoriser.trace_one(large, own)
+            pictures[i] = rasteriser.render(drawing.to_svg(shapes, metadata={}))
+    return pictures

@@ -1,0 +1,160 @@
+"""Writes contact_sheet.html: every proposal at three sizes on three grounds, to choose on."""
+
+import base64
+import json
+import pathlib
+from collections.abc import Mapping
+from html import escape
+
+import numpy as np
+
+from campaign import folder as folder_lib
+from campaign.language import Language
+from campaign.proposing import pick
+from campaign.proposing.proposal import Proposal
+from emoji_gan import images
+from emoji_gan.runtime import workdir
+
+SHEET = "contact_sheet.html"
+_OWN = pathlib.Path(__file__).parent
+_GROUNDS = ("light", "dark", "colour")
+_RECIPES = {
+    "vary": ("a variation", "une variante"),
+    "mix": ("a cross", "un croisement"),
+    "draw": ("drawn from words", "dessiné d'après les mots"),
+    "restyle": ("another style", "un autre style"),
+}
+
+
+def recipe_name(recipe: str, language: Language) -> str:
+    """Says what a recipe is: 'a variation'."""
+    return language.pick(*_RECIPES.get(recipe, (recipe, recipe)))
+
+
+def write(
+    folder: pathlib.Path,
+    proposals: list[Proposal],
+    real: Mapping[str, np.ndarray],
+    language: Language,
+) -> pathlib.Path:
+    """Writes the contact sheet of a campaign, with the decisions so far; offline, one file.
+
+    Args:
+      folder: of the campaign, in which the pictures are.
+      proposals: in their order.
+      real: code points -> picture of the real emoji, uint8 [h w 4].
+      language: of the page.
+    """
+    root = (folder / folder_lib.PROPOSALS).parent
+    picks = pick.Picks([], {})
+    if (folder / folder_lib.PICKS).exists():
+        picks = pick.read(folder, language)
+    urls = {c: _url(images.png_bytes(image)) for c, image in real.items()}
+    sections = []
+    for theme in dict.fromkeys(p.theme for p in proposals):
+        cards = "\n".join(
+            _card(p, _url((root / p.file).read_bytes()), urls, picks, language)
+            for p in proposals
+            if p.theme == theme
+        )
+        sections.append(f'<h2>{escape(theme)}</h2>\n<div class="cards">\n{cards}\n</div>')
+    path = root / SHEET
+    workdir.write_atomic(path, _page("\n".join(sections), len(proposals), language).encode())
+    return path
+
+
+def _url(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+
+
+def _page(body: str, count: int, language: Language) -> str:
+    text = language.pick
+    title = text(f"{count} proposals", f"{count} propositions")
+    note = text(
+        "Each is drawn beside the real emoji that it comes from, at 128, 32 and 22 px. The score "
+        "says how far it is still recognised, also at 22 px; it says nothing about taste. A "
+        "proposal is for use after `campaign check`.",
+        "Chacune est à côté du véritable emoji dont elle vient, en 128, 32 et 22 px. La note dit "
+        "si elle se reconnaît encore, aussi en 22 px ; elle ne dit rien du goût. Une proposition "
+        "s'emploie après `campaign check`.",
+    )
+    texts = {
+        "count": text("{p} picked, {r} rejected", "{p} retenues, {r} écartées"),
+        "copied": text("copied", "copié"),
+    }
+    save = text("Save picks.json", "Enregistrer picks.json")
+    copy = text("Copy the line", "Copier la ligne")
+    return f"""<!doctype html>
+<html lang="{language.code}"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width,initial-scale=1">
+<title>{escape(title)}</title>
+<style>{(_OWN / "contact_sheet.css").read_text(encoding="utf-8")}</style></head>
+<body><form><main>
+<h1>{escape(title)}</h1>
+<p class="note">{escape(note)}</p>
+{body}
+</main>
+<div class="bar" role="region" aria-label="{escape(text("decisions", "décisions"))}">
+<span id="count" role="status"></span>
+<button type="button" id="save">{escape(save)}</button>
+<button type="button" id="copy">{escape(copy)}</button>
+<code id="line"></code>
+</div></form>
+<script type="application/json" id="texts">{json.dumps(texts, ensure_ascii=False)}</script>
+<script>{(_OWN / "contact_sheet.js").read_text(encoding="utf-8")}</script>
+</body></html>
+"""
+
+
+def _card(
+    p: Proposal, url: str, urls: Mapping[str, str], picks: pick.Picks, language: Language
+) -> str:
+    text = language.pick
+    names = p.names[language.code]
+    recipe = recipe_name(p.recipe, language)
+    alt = escape(f"{p.name} : {names}, {recipe}" if language.code == "fr" else f"{p.name}: {names}")
+    labels = [f'role="img" aria-label="{alt}"', *['aria-hidden="true"'] * 2]  # is read once
+    grounds = "".join(
+        f'<div class="ground {ground}" {label}>'
+        '<span class="pic s128"></span><span class="pic s32"></span>'
+        '<span class="pic s22"></span></div>'
+        for ground, label in zip(_GROUNDS, labels, strict=True)
+    )
+    reals = "".join(
+        f'<span class="pic s64" style="--p:url({urls[c]})" aria-hidden="true"></span>'
+        for c in p.parents
+        if c in urls
+    )
+    facts = [
+        (text("from", "d'après"), f"{names}, {recipe}"),
+        (text("score", "note"), language.number(p.score, 2)),
+        *([(text("segment", "segment"), p.segment)] if p.segment else []),
+        (text("licence", "licence"), p.licence),
+    ]
+    listed = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in facts)
+    return f"""<fieldset style="--p:url({url})"><legend>{escape(p.name)}</legend>
+<div class="row"><div>{grounds}</div><span>{reals}</span></div>
+<dl>{listed}</dl>
+{_choices(p, picks, language)}
+</fieldset>"""
+
+
+def _choices(p: Proposal, picks: pick.Picks, language: Language) -> str:
+    text = language.pick
+    state = "pick" if p.name in picks.picked else "reject" if p.name in picks.rejected else ""
+    options = (
+        ("", text("undecided", "indécis")),
+        ("pick", text("pick", "retenir")),
+        ("reject", text("reject", "écarter")),
+    )
+    radios = "".join(
+        f'<label><input type="radio" name="{escape(p.name)}" value="{value}"'
+        f"{' checked' if value == state else ''}>{escape(label)}</label>"
+        for value, label in options
+    )
+    reason = escape(picks.rejected.get(p.name, ""))
+    label = escape(text("reason to reject", "raison d'écarter"))
+    return (
+        f'{radios}<input type="text" name="reason {escape(p.name)}" value="{reason}" '
+        f'placeholder="{label}" aria-label="{label}, {escape(p.name)}">'
+    )

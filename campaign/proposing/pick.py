@@ -1,0 +1,175 @@
+"""Records which proposals a person picks and rejects; earlier decisions stay."""
+
+import argparse
+import collections
+import dataclasses
+import json
+import pathlib
+import sys
+
+from campaign import folder as folder_lib
+from campaign.language import Language
+from campaign.proposing import proposal
+from campaign.proposing.proposal import Proposal
+from emoji_gan import errors
+from emoji_gan.errors import UserError
+
+
+def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
+    """Adds the flags of `campaign pick`."""
+    text = language.pick
+    p.add_argument("--dir", type=pathlib.Path, default=pathlib.Path("."))
+    p.add_argument("--names", default="", help=text("picked: a,b", "retenues : a,b"))
+    p.add_argument(
+        "--reject",
+        action="append",
+        default=[],
+        help=text("name:reason; repeatable", "nom:raison ; répétable"),
+    )
+    p.add_argument("--best", type=int, help=text("so many per theme", "autant par thème"))
+    p.add_argument("--file", type=pathlib.Path, help=text("as saved", "tel qu'enregistré"))
+
+
+@dataclasses.dataclass
+class Picks:
+    """Holds what a person decided.
+
+    Attributes:
+      picked: names, in the order of the decisions.
+      rejected: name -> reason, "" without one.
+    """
+
+    picked: list[str]
+    rejected: dict[str, str]
+
+    def names(self) -> set[str]:
+        """Returns the names on which there is a decision."""
+        return {*self.picked, *self.rejected}
+
+    def pick(self, name: str) -> None:
+        """Picks a proposal, whatever was decided before."""
+        self.rejected.pop(name, None)
+        if name not in self.picked:
+            self.picked.append(name)
+
+    def reject(self, name: str, reason: str) -> None:
+        """Rejects a proposal, whatever was decided before."""
+        if name in self.picked:
+            self.picked.remove(name)
+        self.rejected[name] = reason
+
+
+def read(folder: pathlib.Path, language: Language) -> Picks:
+    """Reads the decisions of a campaign's folder.
+
+    Raises:
+      UserError: missing, or not as `campaign pick` writes it.
+    """
+    content = folder_lib.read_record(folder, folder_lib.PICKS, language)
+    return _parsed(content, folder / folder_lib.PICKS, language)
+
+
+def _parsed(content: object, path: pathlib.Path, language: Language) -> Picks:
+    try:
+        rejected = {str(r["name"]): str(r.get("reason") or "") for r in content["rejected"]}
+        return Picks([str(name) for name in content["picked"]], rejected)
+    except (AttributeError, KeyError, TypeError):
+        raise UserError(
+            language.pick(
+                f'{path}: expected {{"picked": [name], "rejected": [{{"name", "reason"}}]}}, as '
+                "the contact sheet saves it",
+                f'{path} : attendu {{"picked": [nom], "rejected": [{{"name", "reason"}}]}}, comme '
+                "la planche l'enregistre",
+            )
+        ) from None
+
+
+def run(a: argparse.Namespace, language: Language) -> int:
+    """Runs the verb by its flags: what is unknown is named, the rest recorded."""
+    proposals = proposal.read_all(a.dir, language)
+    picks = Picks([], {})
+    if (a.dir / folder_lib.PICKS).exists():
+        picks = read(a.dir, language)
+    wanted, unwanted = _decisions(a, language)
+    if not wanted and not unwanted and a.best is None and a.file is None:
+        raise UserError(
+            language.pick(
+                "nothing to record: give --names, --reject, --best or --file",
+                "rien à noter : donnez --names, --reject, --best ou --file",
+            )
+        )
+    names = {p.name for p in proposals}
+    unknown = [name for name in (*wanted, *unwanted) if name not in names]
+    for name in wanted:
+        if name in names:
+            picks.pick(name)
+    for name, reason in unwanted.items():
+        if name in names:
+            picks.reject(name, reason)
+    if a.best is not None:
+        _pick_best(picks, proposals, a.best, language)
+    content = {
+        "picked": picks.picked,
+        "rejected": [{"name": n, "reason": r} for n, r in picks.rejected.items()],
+    }
+    path = folder_lib.write_record(a.dir, folder_lib.PICKS, content)
+    print(
+        language.pick(
+            f"{len(picks.picked)} picked, {len(picks.rejected)} rejected of {len(names)} in {path}",
+            f"{len(picks.picked)} retenues, {len(picks.rejected)} écartées sur {len(names)} dans "
+            f"{path}",
+        )
+    )
+    if not unknown:
+        return errors.EXIT_OK
+    listed = ", ".join(unknown)
+    print(
+        language.pick(
+            f"no proposal is called {listed}: their names are below the pictures of the sheet",
+            f"aucune proposition ne s'appelle {listed} : les noms sont sous les images",
+        ),
+        file=sys.stderr,
+    )
+    return errors.EXIT_USER_ERROR
+
+
+def _decisions(a: argparse.Namespace, language: Language) -> tuple[list[str], dict[str, str]]:
+    """Returns the names picked and, with reasons, rejected by the flags; flags beat the file."""
+    wanted: list[str] = []
+    unwanted: dict[str, str] = {}
+    if a.file is not None:
+        try:
+            content = json.loads(a.file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as e:
+            why = e.strerror if isinstance(e, OSError) else "JSON?"
+            raise UserError(f"--file={a.file}: {why}") from e
+        saved = _parsed(content, a.file, language)
+        wanted, unwanted = list(saved.picked), dict(saved.rejected)
+    for text in a.reject:
+        name, _, reason = text.partition(":")
+        unwanted[name.strip()] = reason.strip()
+    given = [name for text in a.names.split(",") if (name := text.strip())]
+    if both := [name for name in given if name in {t.partition(":")[0].strip() for t in a.reject}]:
+        raise UserError(
+            language.pick(
+                f"{both[0]} is both in --names and in --reject: choose one",
+                f"{both[0]} est dans --names et dans --reject : choisissez",
+            )
+        )
+    unwanted = {name: reason for name, reason in unwanted.items() if name not in given}
+    return [*(n for n in wanted if n not in unwanted), *given], unwanted
+
+
+def _pick_best(picks: Picks, proposals: list[Proposal], count: int, language: Language) -> None:
+    """Picks the best of each theme that nobody rejected."""
+    if count < 1:
+        raise UserError(
+            language.pick(
+                f"--best={count}: expected at least 1", f"--best={count} : attendu au moins 1"
+            )
+        )
+    numbers: dict[str, int] = collections.defaultdict(int)
+    for p in sorted(proposals, key=lambda p: -p.score):
+        if p.name not in picks.rejected and numbers[p.theme] < count:
+            picks.pick(p.name)
+            numbers[p.theme] += 1

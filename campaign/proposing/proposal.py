@@ -1,0 +1,151 @@
+"""Describes proposals, and reads and writes their record and pictures."""
+
+import dataclasses
+import pathlib
+import re
+import unicodedata
+from typing import Any
+
+import numpy as np
+
+from campaign import folder as folder_lib
+from campaign.language import Language
+from emoji_gan.errors import UserError
+from input_pipeline.art import rasterise
+from input_pipeline.unicode import emoji_names
+
+_LONGEST_STEM = 24  # characters of a name, before its number
+
+
+@dataclasses.dataclass(frozen=True)
+class Proposal:
+    """Describes one proposal.
+
+    Attributes:
+      name: short code, unique in the record.
+      file: PNG beside the record.
+      parents: code points of the emoji that it was made from; of a drawing from words the one that
+        it is taken for.
+      theme: of the brief.
+      segment: of the brief, or "".
+      recipe: vary, mix, restyle or draw.
+      seed: of the drawing.
+      style: of the model.
+      names: of the parents, by language.
+      score: of the judge, in [0, 1].
+      licence: SPDX expression.
+      attribution: text to publish with it.
+      strength: how far it leaves its parents; 0 where it has none.
+      palette: colours that it was given, '#RRGGBB'.
+    """
+
+    name: str
+    file: str
+    parents: tuple[str, ...]
+    theme: str
+    segment: str
+    recipe: str
+    seed: int
+    style: str
+    names: dict[str, str]
+    score: float
+    licence: str
+    attribution: str
+    strength: float = 0.0
+    palette: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """Returns what it was drawn by: the same key is the same picture."""
+        return (
+            *(self.parents, self.theme, self.segment, self.recipe, self.seed),
+            *(self.style, self.strength, self.palette),
+        )
+
+
+def read_all(folder: pathlib.Path, language: Language) -> list[Proposal]:
+    """Reads the proposals of a campaign's folder.
+
+    Raises:
+      UserError: missing, or not as `campaign propose` writes it.
+    """
+    content = folder_lib.read_record(folder, folder_lib.PROPOSALS, language)
+    try:
+        fields = [field.name for field in dataclasses.fields(Proposal)]
+        return [
+            Proposal(**{k: _hashable(entry[k]) for k in fields if k in entry})
+            for entry in content["proposals"]
+        ]
+    except (KeyError, TypeError):
+        path = folder / folder_lib.PROPOSALS
+        raise UserError(
+            language.pick(
+                f"{path} is not as `campaign propose` writes it: run that command again",
+                f"{path} n'est pas comme `campaign propose` l'écrit : relancez cette commande",
+            )
+        ) from None
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def write_all(folder: pathlib.Path, proposals: list[Proposal]) -> pathlib.Path:
+    """Writes the record of proposals."""
+    entries = [dataclasses.asdict(proposal) for proposal in proposals]
+    return folder_lib.write_record(folder, folder_lib.PROPOSALS, {"proposals": entries})
+
+
+def picture(folder: pathlib.Path, proposal: Proposal, language: Language) -> np.ndarray:
+    """Reads the picture of a proposal: uint8 [h w 4], straight alpha.
+
+    Raises:
+      UserError: it is missing or damaged.
+    """
+    path = (folder / folder_lib.PROPOSALS).with_name(proposal.file)
+    try:
+        return rasterise.read_png(path.read_bytes())
+    except (OSError, rasterise.BadImage) as e:
+        why = e.strerror if isinstance(e, OSError) else e
+        raise UserError(
+            language.pick(
+                f"{path}: {why}; run `python -m campaign propose` again",
+                f"{path} : {why} ; relancez `python -m campaign propose`",
+            )
+        ) from e
+
+
+def names_of(codepoints: tuple[str, ...]) -> dict[str, str]:
+    """Returns the names of emoji by language, joined."""
+    metas = [emoji_names.lookup(c) for c in codepoints]
+    return {
+        "en": " and ".join(meta.name_en or meta.name for meta in metas),
+        "fr": " et ".join(meta.name_fr or meta.name_en or meta.name for meta in metas),
+    }
+
+
+def stem_of(english: str) -> str:
+    """Returns the beginning of a proposal's name: 'birthday_cake' of 'birthday cake'."""
+    folded = unicodedata.normalize("NFKD", english).encode("ascii", "ignore").decode().lower()
+    words = re.sub(r"[^a-z0-9]+", "_", folded).strip("_")
+    return words[:_LONGEST_STEM].strip("_") or "emoji"
+
+
+def named(proposals: list[Proposal], kept: list[Proposal]) -> list[Proposal]:
+    """Numbers proposals by their stems; those that are `kept` already have their names.
+
+    Returns:
+      The proposals in their order with names and files, then those kept that are not among them.
+    """
+    name_of = {old.key: old.name for old in kept}
+    used, counts, result = set(name_of.values()), {}, []
+    for new in proposals:
+        name = name_of.pop(new.key, "")
+        stem = stem_of(new.names["en"])
+        while not name:
+            counts[stem] = counts.get(stem, 0) + 1
+            numbered = f"{stem}_{counts[stem]:02d}"
+            name = "" if numbered in used else numbered
+        used.add(name)
+        result.append(dataclasses.replace(new, name=name, file=f"{name}.png"))
+    return result + [old for old in kept if old.key in name_of]

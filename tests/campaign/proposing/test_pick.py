@@ -1,0 +1,84 @@
+"""Decisions through the command line: kept, changed, by number, by file; unknown names."""
+
+import json
+
+import pytest
+
+from campaign.proposing import proposal
+from tests.support import campaign_folder
+from tests.support.campaign_folder import record
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    return campaign_folder.runner(monkeypatch, capsys)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    scores = {"a": 0.9, "b": 0.8, "c": 0.7, "d": 0.6}
+    listed = [record(f"pizza_{k}", score=v, seed=ord(k)) for k, v in scores.items()]
+    listed.append(record("gift_a", parents=("1F381",), theme="cadeaux"))
+    proposal.write_all(tmp_path, listed)
+    return tmp_path
+
+
+def picks(folder):
+    return json.loads((folder / "picks.json").read_text("utf-8"))
+
+
+def test_earlier_decisions_stay_and_later_ones_win(run, folder):
+    code, out, _ = run(
+        "pick", f"--dir={folder}", "--names=pizza_a,pizza_b", "--reject=pizza_c:sale"
+    )
+    assert code == 0 and "2 picked, 1 rejected of 5" in out
+    code, _, _ = run("pick", f"--dir={folder}", "--names=pizza_c", "--reject=pizza_a: too: dark")
+    assert code == 0
+    assert picks(folder) == {
+        "picked": ["pizza_b", "pizza_c"],
+        "rejected": [{"name": "pizza_a", "reason": "too: dark"}],
+    }
+    before = (folder / "picks.json").read_bytes()
+    run("pick", f"--dir={folder}", "--names=pizza_c")
+    assert (folder / "picks.json").read_bytes() == before
+
+
+def test_the_best_of_each_theme_are_not_those_rejected(run, folder):
+    code, _, _ = run("pick", f"--dir={folder}", "--best=2", "--reject=pizza_a:x")
+    assert code == 0 and picks(folder)["picked"] == ["pizza_b", "pizza_c", "gift_a"]
+
+
+def test_what_is_unknown_is_named_and_the_rest_recorded(run, folder):
+    code, _, err = run("pick", f"--dir={folder}", "--names=pizza_a,soup_1", "--lang=fr")
+    assert code == 2 and "soup_1" in err and err.count("\n") == 1
+    assert picks(folder)["picked"] == ["pizza_a"]
+
+
+def test_a_saved_sheet_is_read(run, folder, tmp_path):
+    saved = {"picked": ["gift_a"], "rejected": [{"name": "pizza_d", "reason": "é"}]}
+    (tmp_path / "mine.json").write_text(json.dumps(saved), "utf-8")
+    code, _, _ = run("pick", f"--dir={folder}", f"--file={tmp_path / 'mine.json'}")
+    assert code == 0 and picks(folder) == saved
+
+
+@pytest.mark.parametrize(
+    ("flags", "reason"),
+    [
+        ([], "nothing to record"),
+        (["--best=0"], "at least 1"),
+        (["--names=pizza_a", "--reject=pizza_a:x"], "both"),
+        (["--file=absent.json"], "No such file"),
+    ],
+)
+def test_bad_input_is_one_line_and_records_nothing(run, folder, flags, reason):
+    code, _, err = run("pick", f"--dir={folder}", *flags)
+    assert code == 2 and reason in err and err.count("\n") == 1
+    assert not (folder / "picks.json").exists()
+
+
+def test_a_damaged_file_is_one_line(run, folder):
+    (folder / "picks.json").write_text('{"picked": 3}')
+    code, _, err = run("pick", f"--dir={folder}", "--names=pizza_a")
+    assert code == 2 and err.count("\n") == 1
+    code, _, err = run("pick", f"--dir={folder / 'absent'}", "--names=a", "--lang=fr")
+    assert code == 2 and "campaign propose" in err and err.startswith("erreur")
