@@ -52,6 +52,7 @@ TINY = {
     "flow": {"model.width": 16, "model.multipliers": (1, 2), "model.heads": 2},
     "consistency": {"model.width": 16, "model.multipliers": (1, 2), "model.heads": 2},
     "onestep": {"model.width": 16, "model.multipliers": (1, 2), "model.heads": 2},
+    "masked": {"model.width": 16, "model.depth": 2, "model.heads": 2},
 }
 
 

@@ -1,8 +1,8 @@
 """Writes a generator as ONNX, and runs it against JAX; needs requirements-export*.txt.
 
 A generator takes latents, and a condition where it has one, and returns straight-alpha RGBA in
-[0, 1]; a flow is its network alone, which the caller's solver calls. The batch is fixed. One
-metadata entry, 'emoji_gan', describes the inputs as JSON.
+[0, 1]; a flow or a masked transformer is its network alone, which the caller's loop calls. The
+batch is fixed. One metadata entry, 'emoji_gan', describes the inputs as JSON.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import numpy as np
 from emoji_gan import conditions, images, methods
 from emoji_gan.errors import UserError
 from emoji_gan.export import out_file
-from emoji_gan.methods import flow
+from emoji_gan.methods import flow, masked
 from emoji_gan.methods.base import Generator, Latents
 from emoji_gan.ops import convolution
 from emoji_gan.trained.source import Trained, open_trained
@@ -126,6 +126,8 @@ def _graph_of(trained: Trained, batch: int) -> _Graph:
     params = jax.tree.map(jnp.asarray, trained.fields(generator.fields))
     if config.method == "flow":
         return _flow_network(config, trained.spec, params["v_ema"], batch)
+    if config.method == "masked":
+        return _masked_network(config, trained.spec, params["v_ema"], batch)
     return _whole_generator(generator, trained.spec, params, batch)
 
 
@@ -144,6 +146,19 @@ def _flow_network(config: Any, spec: conditions.Spec, params: Any, batch: int) -
         return velocity(params, x, t, condition)
 
     return _Graph(function, {k: v.shape for k, v in examples.items()}, examples, "velocity")
+
+
+def _masked_network(config: Any, spec: conditions.Spec, params: Any, batch: int) -> _Graph:
+    """Returns the network of a masked transformer: numbers of colours, as f32, to logits."""
+    colours, px = len(config.model.palette), config.data.resolution
+    tokens = np.random.default_rng(0).integers(0, colours + 1, (batch, px, px))
+    examples = {"tokens": tokens.astype(np.float32)} | _example_condition(spec, batch)
+    logits_of = masked.logits_function(config, spec)
+
+    def function(tokens: jax.Array, condition: jax.Array | None = None) -> jax.Array:
+        return logits_of(params, tokens.astype(jnp.int32), condition)
+
+    return _Graph(function, {k: v.shape for k, v in examples.items()}, examples, "logits")
 
 
 def _whole_generator(

@@ -16,6 +16,7 @@ METHODS = (
     "flow",
     "onestep",
     "consistency",
+    "masked",
 )
 FROM_PICTURES = ("restore", "restyle")  # methods whose generators have no latents
 

@@ -87,6 +87,16 @@ def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
     """Fills the auto fields and checks the method's own, in place; raises `UserError`."""
     rules.check(config, _RULES | (_PREDICT_RULE if "predict" in config.model else {}))
     check_maps(config)
+    check_guidance(config)
+    if config.batch_size is None:
+        config.batch_size = -(-64 // num_devices) * num_devices
+    rules.check_batch(config.batch_size, num_devices)
+    if config.ema.half_life_kimg is None:
+        config.ema.half_life_kimg = config.batch_size * 10 / 32
+
+
+def check_guidance(config: Config) -> None:
+    """Checks that what guides a config's samples is there; raises `UserError`."""
     if config.sample.guidance != 1 and not config.data.conditions:
         raise rules.UserError(
             "sample.guidance: nothing guides without data.conditions; set it to 1"
@@ -95,11 +105,6 @@ def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
         raise rules.UserError(
             "sample.guidance: needs images without a condition; condition.drop_all above 0"
         )
-    if config.batch_size is None:
-        config.batch_size = -(-64 // num_devices) * num_devices
-    rules.check_batch(config.batch_size, num_devices)
-    if config.ema.half_life_kimg is None:
-        config.ema.half_life_kimg = config.batch_size * 10 / 32
 
 
 def check_maps(config: Config) -> None:

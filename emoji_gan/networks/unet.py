@@ -129,7 +129,7 @@ def to_patches(x: jax.Array, patch: int) -> jax.Array:
     return x.transpose(0, 1, 3, 2, 4, 5).reshape(b, h // patch, w // patch, -1)
 
 
-def _from_patches(x: jax.Array, patch: int) -> jax.Array:
+def from_patches(x: jax.Array, patch: int) -> jax.Array:
     """Undoes `to_patches`."""
     b, h, w, _ = x.shape
     x = x.reshape(b, h, w, patch, patch, -1).transpose(0, 1, 3, 2, 4, 5)
@@ -292,7 +292,7 @@ class UNet(Trunk):
                 x = jnp.repeat(jnp.repeat(x, 2, 1), 2, 2)
             x = block(jnp.concatenate([x, skip], -1), embedding)
         y = self.leave(jax.nn.silu(group_norm(x)))
-        return _from_patches(y, self.patch).astype(jnp.float32)
+        return from_patches(y, self.patch).astype(jnp.float32)
 
 
 def finer(field: str, path: tuple, value: np.ndarray, times: int) -> np.ndarray:
