@@ -33,9 +33,9 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
             "licences": (),  # STYLE=SPDX of styles that the project does not know by name
         }
     )
-    # Of the normal logit of the time; below 0 nearer to noise, where the picture says most.
-    c.loss.time_mean = -1.0
-    c.condition.drop_all, c.condition.drop_each = 0.1, 0.0  # the picture with the style
+    c.loss.time_mean = 0.0  # of the normal logit of the time; below 0 nearer to the picture
+    c.loss.start_noise = 0.5  # standard deviation of what is added to the picture, in [-1, 1]
+    c.condition.drop_all, c.condition.drop_each = 0.1, 0.0  # then any style is drawn
     c.optim.lr = 0.0005
     c.sample.steps, c.sample.guidance = 10, 1.5
     c.ema.half_life_kimg = 10.0

@@ -191,21 +191,21 @@ def velocity_loss(
     real: jax.Array,
     c: jax.Array | None,
     *,
-    noise_keys: jax.Array,
+    start: jax.Array,
     t_keys: jax.Array,
     dtype: jnp.dtype,
     time_mean: float = 0.0,
 ) -> jax.Array:
     """Computes the mean squared error [b] of the velocity at a random time (2210.02747, eq. 23).
 
-    The time's logit is normal, around `time_mean`: at 0 it is more often midway (2403.03206,
-    section 3.1).
+    The path leads from `start`, noise or whatever a method has there, to the real images. The
+    time's logit is normal, around `time_mean`: at 0 it is more often midway (2403.03206, section
+    3.1).
     """
-    noise = step.normal(noise_keys, *real.shape[1:])
     t = jax.nn.sigmoid(step.normal(t_keys) + time_mean)
     t_image = t[:, None, None, None]
-    v = velocity(params, (1 - t_image) * noise + t_image * real, t, c, dtype)
-    return jnp.mean(jnp.square(v - (real - noise)), (1, 2, 3))
+    v = velocity(params, (1 - t_image) * start + t_image * real, t, c, dtype)
+    return jnp.mean(jnp.square(v - (real - start)), (1, 2, 3))
 
 
 def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
@@ -215,12 +215,13 @@ def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
     def losses(v: Any, state: State, batch: Batch) -> jax.Array:
         c = conditions.with_dropout(spec, config, batch)
         noise_keys, t_keys = step.all_sample_keys(config, state, batch, Draw)
+        real = images.to_model(batch["image"])
         return velocity_loss(
             velocity,
             v,
-            images.to_model(batch["image"]),
+            real,
             c,
-            noise_keys=noise_keys,
+            start=step.normal(noise_keys, *real.shape[1:]),
             t_keys=t_keys,
             dtype=jnp.dtype(config.dtype),
         )
@@ -342,12 +343,13 @@ def summaries(config: Config, spec: Spec) -> Summaries:
     @jax.jit
     def of_batch(state: State, batch: Batch) -> dict[str, dict[str, jax.Array]]:
         noise_keys, t_keys = fixed_keys(config, state, batch)
+        real = images.to_model(batch["image"])
         loss = velocity_loss(
             velocity,
             state.v_ema,
-            images.to_model(batch["image"]),
+            real,
             conditions.encode(spec, batch["condition"]),
-            noise_keys=noise_keys,
+            start=step.normal(noise_keys, *real.shape[1:]),
             t_keys=t_keys,
             dtype=jnp.float32,
         )

@@ -1,11 +1,14 @@
-"""Trains a restyler: a flow that draws the emoji of one picture in the style of another set.
+"""Trains a restyler: a flow from a picture to the same emoji in the style of another set.
 
-The flow (emoji_gan/methods/flow.py) is conditioned on the style to draw in and sees the picture
-beside the noisy image; a batch has `source`, the same emoji in another style, besides `image`
-(input_pipeline/art/style_pairs.py). Neither the picture's own style nor its emoji is given. Where
-the condition is dropped the picture is too, so that guidance (2207.12598) strengthens both.
+The path is straight from the picture with a little noise to its pair (2302.05872 has such bridges,
+2303.11435 the noise): what the picture shows has to be changed, not drawn from nothing. The network
+sees the picture beside x_t, and the style to draw in is its condition; a batch has `source`, the
+same emoji in another style, besides `image` (input_pipeline/art/style_pairs.py). Neither the
+picture's own style nor its emoji is given. Where the condition is dropped the style is any, so that
+guidance (2207.12598) strengthens what is of the style. Half of the pairs are mirrored.
 """
 
+import enum
 from typing import Any
 
 import jax
@@ -31,7 +34,16 @@ _RULES = {
     "data.pairs.licences": rules.NAMES,
     "data.pairs.identity": rules.BELOW_ONE,
     "loss.time_mean": ((lambda v: -10 <= v <= 10), "in [-10, 10]"),
+    "loss.start_noise": rules.POSITIVE,
 }
+
+
+class Draw(enum.IntEnum):
+    """Names the random draws of a step."""
+
+    NOISE = 0
+    TIME = 1
+    MIRROR = 2
 
 
 def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
@@ -63,10 +75,7 @@ def starts_from(config: Config) -> dict[str, dict[str, str]]:
 
 
 def velocity_function(config: Config, spec: Spec, picture: jax.Array) -> flow.Velocity:
-    """Returns `velocity(params, x, t, c, dtype)`, of a flow that sees pictures f32 [b h w 4].
-
-    Without any condition (a row of c that is 0) a picture is not seen either.
-    """
+    """Returns `velocity(params, x, t, c, dtype)`, of a flow that sees pictures f32 [b h w 4]."""
     seeing = flow.velocity_function(config, spec, make_network)
 
     def velocity(
@@ -76,28 +85,49 @@ def velocity_function(config: Config, spec: Spec, picture: jax.Array) -> flow.Ve
         c: jax.Array | None,
         dtype: jnp.dtype = jnp.float32,
     ) -> jax.Array:
-        is_seen = jnp.ones(len(x), bool) if c is None else (c != 0).any(1)
-        seen = jnp.where(is_seen[:, None, None, None], picture, 0.0)
-        return seeing(params, x, t, c, dtype, seen)
+        return seeing(params, x, t, c, dtype, picture)
 
     return velocity
+
+
+def start_of(config: Config, picture: jax.Array, noise: jax.Array) -> jax.Array:
+    """Returns where the path of pictures [b h w 4] starts, given unit normal noise [b h w 4]."""
+    return picture + config.loss.start_noise * noise
+
+
+def _loss(
+    config: Config,
+    spec: Spec,
+    v: Any,
+    pair: tuple[jax.Array, jax.Array],
+    c: jax.Array,
+    keys: tuple[jax.Array, jax.Array],
+) -> jax.Array:
+    """Computes the mean squared error [b] of the velocity from pictures to their pairs."""
+    picture, real = pair
+    noise_keys, t_keys = keys
+    return flow.velocity_loss(
+        velocity_function(config, spec, picture),
+        v,
+        real,
+        c,
+        start=start_of(config, picture, step.normal(noise_keys, *real.shape[1:])),
+        t_keys=t_keys,
+        dtype=jnp.dtype(config.dtype),
+        time_mean=config.loss.time_mean,
+    )
 
 
 def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
     """Returns the training step over the global batch of `mesh`."""
 
     def losses(v: Any, state: State, batch: Batch) -> jax.Array:
-        noise_keys, t_keys = step.all_sample_keys(config, state, batch, flow.Draw)
-        return flow.velocity_loss(
-            velocity_function(config, spec, images.to_model(batch["source"])),
-            v,
-            images.to_model(batch["image"]),
-            conditions.with_dropout(spec, config, batch),
-            noise_keys=noise_keys,
-            t_keys=t_keys,
-            dtype=jnp.dtype(config.dtype),
-            time_mean=config.loss.time_mean,
-        )
+        noise_keys, t_keys, mirror_keys = step.all_sample_keys(config, state, batch, Draw)
+        is_mirrored = (step.normal(mirror_keys) > 0)[:, None, None, None]
+        pair = tuple(images.to_model(batch[k]) for k in ("source", "image"))
+        pair = tuple(jnp.where(is_mirrored, x[:, :, ::-1], x) for x in pair)
+        c = conditions.with_dropout(spec, config, batch)
+        return _loss(config, spec, v, pair, c, (noise_keys, t_keys))
 
     return flow.step_of(config, mesh, losses)
 
@@ -114,7 +144,8 @@ def generator(config: Config, spec: Spec) -> Generator:
         velocity = velocity_function(config, spec, condition["picture"])
         c = conditions.encode(spec, condition)
         guided = flow.guided_velocity(velocity, params["v_ema"], c, config.sample.guidance)
-        return ode.solve(guided, latents.values, flow.solver_of(config))
+        start = start_of(config, condition["picture"], latents.values)
+        return ode.solve(guided, start, flow.solver_of(config))
 
     return Generator(("v_ema",), {"noise": shape}, None, draw)
 
@@ -130,16 +161,8 @@ def summaries(config: Config, spec: Spec) -> Summaries:
     def of_batch(state: State, batch: Batch) -> dict[str, dict[str, jax.Array]]:
         source, real = images.to_model(batch["source"]), images.to_model(batch["image"])
         noise_keys, t_keys = flow.fixed_keys(config, state, batch)
-        loss = flow.velocity_loss(
-            velocity_function(config, spec, source),
-            state.v_ema,
-            real,
-            conditions.encode(spec, batch["condition"]),
-            noise_keys=noise_keys,
-            t_keys=t_keys,
-            dtype=jnp.float32,
-            time_mean=config.loss.time_mean,
-        )
+        c = conditions.encode(spec, batch["condition"])
+        loss = _loss(config, spec, state.v_ema, (source, real), c, (noise_keys, t_keys))
         noise = Latents(step.normal(noise_keys, *real.shape[1:]), jnp.float32(1), "noise")
         drawn = draw({"v_ema": state.v_ema}, noise, batch["condition"] | {"picture": source})
         rows = jnp.stack([source, drawn, real], 1).reshape(-1, *real.shape[1:])
