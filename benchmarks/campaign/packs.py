@@ -143,7 +143,9 @@ def _against(artworks: list[Artwork], converter: str, form: str, source: pathlib
         command = [
             *(converter, "--no-confirm", "--no-progress", "--input-dir", str(source)),
             *("--output-dir", out, "--preset", "custom", "--vid-format", f".{form}"),
-            *("--res-min", str(_PX), "--res-max", str(_PX), "--fps-max", "25", "--fps-min", "12"),
+            *(x for side in ("w", "h") for x in (f"--res-{side}-min", str(_PX))),
+            *(x for side in ("w", "h") for x in (f"--res-{side}-max", str(_PX))),
+            *("--fps-max", "25", "--fps-min", "12"),
             *("--vid-size-max", str(slack.MAX_BYTES), "--color-max", "256", "--color-min", "32"),
             *("--processes", "1", "--quality-max", "100", "--quality-min", "10"),
         ]

@@ -37,6 +37,20 @@ def of_campaign(folder: pathlib.Path, language: Language) -> Origin:
     Raises:
       UserError: a record is missing or malformed, or a picture cannot be read.
     """
+    try:
+        return _of_records(folder, language)
+    except (KeyError, TypeError, AttributeError) as e:
+        raise UserError(
+            language.pick(
+                f"a record in {folder} lacks a field ({e}): run `campaign propose`, `pick`, "
+                "`check` and `animate` again",
+                f"il manque un champ à un fichier de {folder} ({e}) : relancez `campaign propose`, "
+                "`pick`, `check` et `animate`",
+            )
+        ) from None
+
+
+def _of_records(folder: pathlib.Path, language: Language) -> Origin:
     proposals = _records(folder, folder_lib.PROPOSALS, "proposals", language)
     checks = {c["name"]: c for c in _records(folder, folder_lib.CHECKS, "checked", language)}
     picked = _records(folder, folder_lib.PICKS, "picked", language)

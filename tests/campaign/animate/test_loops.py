@@ -138,6 +138,13 @@ def test_a_campaign_moves_and_packs_what_is_picked_and_passed(run, tmp_path):
     assert entries["disc_1_wave"].provenance["parents"] == "1F4BF"
 
 
+def test_a_record_without_a_field_is_one_line(run, tmp_path):
+    _campaign(tmp_path)
+    folder_lib.write_record(tmp_path, folder_lib.PROPOSALS, {"proposals": [{"name": "disc_1"}]})
+    code, _, err = run("pack", "--lang=fr", f"--dir={tmp_path}", "--for=slack")
+    assert code == 2 and "il manque un champ" in err and err.count("\n") == 1
+
+
 def test_a_rerun_is_the_same_bytes_and_keeps_the_loops_of_others(run, tmp_path):
     art = tmp_path / "art"
     art.mkdir()
