@@ -15,7 +15,7 @@ import pathlib
 
 import numpy as np
 
-from campaign.gates import check, flash_rate
+from campaign.gates import check, flashing
 from campaign.gates.gate import Subject
 from campaign.picture_judge import PictureJudge
 from campaign.proposing import candidates, proposal
@@ -150,9 +150,9 @@ def fault_table(judge: PictureJudge, real: np.ndarray, emoji: list[str]) -> list
         lines.append(f"| {name} | {gate} | {count} of 1 |")
     for hertz in (2, 5, 10):
         frames = np.stack([_lit(real[0], on=i % 2 == 0) for i in range(2)])
-        gate = flash_rate.check(frames, 500 / hertz)
+        gate = flashing.check(frames, 500 / hertz)
         outcome = "refused" if not gate.passed else "passed"
-        lines.append(f"| a loop that flashes {hertz} times a second | flash_rate | {outcome} |")
+        lines.append(f"| a loop that flashes {hertz} times a second | flashing | {outcome} |")
     return lines
 
 

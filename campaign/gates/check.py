@@ -11,7 +11,7 @@ import PIL.Image
 from campaign import folder as folder_lib
 from campaign.gates import (
     alt_text,
-    flash_rate,
+    flashing,
     ground_contrast,
     licence_terms,
     near_copy,
@@ -66,7 +66,7 @@ def run(a: argparse.Namespace, language: Language) -> int:
     of_name = {p.name: p for p in proposals}
     for loop in _loops(a.dir, language):
         frames = _frames((a.dir / folder_lib.ANIMATIONS).with_name(loop["file"]), language)
-        gate = flash_rate.check(frames, float(loop["duration_ms"]))
+        gate = flashing.check(frames, float(loop["duration_ms"]))
         if loop["of"] in of_name:
             checked.append(entry(of_name[loop["of"]], [gate]) | {"name": loop["name"]})
     path = folder_lib.write_record(a.dir, folder_lib.CHECKS, {"checked": checked})

@@ -5,8 +5,8 @@ What is unwanted says the search (`not_suggested` of search.json); without one n
 
 from campaign.gates.gate import Gate, Subject
 
-# Cosine of the encoder from which a proposal can be taken for the unwanted emoji. Two real emoji of
-# different kinds are rarely nearer (docs/results/campaign.md).
+# Cosine of the encoder from which a proposal can be taken for the unwanted emoji; a choice, of
+# which python -m benchmarks.campaign.gates prints the values that real emoji have.
 LIMIT = 0.8
 
 

@@ -3,7 +3,7 @@
 from campaign.gates.gate import Gate, Subject
 from input_pipeline.unicode import emoji_names
 
-LIMIT = 5  # of the recogniser's first choices; real emoji are among them in 98 % of the cases
+LIMIT = 5  # of the recogniser's first choices, as docs/results count recognised variations
 
 
 def check(subject: Subject) -> Gate:

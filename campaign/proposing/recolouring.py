@@ -2,7 +2,8 @@
 
 Colours are compared in OKLab (B. Ottosson, 2020), where equal distances look about equal. The hues
 of a drawing are divided into as many as the palette has; the largest takes the palette's first
-colour, and so on. A pixel moves as its hue does, by its own chroma: black, white and grey have none
+colour, and so on: the commonest colour of a hue becomes the palette's, its shades keep their
+distance. A pixel moves as its hue does, by its own chroma: black, white and grey have none
 and stay, an edge between a colour and black moves by half.
 """
 
@@ -82,13 +83,12 @@ def recoloured(picture: np.ndarray, palette: np.ndarray) -> np.ndarray:
         pure = coloured & (own == i)
         if not pure.any():
             continue
-        mean_l = np.median(lab[pure][:, 0])
-        mean_chroma = np.median(chroma[pure])
+        main_l, main_chroma = _commonest(picture[pure][:, :3])
         target = targets[i % len(targets)]
-        weight = np.clip(chroma / mean_chroma, 0, 1.2)[..., None]
+        weight = np.clip(chroma / main_chroma, 0, 1.2)[..., None]
         wanted = np.concatenate(
             [
-                lab[..., :1] + np.clip(weight, 0, 1) * (target[0] - mean_l),
+                lab[..., :1] + np.clip(weight, 0, 1) * (target[0] - main_l),
                 weight * target[1:],
             ],
             axis=-1,
@@ -97,6 +97,13 @@ def recoloured(picture: np.ndarray, palette: np.ndarray) -> np.ndarray:
     rgb = np.rint(255 * to_srgb(moved)).astype(np.uint8)
     result = np.concatenate([rgb, picture[..., 3:]], axis=-1)
     return np.where(picture[..., 3:] > 0, result, 0).astype(np.uint8)
+
+
+def _commonest(rgb: np.ndarray) -> tuple[float, float]:
+    """Returns lightness and chroma of the commonest of some colours, uint8 [n 3]."""
+    colours, counts = np.unique(rgb, axis=0, return_counts=True)
+    lightness, a, b = to_oklab(colours[counts.argmax()] / 255)
+    return float(lightness), float(np.hypot(a, b))
 
 
 def _hues(hue: np.ndarray, chroma: np.ndarray, count: int) -> np.ndarray:

@@ -20,8 +20,8 @@ from campaign.language import Language
 from campaign.picture_judge import PictureJudge, Seen
 from campaign.proposing import pick, proposal, selection, theme_emoji
 from campaign.proposing.proposal import Proposal
-from campaign.refining import comparison, pick_ranker, refine_page
-from campaign.refining.comparison import Side
+from campaign.refining import model_comparison, pick_ranker, refine_page
+from campaign.refining.model_comparison import Side
 from campaign.refining.pick_ranker import Ranker
 from emoji_gan import errors, images, train
 from emoji_gan.edit import parents, vary
@@ -89,7 +89,7 @@ def run(a: argparse.Namespace, language: Language) -> int:
     of = [emoji[i % len(emoji)] for i in range(a.draws)]
     real = _real(judge, emoji)
     sides = [_side(judge, pictures, of, real, ranker) for pictures in drawn]
-    c = comparison.compare(
+    c = model_comparison.compare(
         *sides,
         ranker,
         decisions=(len(picked), len(rejected)),

@@ -6,7 +6,7 @@ from html import escape
 import numpy as np
 
 from campaign.language import Language
-from campaign.refining.comparison import Comparison
+from campaign.refining.model_comparison import Comparison
 from emoji_gan import images
 
 _STYLE = """

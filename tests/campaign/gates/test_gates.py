@@ -9,7 +9,7 @@ import pytest
 from campaign.gates import (
     alt_text,
     check,
-    flash_rate,
+    flashing,
     ground_contrast,
     licence_terms,
     near_copy,
@@ -121,15 +121,15 @@ def _frames(lights):
 
 
 def test_flashes_a_second_are_counted():
-    assert flash_rate.check(_frames([0, 255]), 250).value == pytest.approx(2, abs=0.6)  # 2 a second
-    assert flash_rate.check(_frames([0, 255]), 250).passed
-    assert not flash_rate.check(_frames([0, 255]), 100).passed  # 5 a second
-    assert flash_rate.check(_frames([0]), 100).value == 0
+    assert flashing.check(_frames([0, 255]), 250).value == pytest.approx(2, abs=0.6)  # 2 a second
+    assert flashing.check(_frames([0, 255]), 250).passed
+    assert not flashing.check(_frames([0, 255]), 100).passed  # 5 a second
+    assert flashing.check(_frames([0]), 100).value == 0
     slow = np.linspace(0, 255, 30).astype(int)
-    assert flash_rate.check(_frames([*slow, *slow[::-1]]), 33).passed
+    assert flashing.check(_frames([*slow, *slow[::-1]]), 33).passed
     corner = _frames([0, 0])
     corner[1, :8, :8, :3] = 255  # a sixteenth of the picture
-    assert flash_rate.check(corner, 50).passed
+    assert flashing.check(corner, 50).passed
 
 
 @pytest.mark.slow
@@ -152,7 +152,7 @@ def test_the_command_checks_proposals_and_loops(monkeypatch, capsys, tmp_path):
     failed = {g["gate"] for g in first["gates"] if not g["passed"]}
     assert failed == {"near_copy"}  # it is the real emoji itself
     assert "ground_contrast" in {g["gate"] for g in second["gates"] if not g["passed"]}
-    assert third["name"] == "loop" and third["gates"][0]["gate"] == "flash_rate"
+    assert third["name"] == "loop" and third["gates"][0]["gate"] == "flashing"
     before = (tmp_path / "checks.json").read_bytes()
     run("check", f"--dir={tmp_path}")
     assert (tmp_path / "checks.json").read_bytes() == before

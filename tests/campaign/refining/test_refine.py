@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from campaign.language import Language
-from campaign.refining import comparison, pick_ranker
-from campaign.refining.comparison import Side
+from campaign.refining import model_comparison, pick_ranker
+from campaign.refining.model_comparison import Side
 from emoji_gan.trained.sampler import SHIPPED_FLOW
 from tests.support import campaign_folder
 from tests.support.campaign_folder import record
@@ -44,7 +44,7 @@ def test_it_can_say_that_it_did_not_help(shift, outcome, words):
     rng = np.random.default_rng(1)
     before = rng.random(40) * 0.5 + 0.2
     after = before + shift + rng.normal(0, 0.05, 40)
-    c = comparison.compare(
+    c = model_comparison.compare(
         _side(before), _side(after), None, decisions=(2, 1), trained_on=(9, 2), kimg=0.1
     )
     assert c.outcome == outcome and words in c.headline(Language("en"))

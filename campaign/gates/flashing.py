@@ -26,7 +26,7 @@ def check(frames: np.ndarray, duration_ms: float) -> Gate:
     value = max(_flashes(frames, duration_ms, rgb) for rgb in GROUNDS.values())
     passed = value <= LIMIT
     return Gate(
-        "flash_rate",
+        "flashing",
         passed,
         round(value, 2),
         LIMIT,
