@@ -15,7 +15,7 @@ from absl import logging
 
 from emoji_gan.errors import NotSaved, UserError
 from emoji_gan.runtime import config as config_lib
-from emoji_gan.runtime import processes, seal
+from emoji_gan.runtime import learning_rate, processes, seal
 from emoji_gan.runtime.checkpoint import orbax_messages, retention, stored_state
 from emoji_gan.runtime.workdir import write_atomic
 
@@ -28,7 +28,7 @@ _FREE_FIELDS = (
     "checkpoint.",  # what is kept
     "eval.",  # what is judged
     "sample.",  # how images are drawn
-    "total_kimg",  # where the run ends; no schedule depends on it
+    "total_kimg",  # where the run ends, unless a decay ends with it
     "data.dir",  # where the data set lies; the data hash says what is in it
     "data.max_bad_share",  # decides whether a build is refused, not what is in it
     "optim.max_bad_steps",  # when to give up
@@ -285,10 +285,12 @@ class Checkpointer:
         """
         stored = copy.deepcopy(meta["config"])
         config_lib.rename_fields(stored)
+        learning_rate.add_fields(stored)
+        ends_freely = self._config.get("optim", {}).get("decay", "constant") == "constant"
         changed = {
             key: pair
             for key, pair in config_lib.diff(stored, self._config).items()
-            if not key.startswith(_FREE_FIELDS)
+            if not (key.startswith(_FREE_FIELDS) and (key != "total_kimg" or ends_freely))
             and pair != (config_lib.ABSENT, config_lib.ADDED_FIELDS.get(key))
         }
         if meta["data_hash"] != self._data_hash:
