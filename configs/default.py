@@ -178,6 +178,9 @@ def evaluation() -> ConfigDict:
     c = ConfigDict()
     c.every_kimg = 0.0  # kimg between evaluations; 0: never
     c.samples = 1000  # images
+    # Evaluations without a lower figure, after which training ends; 0: never. The figure is
+    # fd_emoji, or where nothing is judged the held-out loss at every `checkpoint.every_kimg`.
+    c.patience = 0
     return c
 
 

@@ -33,6 +33,7 @@ from emoji_gan.runtime import learning_rate, rules
 
 networks = flow.networks
 NETWORKS = {"teacher": "flow that guides", "v": "consistency"}
+HELD_OUT_LOSS = "loss/consistency_validation"
 _LEAST_TIME_LEFT = 0.002  # 1 - t where the paths end (2303.01469, appendix C)
 
 Endpoint = Callable[..., jax.Array]

@@ -38,6 +38,7 @@ from emoji_gan.networks import unet as networks
 from emoji_gan.runtime import learning_rate, rules
 
 NETWORKS = {"v": "velocity"}
+HELD_OUT_LOSS = "loss/validation"
 _MIN_TIME_LEFT = 0.05  # a predicted image's velocity is a quotient (2511.13720, appendix A)
 _MAX_GRADIENT_NORM = 1.0
 _STRENGTH_PX = 32  # resolution at which 1 - strength is the time that a variation starts from

@@ -37,6 +37,7 @@ from emoji_gan.networks import restorer_networks as networks
 from emoji_gan.runtime import learning_rate, rules
 
 NETWORKS = {"g": "restorer", "d": "critic"}
+HELD_OUT_LOSS = "error/validation"
 _MAX_GRADIENT_NORM = 1.0
 _LEAST_ERROR = 0.004  # of 1: about a level; what plain enlargement does better counts as this
 

@@ -101,6 +101,8 @@ def checked(config: config_dict.ConfigDict, methods: Sequence[str]) -> config_di
     c.unlock()
     rename_fields(c)
     learning_rate.add_fields(c)
+    if "eval" in c and "patience" not in c.eval:  # of a run from before it could end early
+        c.eval.patience = 0
     rules.check(c, {"method": rules.one_of(*sorted(methods))} | _RULES, _AUTO)
     sources = [source.partition("=")[2] for source in c.data.sources]
     for path in (c.init_from, c.data.dir or "", *sources):
@@ -313,6 +315,7 @@ _RULES = {
     "log.grid": rules.at_least(1),
     "eval.every_kimg": rules.at_least(0),
     "eval.samples": rules.at_least(100),
+    "eval.patience": rules.at_least(0),
     "checkpoint.every_kimg": rules.POSITIVE,
     "checkpoint.every_minutes": rules.POSITIVE,
     "checkpoint.keep": rules.at_least(1),

@@ -76,6 +76,7 @@ class Checkpointer:
         self._allow_config_change = allow_config_change
         self._renamed = dict(renamed or {})
         self.kimg_before = 0.0  # of the runs that this one started from; restored with a step
+        self.evaluated: dict[str, Any] = {}  # fields of an `early_stop.Record`; likewise
         self._thread: threading.Thread | None = None
         self._failure: NotSaved | None = None  # of the last save, on process 0
         self._failures = 0  # in a row
@@ -152,6 +153,7 @@ class Checkpointer:
                             "config": self._config,
                             "data_hash": self._data_hash,
                             "kimg_before": self.kimg_before,
+                            "evaluated": self.evaluated,
                         }
                     ),
                 ),
@@ -161,15 +163,18 @@ class Checkpointer:
         except (UserError, OSError, ValueError) as e:
             self._fail(step, e)
         else:
-            self._thread = threading.Thread(target=self._finish, args=(step,), name="seal")
+            self._thread = threading.Thread(
+                target=self._finish, args=(step, self.evaluated.get("step")), name="seal"
+            )
             self._thread.start()
 
-    def _finish(self, step: int) -> None:
+    def _finish(self, step: int, best: int | None) -> None:
         """Waits for orbax's commit, seals, deletes the surplus; runs in the background."""
         try:
             self._manager.wait_until_finished()
             seal.seal(self._directory / str(step))
             (self._directory / retention.SAVING).unlink(missing_ok=True)
+            retention.keep_best(self._directory, best)
             retention.delete_surplus(self._directory, self._keep)
             self._failures = 0
         except Exception as e:  # a thread's exception would be lost; `wait` raises it
@@ -270,6 +275,8 @@ class Checkpointer:
         path = self._directory / str(step)
         meta = stored_state.read_meta(path)
         self.kimg_before = meta.get("kimg_before", 0.0)
+        self.evaluated = meta.get("evaluated", {})
+        processes.on_first(lambda: retention.keep_best(self._directory, self.evaluated.get("step")))
         self._check_setup(step, meta)
         tree = stored_state.read_tree(path)
         self._check_shapes(step, tree, abstract_state)
