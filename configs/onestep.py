@@ -4,7 +4,8 @@
       --init_from=models/openmoji_32.safetensors
 
 The flow that it starts from has the same variant of configs/flow.py, its resolution, `model` and
-conditions.
+conditions. The shipped model was made in five commands (models/README.md); those that only went on,
+or lowered the learning rates, are one by `total_kimg` and `optim.decay`.
 """
 
 import ml_collections
