@@ -110,11 +110,9 @@ def train(config: ml_collections.ConfigDict, directory: str, options: Options) -
         checkpoints = _open_checkpoints(experiment, root, data.content_hash, options)
         stack.callback(checkpoints.close)
         state, first = _restore_or_init(experiment, checkpoints)
-        evaluated = _evaluated(experiment, checkpoints)
-        early = evaluated.is_over(config.eval.patience)
+        early = _evaluated(experiment, checkpoints).is_over(config.eval.patience)
         if first >= experiment.total_steps or early:
-            kimg, why = experiment.kimg(first), " and ended early" if early else ""
-            print(f"{directory} is already trained to {kimg:.1f} kimg{why}: nothing to do")
+            next_commands.print_nothing_to_do(directory, experiment.kimg(first), early=early)
             return EXIT_OK
         description.write_run(root, experiment.description, parameters)
         loop = _Loop(
@@ -129,8 +127,7 @@ def train(config: ml_collections.ConfigDict, directory: str, options: Options) -
             stack=stack,
         )
         done, stopped = loop.run(state)
-        evaluated = _evaluated(experiment, checkpoints)
-        next_commands.print_them(directory, experiment, done, evaluated=evaluated)
+        next_commands.print_them(directory, experiment, done, evaluated=loop.evaluated)
         # Here the others also wait for process 0, which has the most to write, before they leave.
         preempted = stopped and done < experiment.total_steps
         (code,) = processes.from_first(EXIT_PREEMPTED if preempted else EXIT_OK)
@@ -200,7 +197,11 @@ def _evaluated(experiment: Experiment, checkpoints: checkpoint.Checkpointer) -> 
 
 
 class _Loop:
-    """Runs the steps and, on their intervals, the hooks: curves, pictures, judge, checkpoints."""
+    """Runs the steps and, on their intervals, the hooks: curves, pictures, judge, checkpoints.
+
+    Attributes:
+      evaluated: which step was the best.
+    """
 
     def __init__(
         self,
@@ -249,7 +250,7 @@ class _Loop:
         self._history: list[curves.Scalars] = []  # metrics of the steps since the last scalars
         self._last_save = time.monotonic()
         self._rolled_back = False
-        self._evaluated = _evaluated(experiment, checkpoints)
+        self.evaluated = _evaluated(experiment, checkpoints)
 
     def run(self, state: Any) -> tuple[int, bool]:
         """Trains to the end or a stop; returns the steps done, and whether a signal came."""
@@ -275,7 +276,7 @@ class _Loop:
             late, out_of_time = self._read_clock(done)
             if improved or self._due(saving.every_kimg, done) or late:
                 self._save(done, state)
-            early = self._evaluated.is_over(self._config.eval.patience)
+            early = self.evaluated.is_over(self._config.eval.patience)
             if (self._stop.at(done) or out_of_time or early) and done < self._total:
                 break
         self._writer.flush()
@@ -304,7 +305,7 @@ class _Loop:
 
     def _evaluate(self, done: int, state: Any) -> bool:
         """Judges the state where that is due; returns whether it is the best so far."""
-        record = self._evaluated
+        record = self.evaluated
         if not self._due(early_stop.every_kimg(self._config), done):
             return False
         if self._judge:
@@ -315,8 +316,8 @@ class _Loop:
         if record.metric not in scalars or int(state.counters.bad_in_a_row):
             return False
         (better,) = processes.from_first(int(record.is_better(scalars)))
-        self._evaluated = record.after(done, scalars, better=bool(better))
-        self._checkpoints.evaluated = dataclasses.asdict(self._evaluated)
+        self.evaluated = record.after(done, scalars, better=bool(better))
+        self._checkpoints.evaluated = dataclasses.asdict(self.evaluated)
         return bool(better)
 
     def _roll_back(self, done: int, state: Any) -> Any:
@@ -329,7 +330,7 @@ class _Loop:
             again=self._rolled_back,
         )
         self._rolled_back = True
-        self._evaluated = _evaluated(self._experiment, self._checkpoints)
+        self.evaluated = _evaluated(self._experiment, self._checkpoints)
         return state
 
     def _read_clock(self, done: int) -> tuple[bool, ...]:

@@ -90,13 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--paths", type=int, default=2000, help="pairs for the path length; 0: without it"
     )
-    p.add_argument(
-        "--fit_ensemble",
-        type=paths.local,
-        metavar="FILE",
-        help="write the weights of an ensemble of the models of --model; --n images of each",
-    )
-    p.add_argument("--ensemble", default="mixture", help="to fit: mixture or choice")
+    _add_ensemble_arguments(p)
     p.add_argument("--seed", type=int, default=0, help="of resampling")
     p.add_argument(
         "--html", action=argparse.BooleanOptionalAction, default=True, help="write the page"
@@ -107,6 +101,16 @@ def _parser() -> argparse.ArgumentParser:
         help="folder of the report; default: in the workdir, else ./eval_report",
     )
     return p
+
+
+def _add_ensemble_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument(
+        "--fit_ensemble",
+        type=paths.local,
+        metavar="FILE",
+        help="write the weights of an ensemble of the models of --model; --n images of each",
+    )
+    p.add_argument("--ensemble", default="mixture", help="to fit: mixture or choice")
 
 
 def _step(text: str) -> int | str:

@@ -36,9 +36,9 @@ _FIGURES = ("fd", "precision", "recall", "coverage")
 _METRICS = {
     name: evaluate.METRICS[name] for name in ("frechet", "precision_recall", "density_coverage")
 }
-_ONE, _FLOW = Member(str(SHIPPED_MODEL), {"steps": 2}), Member(str(SHIPPED_FLOW), {"steps": 6})
-# Heun's six steps, the last one Euler's, each evaluation with and without the condition.
-_CALLS = {"one": 2, "flow": 2 * (2 * 6 - 1)}
+_ONE, _FLOW = Member(str(SHIPPED_MODEL), {"steps": 2}), Member(str(SHIPPED_FLOW), {"steps": 4})
+# Heun's four steps, the last one Euler's, each evaluation with and without the condition.
+_CALLS = {"one": 2, "flow": 2 * (2 * 4 - 1)}
 _CANDIDATES = _CALLS["flow"] // _CALLS["one"]
 
 
@@ -93,8 +93,8 @@ def rows(
     real = real_cache.features_of(emoji.images, emoji.content_hash, judge).features
     features = [judge(pictures[n:]).features for pictures in drawn]
     weights, _ = ensemble_fit.fit_mixture(real, features)
-    asked = np.asarray(condition["group"])
-    choices, _ = ensemble_fit.fit_choice(real, features, asked[n:])
+    classes = np.asarray(condition["group"])
+    choices, _ = ensemble_fit.fit_choice(real, features, classes[n:])
     names = dict(both.spec.classes)["group"]
     named = {names[c]: i for c, i in choices.items() if c >= 0}
     calls, by_member = np.array(list(_CALLS.values())), np.stack([d[:n] for d in drawn])

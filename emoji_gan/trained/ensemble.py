@@ -190,9 +190,9 @@ class Ensemble:
         keys = step.seed_keys(jnp.asarray(np.asarray(seeds), jnp.uint32), _TURN)
         whose = np.searchsorted(edges, np.asarray(jax.vmap(jax.random.uniform)(keys)), "right")
         if self.recipe.kind == "choice" and self.recipe.by in condition:
-            asked = np.asarray(condition[self.recipe.by])
+            given = np.asarray(condition[self.recipe.by])
             for name, member in self.recipe.choices.items():
-                whose = np.where(asked == self.spec.number(self.recipe.by, name), member, whose)
+                whose = np.where(given == self.spec.number(self.recipe.by, name), member, whose)
         return whose
 
     def _drawn_by(

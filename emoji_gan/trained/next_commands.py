@@ -8,6 +8,12 @@ from emoji_gan.methods.experiment import Experiment
 from emoji_gan.runtime import early_stop, processes
 
 
+def print_nothing_to_do(directory: str, kimg: float, *, early: bool) -> None:
+    """Prints that a run is at its end, or has ended early."""
+    why = " and ended early" if early else ""
+    print(f"{directory} is already trained to {kimg:.1f} kimg{why}: nothing to do")
+
+
 def print_them(
     directory: str, experiment: Experiment, done: int, *, evaluated: early_stop.Record
 ) -> None:

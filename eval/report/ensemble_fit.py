@@ -67,8 +67,8 @@ def fit(source: str, kind: str, *, n: int, data: str, truncation: float, out: st
         weights, value = fit_mixture(real, drawn)
         recipe, what = dataclasses.replace(given, weights=tuple(weights)), _in_words(weights)
     else:
-        asked = np.asarray(condition[given.by])
-        whose, value = fit_choice(real, drawn, asked)
+        classes = np.asarray(condition[given.by])
+        whose, value = fit_choice(real, drawn, classes)
         names = dict(both.spec.classes)[given.by]
         choices = {names[c]: i for c, i in whose.items() if c >= 0}
         best = int(np.argmin(alone))
@@ -142,7 +142,7 @@ def fit_mixture(real: np.ndarray, drawn: Sequence[np.ndarray]) -> tuple[list[flo
 
 
 def fit_choice(
-    real: np.ndarray, drawn: Sequence[np.ndarray], asked: np.ndarray
+    real: np.ndarray, drawn: Sequence[np.ndarray], classes: np.ndarray
 ) -> tuple[Mapping[int, int], float]:
     """Finds the member of each class whose pictures together are nearest to the real features.
 
@@ -151,14 +151,14 @@ def fit_choice(
     Args:
       real: f32 [n d].
       drawn: f32 [m d] of each member, of the same seeds and conditions.
-      asked: int [m], the class of each picture.
+      classes: int [m], the class of each picture.
 
     Returns:
       {class: position of its member}, and the distance.
     """
     side = frechet.fit(real)
     together = np.stack(drawn)  # [member, picture, feature]
-    rows = np.arange(len(asked))
+    rows = np.arange(len(classes))
 
     def distance(whose: np.ndarray) -> float:
         return frechet.distance(side, frechet.fit(together[whose, rows]))
@@ -168,12 +168,12 @@ def fit_choice(
     value, moved = distance(whose), True
     while moved:
         moved = False
-        for c in np.unique(asked):
+        for c in np.unique(classes):
             for i in range(len(drawn)):
-                other = np.where(asked == c, i, whose)
+                other = np.where(classes == c, i, whose)
                 if (lower := distance(other)) < value:
                     whose, value, moved = other, lower, True
-    return {int(c): int(whose[asked == c][0]) for c in np.unique(asked)}, value
+    return {int(c): int(whose[classes == c][0]) for c in np.unique(classes)}, value
 
 
 def _in_words(weights: Sequence[float]) -> str:

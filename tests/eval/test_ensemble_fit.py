@@ -28,11 +28,11 @@ def test_a_mixture_is_fitted_to_what_it_is_mixed_of():
 
 
 def test_a_choice_takes_the_member_that_draws_a_class_well():
-    asked = np.repeat([0, 1, 2], 400)
+    classes = np.repeat([0, 1, 2], 400)
     real = np.concatenate([normal(400, 0), normal(400, 4), normal(400, 8)])
-    first = np.concatenate([normal(400, 0), normal(400, 9), normal(400, 8)])
-    second = np.concatenate([normal(400, 9), normal(400, 4), normal(400, 4)])
-    choices, value = ensemble_fit.fit_choice(real, [first, second], asked)
+    first = np.concatenate([normal(400, 0), normal(400, 40), normal(400, 8)])
+    second = np.concatenate([normal(400, 90), normal(400, 4), normal(400, 90)])
+    choices, value = ensemble_fit.fit_choice(real, [first, second], classes)
     assert choices == {0: 0, 1: 1, 2: 0} and value < 0.5
 
 
