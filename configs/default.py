@@ -107,6 +107,21 @@ def optim() -> ConfigDict:
     c.eps = 1e-8
     c.freeze_d = 0  # maps of D, from the image on, that stay as they are: for few images
     c.max_bad_steps = 10  # non-finite steps in a row before rolling back; once more: stop
+    c.update(schedule())
+    return c
+
+
+def schedule(warmup_kimg: float = 0.0) -> ConfigDict:
+    """Returns how all learning rates move during a run (emoji_gan/runtime/learning_rate.py).
+
+    Every method's `optim` has these fields.
+    """
+    c = ConfigDict()
+    c.warmup_kimg = warmup_kimg  # kimg until they are reached
+    c.decay = "constant"  # or cosine, linear, sqrt, which end with the run
+    # kimg of the decay, the last of the run; auto: cosine all of it, linear and sqrt a fifth.
+    c.decay_kimg = config_dict.placeholder(float)
+    c.decay_floor = 0.0  # fraction of the learning rates that is left at the end
     return c
 
 
@@ -163,6 +178,9 @@ def evaluation() -> ConfigDict:
     c = ConfigDict()
     c.every_kimg = 0.0  # kimg between evaluations; 0: never
     c.samples = 1000  # images
+    # Evaluations without a lower figure, after which training ends; 0: never. The figure is
+    # fd_emoji, or where nothing is judged the held-out loss at every `checkpoint.every_kimg`.
+    c.patience = 0
     return c
 
 

@@ -41,15 +41,16 @@ def get_config() -> ml_collections.ConfigDict:
     )
     c.optim = ml_collections.ConfigDict(
         {
-            "g_lr": 0.002,  # learning rate of the restorer, by Muon, which falls as a cosine
-            "d_lr": 0.0005,  # learning rate of the critic, likewise
-            "warmup_kimg": 1.0,  # kimg until these are reached
+            "g_lr": 0.002,  # learning rate of the restorer, by Muon
+            "d_lr": 0.0005,  # learning rate of the critic
             "beta1": 0.9,
             "beta2": 0.99,
             "eps": 1e-8,
             "max_bad_steps": 10,  # non-finite steps in a row before rolling back; once more: stop
         }
     )
+    c.optim.update(default.schedule(warmup_kimg=1.0))
+    c.optim.decay = "cosine"
     c.ema.half_life_kimg = 2.0
     c.log.images_kimg = 20.0
     c.log.grid = 6

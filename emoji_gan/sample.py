@@ -2,6 +2,7 @@
 
     python -m emoji_gan.sample --text="chat souriant" --style=line
     python -m emoji_gan.sample --workdir=runs/demo --seeds=0-63 --truncation=0.7
+    python -m emoji_gan.sample --model=a.safetensors,b.safetensors --ensemble=best_of
 
 The first command draws from the shipped model. Each command writes one straight-alpha RGBA PNG per
 seed, whose text chunks say how it was made, and a contact sheet of all of them.
@@ -16,9 +17,9 @@ from emoji_gan.conditions import CLASSES
 from emoji_gan.encoder import understanding
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import host, paths
-from emoji_gan.trained import drawn_folder, finishing
+from emoji_gan.trained import drawn_folder, ensemble, finishing
 from emoji_gan.trained.sampler import SHIPPED_MODEL, Sampler, ask
-from emoji_gan.trained.source import is_model_file
+from emoji_gan.trained.source import is_model_file, parse_step
 
 _TEXT_HELP = "ask for this, in English or French: a name, keywords, or a phrase like them"
 
@@ -30,13 +31,20 @@ def _parser() -> argparse.ArgumentParser:
     source = p.add_mutually_exclusive_group()
     source.add_argument("--workdir", type=paths.local, help="of a run, or a model file")
     source.add_argument(
-        "--model", type=paths.local, help="the same; default: the shipped model of 32 px"
+        "--model",
+        type=paths.local,
+        help="the same; default: the shipped model of 32 px; several with commas, or the JSON file "
+        "of `python -m eval --fit_ensemble`, make an ensemble",
     )
+    p.add_argument("--ensemble", help=f"{', '.join(ensemble.KINDS)}; default: mixture")
+    p.add_argument("--candidates", type=int, help="that best_of chooses from; default: 4")
     p.add_argument("--seeds", default="0-63", help="e.g. 0-63 or 1,5,10-20")
     p.add_argument(
         "--truncation", type=float, default=0.7, help="psi: 0 the mean emoji, 1 the full variety"
     )
-    p.add_argument("--step", type=int, help="checkpoint; default: the newest good one")
+    p.add_argument(
+        "--step", type=parse_step, help="checkpoint, or best; default: the newest good one"
+    )
     p.add_argument(
         "--out", type=paths.local, help="folder; default: WORKDIR/generated, or generated"
     )
@@ -53,6 +61,19 @@ def _parser() -> argparse.ArgumentParser:
     return p
 
 
+def _open(
+    a: argparse.Namespace, source: str, changes: dict[str, object]
+) -> Sampler | ensemble.Ensemble:
+    """Opens the model or the ensemble of a command line."""
+    if not ensemble.is_ensemble(source, a.ensemble):
+        if a.candidates is not None:
+            raise UserError("--candidates: of an ensemble; give --ensemble=best_of as well")
+        return Sampler(source, a.step, changes)
+    if a.step is not None:
+        raise UserError(f"--step={a.step}: of one run; put it into a model file, and leave it out")
+    return ensemble.Ensemble(ensemble.recipe_of(source, a.ensemble, a.candidates), changes)
+
+
 def main() -> int:
     """Runs the command line."""
     a = _parser().parse_args()
@@ -64,7 +85,7 @@ def main() -> int:
     changes = {k: v for k in ("guidance", "steps", "solver") if (v := getattr(a, k)) is not None}
     request = {k: v for k in (*CLASSES, conditions.TEXT) if (v := getattr(a, k)) is not None}
     source = a.workdir or a.model or str(SHIPPED_MODEL)
-    sampler = Sampler(source, a.step, changes)
+    sampler = _open(a, source, changes)
     finisher = finishing.Finisher(sampler.config.data.resolution, a.size, a.format)
     condition = ask(sampler.spec, request, len(seeds), language=a.lang)
     provenance = sampler.provenance(seeds[0], a.truncation, request)
@@ -72,7 +93,8 @@ def main() -> int:
         understood = understanding.understand(request[conditions.TEXT], a.lang)
         print(f"{request[conditions.TEXT]!r} {understood}", flush=True)
         provenance["understood text"] = understood.phrase
-    in_workdir = (a.workdir or a.model) and not is_model_file(source)
+    one = isinstance(sampler, Sampler)
+    in_workdir = one and (a.workdir or a.model) and not is_model_file(source)
     out = pathlib.Path(a.out or (pathlib.Path(source, "generated") if in_workdir else "generated"))
     removed = finisher.write(
         out,

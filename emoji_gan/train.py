@@ -5,7 +5,6 @@ import dataclasses
 import functools
 import math
 import pathlib
-import shlex
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -16,13 +15,14 @@ import numpy as np
 from absl import logging
 
 from emoji_gan import conditions, methods
-from emoji_gan.errors import EXIT_OK, EXIT_PREEMPTED
+from emoji_gan.errors import EXIT_OK, EXIT_PREEMPTED, UserError
 from emoji_gan.methods.experiment import Experiment
 from emoji_gan.runtime import (
     checkpoint,
     curves,
     description,
     divergence,
+    early_stop,
     previews,
     processes,
     profiling,
@@ -30,7 +30,7 @@ from emoji_gan.runtime import (
 )
 from emoji_gan.runtime import mesh as mesh_lib
 from emoji_gan.runtime import progress as progress_lib
-from emoji_gan.trained import stored_names, transfer
+from emoji_gan.trained import next_commands, stored_names, transfer
 from emoji_gan.trained.source import open_trained
 from input_pipeline import DataError, dataset, degrade, pipeline
 
@@ -110,9 +110,9 @@ def train(config: ml_collections.ConfigDict, directory: str, options: Options) -
         checkpoints = _open_checkpoints(experiment, root, data.content_hash, options)
         stack.callback(checkpoints.close)
         state, first = _restore_or_init(experiment, checkpoints)
-        if first >= experiment.total_steps:
-            kimg = experiment.kimg(first)
-            print(f"{directory} is already trained to {kimg:.1f} kimg: nothing to do")
+        early = _evaluated(experiment, checkpoints).is_over(config.eval.patience)
+        if first >= experiment.total_steps or early:
+            next_commands.print_nothing_to_do(directory, experiment.kimg(first), early=early)
             return EXIT_OK
         description.write_run(root, experiment.description, parameters)
         loop = _Loop(
@@ -127,7 +127,7 @@ def train(config: ml_collections.ConfigDict, directory: str, options: Options) -
             stack=stack,
         )
         done, stopped = loop.run(state)
-        _print_commands(directory, root, experiment, done)
+        next_commands.print_them(directory, experiment, done, evaluated=loop.evaluated)
         # Here the others also wait for process 0, which has the most to write, before they leave.
         preempted = stopped and done < experiment.total_steps
         (code,) = processes.from_first(EXIT_PREEMPTED if preempted else EXIT_OK)
@@ -146,6 +146,8 @@ def _load_data(
         held_out = dataset.load(config.data, "validation", embed)
     except DataError as e:  # a filter as narrow as a few code points
         held_out = None
+        if config.eval.patience and not config.eval.every_kimg:
+            raise UserError(f"eval.patience: no held-out emoji, {e}; set eval.every_kimg") from e
         logging.warning("no held-out emoji, so no signs/validation: %s", e)
     count = len(held_out.images) if held_out else 0
     logging.info("%d emoji to train on, %d held out", len(data.images), count)
@@ -185,11 +187,21 @@ def _restore_or_init(
     return state, first
 
 
+def _evaluated(experiment: Experiment, checkpoints: checkpoint.Checkpointer) -> early_stop.Record:
+    """Returns what the evaluations up to the restored step have said."""
+    metric = methods.best_metric(experiment.config)
+    return early_stop.Record.restored(metric or "", checkpoints.evaluated)
+
+
 # ---- the loop ------------------------------------------------------------------------------------
 
 
 class _Loop:
-    """Runs the steps and, on their intervals, the hooks: curves, pictures, judge, checkpoints."""
+    """Runs the steps and, on their intervals, the hooks: curves, pictures, judge, checkpoints.
+
+    Attributes:
+      evaluated: which step was the best.
+    """
 
     def __init__(
         self,
@@ -238,13 +250,14 @@ class _Loop:
         self._history: list[curves.Scalars] = []  # metrics of the steps since the last scalars
         self._last_save = time.monotonic()
         self._rolled_back = False
+        self.evaluated = _evaluated(experiment, checkpoints)
 
     def run(self, state: Any) -> tuple[int, bool]:
         """Trains to the end or a stop; returns the steps done, and whether a signal came."""
         if self._first == 0:
             self._previews.write_reals(self._writer, 0)
             self._previews.write(self._writer, 0, state)
-        log, evaluation, saving = self._config.log, self._config.eval, self._config.checkpoint
+        log, saving = self._config.log, self._config.checkpoint
         done = self._first
         for i in range(self._first, self._total):
             with profiling.profiled(self._profile_dir, i - self._first):
@@ -259,12 +272,12 @@ class _Loop:
                     state = self._roll_back(done, state)
             if self._due(log.images_kimg, done):
                 self._previews.write(self._writer, done, state)
-            if self._judge and self._due(evaluation.every_kimg, done):
-                self._writer.scalars(done, self._judge(state))
+            improved = self._evaluate(done, state)
             late, out_of_time = self._read_clock(done)
-            if self._due(saving.every_kimg, done) or late:
+            if improved or self._due(saving.every_kimg, done) or late:
                 self._save(done, state)
-            if (self._stop.at(done) or out_of_time) and done < self._total:
+            early = self.evaluated.is_over(self._config.eval.patience)
+            if (self._stop.at(done) or out_of_time or early) and done < self._total:
                 break
         self._writer.flush()
         self._checkpoints.save(done, state, wait=True)
@@ -290,6 +303,23 @@ class _Loop:
         self._writer.scalars(done, scalars)
         return scalars["bad_steps/in_a_row"]
 
+    def _evaluate(self, done: int, state: Any) -> bool:
+        """Judges the state where that is due; returns whether it is the best so far."""
+        record = self.evaluated
+        if not self._due(early_stop.every_kimg(self._config), done):
+            return False
+        if self._judge:
+            scalars = self._judge(state)
+            self._writer.scalars(done, scalars)
+        else:
+            scalars = self._previews.held_out_scalars(state) if record.metric else {}
+        if record.metric not in scalars or int(state.counters.bad_in_a_row):
+            return False
+        (better,) = processes.from_first(int(record.is_better(scalars)))
+        self.evaluated = record.after(done, scalars, better=bool(better))
+        self._checkpoints.evaluated = dataclasses.asdict(self.evaluated)
+        return bool(better)
+
     def _roll_back(self, done: int, state: Any) -> Any:
         state = divergence.roll_back(
             self._checkpoints,
@@ -300,6 +330,7 @@ class _Loop:
             again=self._rolled_back,
         )
         self._rolled_back = True
+        self.evaluated = _evaluated(self._experiment, self._checkpoints)
         return state
 
     def _read_clock(self, done: int) -> tuple[bool, ...]:
@@ -367,20 +398,3 @@ def _make_batches(experiment: Experiment, data: dataset.EmojiData, first: int) -
         degrade=_degrade_of(config),
     )
     return mesh_lib.Prefetch(experiment.mesh, batches)
-
-
-def _print_commands(directory: str, root: pathlib.Path, experiment: Experiment, done: int) -> None:
-    """Prints how far the run is, and the commands that look at it, on the first process."""
-    if not processes.is_first():
-        return
-    kimg, total_kimg = experiment.kimg(done), experiment.kimg(experiment.total_steps)
-    path = shlex.quote(directory)
-    print(f"trained to {kimg:.1f} of {total_kimg:.1f} kimg")
-    print(f"open    {shlex.quote(str(root / 'samples.png'))}")
-    print(f"curves  tensorboard --logdir={path}")
-    method = experiment.config.method
-    if method in methods.FROM_PICTURES:
-        to = " --to=STYLE" if "style" in experiment.spec.names else ""
-        print(f"{method} python -m emoji_gan.edit {method} PICTURES{to} --model={path}")
-    else:
-        print(f"sample  python -m emoji_gan.sample --workdir={path} --seeds=0-63")

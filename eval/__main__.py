@@ -6,6 +6,7 @@
     python -m eval --workdir=FILE.safetensors             a model file; report in ./eval_report
     python -m eval --real=DIR --fake=DIR                  any two folders of PNGs
     python -m eval ... --extractor=emoji-encoder,emoji-encoder-2   by two judges, a report each
+    python -m eval --model=A,B --fit_ensemble=FILE.json   who draws what, by the second judge
     python -m eval --compare runs/a runs/b runs/c         one table and one plot over reports
 
 docs/eval.md says what the figures mean, docs/report_schema.md what report.json holds.
@@ -50,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--workdir", type=paths.local, help="of the run to judge, or a model file")
     p.add_argument("--model", type=paths.local, help="the same")
-    p.add_argument("--step", type=int, help="checkpoint; default: the newest good one")
+    p.add_argument("--step", type=_step, help="checkpoint, or best; default: the newest good one")
     p.add_argument("--n", type=int, default=10_000, help="images to generate")
     p.add_argument("--truncation", type=float, default=1.0, help="psi; 1: the full variety")
     p.add_argument(
@@ -89,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--paths", type=int, default=2000, help="pairs for the path length; 0: without it"
     )
+    _add_ensemble_arguments(p)
     p.add_argument("--seed", type=int, default=0, help="of resampling")
     p.add_argument(
         "--html", action=argparse.BooleanOptionalAction, default=True, help="write the page"
@@ -99,6 +101,22 @@ def _parser() -> argparse.ArgumentParser:
         help="folder of the report; default: in the workdir, else ./eval_report",
     )
     return p
+
+
+def _add_ensemble_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument(
+        "--fit_ensemble",
+        type=paths.local,
+        metavar="FILE",
+        help="write the weights of an ensemble of the models of --model; --n images of each",
+    )
+    p.add_argument("--ensemble", default="mixture", help="to fit: mixture or choice")
+
+
+def _step(text: str) -> int | str:
+    from emoji_gan.trained import source  # after --help
+
+    return source.parse_step(text)
 
 
 def main() -> int:
@@ -122,6 +140,12 @@ def main() -> int:
     host.setup_host_memory()
     host.setup_host_devices(None)
     host.setup_compilation_cache()
+    if a.fit_ensemble:
+        from eval.report import ensemble_fit
+
+        how = {"n": a.n, "data": a.data, "truncation": a.truncation}
+        print(ensemble_fit.fit(a.workdir or "", a.ensemble, **how, out=a.fit_ensemble))
+        return errors.EXIT_OK
     from eval import judge  # after the devices are set up
 
     extractors = _extractors(a)

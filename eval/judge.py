@@ -120,7 +120,7 @@ def run(
     extractors: Sequence[Extractor],
     settings: Settings,
     *,
-    step: int | None = None,
+    step: int | str | None = None,
     out: str | None = None,
 ) -> list[Judgement]:
     """Judges a checkpoint of a run against its own data, by the same images for every extractor.
@@ -129,7 +129,7 @@ def run(
       workdir: of the run, or a model file.
       extractors: see `eval.extractors.features`; each has a report of its own.
       settings: how many images and so on.
-      step: the checkpoint's; None: the newest good one.
+      step: the checkpoint's; None: the newest good one; 'best': of the best evaluation.
       out: folder of the report, or where there are several extractors of a folder for each; None:
         in the workdir, under the checkpoint's kimg, or for a model file ./eval_report.
 

@@ -5,8 +5,10 @@ from typing import cast
 
 import ml_collections
 
+from emoji_gan.errors import UserError
 from emoji_gan.methods.base import Method
 from emoji_gan.runtime import config as config_lib
+from emoji_gan.runtime import early_stop
 
 METHODS = (
     "stylegan2",
@@ -45,4 +47,13 @@ def resolve(config: ml_collections.ConfigDict, num_devices: int) -> ml_collectio
     """
     checked = config_lib.checked(config, METHODS + FROM_PICTURES)
     load(checked.method).resolve(checked, num_devices)
+    if checked.eval.patience and best_metric(checked) is None:
+        raise UserError(
+            f"eval.patience: {checked.method!r} has no held-out loss; set eval.every_kimg as well"
+        )
     return ml_collections.FrozenConfigDict(checked)
+
+
+def best_metric(config: ml_collections.ConfigDict) -> str | None:
+    """Returns the curve, the lower the better, that says which step of a run is the best."""
+    return early_stop.metric_of(config, getattr(load(config.method), "HELD_OUT_LOSS", None))

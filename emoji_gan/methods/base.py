@@ -15,6 +15,7 @@ A method is a module of `emoji_gan.methods` with these names:
   train_step  (config, spec, mesh) -> Step.
   generator   (config, spec) -> Generator.
   summaries   (config, spec) -> Summaries: what is shown besides the losses.
+  HELD_OUT_LOSS  the scalar of the summaries that falls as the method learns; only where one does.
   starts_from (config) -> {method: {field: its field}}: which fields of another method's state a
               run may start from; only where a method has it. ANY_CONDITIONS = True beside it:
               the other's conditions may differ.

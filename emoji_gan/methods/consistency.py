@@ -29,10 +29,11 @@ from emoji_gan.methods.base import (
     Summaries,
 )
 from emoji_gan.methods.step import Config
-from emoji_gan.runtime import rules
+from emoji_gan.runtime import learning_rate, rules
 
 networks = flow.networks
 NETWORKS = {"teacher": "flow that guides", "v": "consistency"}
+HELD_OUT_LOSS = "loss/consistency_validation"
 _LEAST_TIME_LEFT = 0.002  # 1 - t where the paths end (2303.01469, appendix C)
 
 Endpoint = Callable[..., jax.Array]
@@ -71,7 +72,6 @@ _RULES = {
     "loss.at_noise": rules.FRACTION,
     "loss.guidance": rules.at_least(1),
     "optim.lr": rules.POSITIVE,
-    "optim.warmup_kimg": rules.at_least(0),
     "optim.beta1": rules.BELOW_ONE,
     "optim.beta2": rules.BELOW_ONE,
     "sample.second_time": few_steps.SECOND_TIME,
@@ -213,7 +213,8 @@ def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
         value, grads = jax.value_and_grad(loss)(state.v)
         gap = (pair.r - pair.t).mean()
         value, grads, gap = step.mean_over_devices((value, grads, gap))
-        lr = flow.warmed_up(config, config.optim.lr, step.images_seen(state, config))
+        rate = learning_rate.factor(config, step.images_seen(state, config))
+        lr = jnp.float32(config.optim.lr * rate)
         v = step.apply_gradients(state.v, _optimizer(config, lr), state.opt, grads)
         new = dataclasses.replace(
             state,

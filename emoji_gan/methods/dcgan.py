@@ -11,7 +11,6 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 import numpy as np
-import optax
 from flax import nnx
 from jax.sharding import Mesh
 
@@ -83,13 +82,11 @@ def graphs(config: Config, spec: Spec, *, norm: str = "batch") -> tuple[Any, Any
     return nnx.graphdef(g), nnx.graphdef(d)
 
 
-def optimizers(
-    config: Config,
-) -> tuple[optax.GradientTransformation, optax.GradientTransformation]:
-    """Returns the optimisers of G and D."""
-    o = config.optim
-    g, d = (step.adam(lr, beta1=o.beta1, beta2=o.beta2, eps=o.eps) for lr in (o.g_lr, o.d_lr))
-    return g, d
+def optimizers(config: Config, state: State | None = None) -> gan.Optimizers:
+    """Returns the optimisers of the step after a state; without one, to make their own states."""
+    o, lrs = config.optim, gan.learning_rates(config, state)
+    g, d = (step.adam(lr, beta1=o.beta1, beta2=o.beta2, eps=o.eps) for lr in lrs)
+    return gan.Optimizers(g, d, *lrs)
 
 
 def init(config: Config, spec: Spec, seed: int, *, norm: str = "batch") -> State:
@@ -99,14 +96,14 @@ def init(config: Config, spec: Spec, seed: int, *, norm: str = "batch") -> State
     g_params, batch_stats, d_params = (
         nnx.to_pure_dict(s) for s in (g_params, batch_stats, nnx.state(d))
     )
-    g_opt, d_opt = optimizers(config)
+    opts = optimizers(config)
     return State(
         **gan.initial_scalars(config),
         g=g_params,
         d=d_params,
         g_ema=jax.tree.map(jnp.copy, g_params),
-        g_opt=g_opt.init(g_params),
-        d_opt=d_opt.init(d_params),
+        g_opt=opts.g.init(g_params),
+        d_opt=opts.d.init(d_params),
         batch_stats=batch_stats,
     )
 
@@ -135,7 +132,6 @@ def generate(
 def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
     """Returns the training step over the global batch of `mesh`."""
     g_def, d_def = graphs(config, spec)
-    g_opt, d_opt = optimizers(config)
 
     def main(state: State, batch: Batch) -> tuple[State, Metrics]:
         c, real = conditions.with_dropout(spec, config, batch), images.to_model(batch["image"])
@@ -161,10 +157,11 @@ def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
         metrics = step.mean_over_devices(
             {"loss/g": loss_g, "loss/d": loss_d} | gan.logit_metrics(reals, fakes)
         )
-        g = step.apply_gradients(state.g, g_opt, state.g_opt, g_grads)
+        opts = optimizers(config, state)
+        g = step.apply_gradients(state.g, opts.g, state.g_opt, g_grads)
         d = step.apply_gradients(
             state.d,
-            d_opt,
+            opts.d,
             state.d_opt,
             gan.mask_gradients(d_grads, config, networks.discriminator_depth),
         )
@@ -179,7 +176,7 @@ def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
             batch_stats=step.ema(state.batch_stats, stats, state, config=config),
             ada_signs=state.ada_signs + metrics["signs/real"],
         )
-        metrics |= g.metrics("g", config.optim.g_lr) | d.metrics("d", config.optim.d_lr)
+        metrics |= g.metrics("g", opts.g_lr) | d.metrics("d", opts.d_lr)
         watched = (metrics["loss/g"], metrics["loss/d"], g.gradient_norm, d.gradient_norm)
         return gan.finish(state, new, metrics, *watched, config=config)
 

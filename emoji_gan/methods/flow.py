@@ -35,9 +35,10 @@ from emoji_gan.methods.base import (
 )
 from emoji_gan.methods.step import Config
 from emoji_gan.networks import unet as networks
-from emoji_gan.runtime import rules
+from emoji_gan.runtime import learning_rate, rules
 
 NETWORKS = {"v": "velocity"}
+HELD_OUT_LOSS = "loss/validation"
 _MIN_TIME_LEFT = 0.05  # a predicted image's velocity is a quotient (2511.13720, appendix A)
 _MAX_GRADIENT_NORM = 1.0
 _STRENGTH_PX = 32  # resolution at which 1 - strength is the time that a variation starts from
@@ -74,7 +75,6 @@ MODEL_RULES = {
 }
 _RULES = MODEL_RULES | {
     "optim.lr": rules.POSITIVE,
-    "optim.warmup_kimg": rules.at_least(0),
     "sample.steps": rules.at_least(1),
     "sample.solver": rules.one_of("euler", "heun"),
     "sample.guidance": rules.at_least(0),
@@ -238,7 +238,8 @@ def step_of(config: Config, mesh: Mesh, losses: Losses) -> Step:
         value, grads = step.mean_over_devices(loss(state.v))
         norm = step.tree_norm(grads)
         grads, _ = clip.update(grads, optax.EmptyState())
-        lr = warmed_up(config, config.optim.lr, step.images_seen(state, config))
+        rate = learning_rate.factor(config, step.images_seen(state, config))
+        lr = jnp.float32(config.optim.lr * rate)
         v = step.apply_gradients(state.v, _optimizer(config, lr), state.opt, grads)
         new = State(
             counters=step.next_step(state.counters),
@@ -251,12 +252,6 @@ def step_of(config: Config, mesh: Mesh, losses: Losses) -> Step:
         return new, metrics | step.bad_step_metrics(new.counters)
 
     return Step({"main": Program(step.compiled(main, mesh))})
-
-
-def warmed_up(config: Config, lr: float, images_seen: jax.Array) -> jax.Array:
-    """Returns the learning rate, which rises linearly over the first `optim.warmup_kimg`."""
-    images = max(1.0, 1000.0 * config.optim.warmup_kimg)
-    return lr * jnp.minimum(1.0, (images_seen + 1.0) / images)
 
 
 # ---- drawing -------------------------------------------------------------------------------------

@@ -7,12 +7,13 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 import ml_collections
+import optax
 
 from emoji_gan import augment, conditions, images, losses
 from emoji_gan.conditions import Spec
 from emoji_gan.methods.base import Batch, Counters, Metrics, Summaries
-from emoji_gan.methods.step import Config, bad_step_metrics, guarded
-from emoji_gan.runtime import rules
+from emoji_gan.methods.step import Config, bad_step_metrics, guarded, images_seen
+from emoji_gan.runtime import learning_rate, rules
 
 NETWORKS = {"g": "generator", "d": "discriminator"}
 
@@ -56,6 +57,26 @@ def resolve_penalty(config: ml_collections.ConfigDict, *more_forms: str) -> None
     if "penalty" not in config.loss:
         config.loss.penalty = "exact"
     rules.check(config, {"loss.penalty": rules.one_of(*losses.PENALTY_FORMS, *more_forms)})
+
+
+# ---- the optimisers ------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Optimizers:
+    """Holds the optimisers of G and D at the learning rates of one step."""
+
+    g: optax.GradientTransformation
+    d: optax.GradientTransformation
+    g_lr: float | jax.Array
+    d_lr: float | jax.Array
+
+
+def learning_rates(config: Config, state: State | None) -> tuple[float | jax.Array, ...]:
+    """Returns the learning rates of G and D in the step after a state; None: of the config."""
+    o = config.optim
+    rate = 1.0 if state is None else learning_rate.factor(config, images_seen(state, config))
+    return o.g_lr * rate, o.d_lr * rate
 
 
 # ---- the discriminator's input -------------------------------------------------------------------

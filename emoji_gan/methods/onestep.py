@@ -29,7 +29,7 @@ from emoji_gan.methods.base import (
 from emoji_gan.methods.step import Config
 from emoji_gan.networks import critic as networks
 from emoji_gan.networks import unet
-from emoji_gan.runtime import rules
+from emoji_gan.runtime import learning_rate, rules
 
 NETWORKS = gan.NETWORKS
 _RECENT = 1024  # conditions
@@ -73,7 +73,6 @@ _RULES = {
     "loss.guidance": rules.at_least(1),
     "loss.transport": rules.at_least(0),
     "loss.second": rules.FRACTION,
-    "optim.warmup_kimg": rules.at_least(0),
 }
 
 
@@ -332,8 +331,9 @@ def _updated(
     config: Config, state: State, new: State, g_grads: Any, d_grads: Any, metrics: Metrics
 ) -> tuple[State, Metrics]:
     """Applies the gradients to a new state, moves the average and guards the step."""
-    g_lr = flow.warmed_up(config, config.optim.g_lr, step.images_seen(state, config))
-    d_lr = config.optim.d_lr
+    seen = step.images_seen(state, config)
+    g_lr = config.optim.g_lr * learning_rate.factor(config, seen)
+    d_lr = config.optim.d_lr * learning_rate.decay(config, seen)  # without G's warm-up
     g = step.apply_gradients(state.g, _optimizer(config, g_lr), state.g_opt, g_grads)
     d = step.apply_gradients(state.d, _optimizer(config, d_lr), state.d_opt, d_grads)
     new = dataclasses.replace(

@@ -27,7 +27,7 @@ from emoji_gan.methods.base import (
 )
 from emoji_gan.methods.step import Config
 from emoji_gan.networks import r3gan_networks as networks
-from emoji_gan.runtime import rules
+from emoji_gan.runtime import learning_rate, rules
 
 NETWORKS = gan.NETWORKS
 State = gan.GanState
@@ -121,13 +121,15 @@ def schedules(config: Config, images_seen: jax.Array) -> dict[str, jax.Array]:
     """Returns lr, beta2, gamma, ema_kimg and p, along a cosine from first to last value.
 
     Args:
-      config: resolved; `schedule.kimg` is how long they move.
+      config: resolved; `schedule.kimg` is how long they move. lr also follows
+        `optim.warmup_kimg` and `optim.decay`.
       images_seen: f32 scalar, real images shown so far.
     """
     progress = jnp.clip(images_seen / (config.schedule.kimg * 1000.0), 0.0, 1.0)
     start = 0.5 * (1.0 + jnp.cos(jnp.pi * progress))
     pairs = {name: config.schedule[name] for name in _SCHEDULED}
-    return {name: last + start * (first - last) for name, (first, last) in pairs.items()}
+    now = {name: last + start * (first - last) for name, (first, last) in pairs.items()}
+    return now | {"lr": now["lr"] * learning_rate.factor(config, images_seen)}
 
 
 def _adam_without_momentum(

@@ -8,7 +8,6 @@ is wrong at first, counts twenty times as much as a clean picture. A batch has `
 """
 
 import dataclasses
-import math
 from typing import Any
 
 import jax
@@ -35,9 +34,10 @@ from emoji_gan.methods.base import (
 )
 from emoji_gan.methods.step import Config
 from emoji_gan.networks import restorer_networks as networks
-from emoji_gan.runtime import rules
+from emoji_gan.runtime import learning_rate, rules
 
 NETWORKS = {"g": "restorer", "d": "critic"}
+HELD_OUT_LOSS = "error/validation"
 _MAX_GRADIENT_NORM = 1.0
 _LEAST_ERROR = 0.004  # of 1: about a level; what plain enlargement does better counts as this
 
@@ -63,7 +63,6 @@ _RULES = {
     "loss.gamma": rules.at_least(0),
     "optim.g_lr": rules.POSITIVE,
     "optim.d_lr": rules.POSITIVE,
-    "optim.warmup_kimg": rules.at_least(0),
     "optim.beta1": rules.BELOW_ONE,
     "optim.beta2": rules.BELOW_ONE,
 }
@@ -134,14 +133,6 @@ def _in_01(u8: jax.Array) -> jax.Array:
     return (images.to_model(u8) + 1) / 2
 
 
-def rate_of(config: Config, images_seen: jax.Array) -> jax.Array:
-    """Returns the learning rates' factor: it rises linearly, then falls as a cosine to the end."""
-    warmup = max(1.0, 1000.0 * config.optim.warmup_kimg)
-    fraction = jnp.minimum(1.0, images_seen / (1000.0 * config.total_kimg))
-    falling = 0.5 * (1 + jnp.cos(math.pi * fraction))
-    return jnp.minimum(1.0, (images_seen + 1) / warmup) * falling
-
-
 def absolute_error(restored: jax.Array, whole: jax.Array) -> jax.Array:
     """Computes the mean absolute error `b` of pictures `b h w 4`, in units of the pictures."""
     return jnp.abs(restored - whole).mean((1, 2, 3))
@@ -186,7 +177,7 @@ def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
     def main(state: State, batch: Batch) -> tuple[State, Metrics]:
         whole, damaged = _in_01(batch["image"]), _in_01(batch["damaged"])
         beside = networks.enlarged(damaged, config.degrade.scale)
-        rate = rate_of(config, step.images_seen(state, config))
+        rate = learning_rate.factor(config, step.images_seen(state, config))
         g_adam, d_adam = _optimizers(config, rate)
         d, d_opt, metrics = state.d, state.d_opt, {}
         if weight:
@@ -227,7 +218,10 @@ def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
             d_opt=d_opt,
         )
         new = step.guarded(state, new, loss, norm)
-        metrics |= of_g | {"grad_norm/g": norm, "learning_rate/g": rate * config.optim.g_lr}
+        metrics |= of_g | {
+            "grad_norm/g": norm,
+            "learning_rate/g": jnp.float32(rate * config.optim.g_lr),
+        }
         return new, metrics | step.bad_step_metrics(new.counters)
 
     return Step({"main": Program(step.compiled(main, mesh))})

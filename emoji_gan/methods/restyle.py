@@ -28,6 +28,7 @@ from emoji_gan.runtime import rules
 
 __all__ = ["State", "networks"]
 NETWORKS = {"v": "velocity"}
+HELD_OUT_LOSS = "loss/validation"
 ANY_CONDITIONS = True  # of a flow that a run starts from
 _RULES = {
     "data.pairs.targets": rules.NAMES,

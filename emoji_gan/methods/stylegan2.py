@@ -166,19 +166,18 @@ def _graphs(config: Config, spec: Spec) -> tuple[Any, Any]:
     return nnx.graphdef(g), nnx.graphdef(d)
 
 
-def _lazy_adam(config: Config, lr: float, interval: int) -> optax.GradientTransformation:
+def _lazy_adam(config: Config, lr: Any, interval: int) -> optax.GradientTransformation:
     """Returns Adam corrected for a regulariser run every `interval` steps (1912.04958, app. B)."""
     o, c = config.optim, interval / (interval + 1) if interval else 1.0
     return step.adam(lr * c, beta1=o.beta1**c, beta2=o.beta2**c, eps=o.eps)
 
 
-def _optimizers(
-    config: Config,
-) -> tuple[optax.GradientTransformation, optax.GradientTransformation]:
+def _optimizers(config: Config, state: State | None = None) -> gan.Optimizers:
     g_interval = config.loss.pl_every if config.loss.pl_weight else 0
     d_interval = config.loss.r1_every if config.loss.r1_gamma else 0
-    g, d = config.optim.g_lr, config.optim.d_lr
-    return _lazy_adam(config, g, g_interval), _lazy_adam(config, d, d_interval)
+    g_lr, d_lr = gan.learning_rates(config, state)
+    g, d = _lazy_adam(config, g_lr, g_interval), _lazy_adam(config, d_lr, d_interval)
+    return gan.Optimizers(g, d, g_lr, d_lr)
 
 
 def init(config: Config, spec: Spec, seed: int) -> State:
@@ -186,15 +185,15 @@ def init(config: Config, spec: Spec, seed: int) -> State:
     g, d = make_networks(config, spec, seed)
     _, g_params, buffers = nnx.split(g, nnx.Param, layers.Buffer)
     g_params, d_params, buffers = (nnx.to_pure_dict(s) for s in (g_params, nnx.state(d), buffers))
-    g_opt, d_opt = _optimizers(config)
+    opts = _optimizers(config)
     return State(
         **gan.initial_scalars(config),
         g=g_params,
         d=d_params,
         buffers=buffers,
         g_ema=jax.tree.map(jnp.copy, g_params),
-        g_opt=g_opt.init(g_params),
-        d_opt=d_opt.init(d_params),
+        g_opt=opts.g.init(g_params),
+        d_opt=opts.d.init(d_params),
         pl_mean=jnp.zeros(()),
     )
 
@@ -204,14 +203,12 @@ def init(config: Config, spec: Spec, seed: int) -> State:
 
 @dataclasses.dataclass(frozen=True)
 class _Training:
-    """What the programs of a step share: the static halves of the networks, and the optimisers."""
+    """What the programs of a step share: the static halves of the networks."""
 
     config: Config
     spec: Spec
     g_def: Any
     d_def: Any
-    g_opt: optax.GradientTransformation
-    d_opt: optax.GradientTransformation
 
     def mixed_latents(
         self, g: networks.Generator, keys: jax.Array, c: jax.Array | None
@@ -274,9 +271,10 @@ class _Training:
         self, state: State, grads: tuple[Any, Any], w_mean: jax.Array, metrics: Metrics
     ) -> tuple[State, Metrics]:
         config = self.config
-        g = step.apply_gradients(state.g, self.g_opt, state.g_opt, grads[0])
+        opts = _optimizers(config, state)
+        g = step.apply_gradients(state.g, opts.g, state.g_opt, grads[0])
         d_grads = gan.mask_gradients(grads[1], config, networks.discriminator_depth)
-        d = step.apply_gradients(state.d, self.d_opt, state.d_opt, d_grads)
+        d = step.apply_gradients(state.d, opts.d, state.d_opt, d_grads)
         w_avg = lerp(w_mean, state.buffers["w_avg"], config.ema.w_decay)
         new = dataclasses.replace(
             state,
@@ -289,7 +287,7 @@ class _Training:
             buffers=state.buffers | {"w_avg": w_avg},
             ada_signs=state.ada_signs + metrics["signs/real"],
         )
-        metrics |= g.metrics("g", config.optim.g_lr) | d.metrics("d", config.optim.d_lr)
+        metrics |= g.metrics("g", opts.g_lr) | d.metrics("d", opts.d_lr)
         watched = (metrics["loss/g"], metrics["loss/d"], g.gradient_norm, d.gradient_norm)
         return gan.finish(state, new, metrics, *watched, config=config)
 
@@ -313,7 +311,7 @@ class _Training:
             return penalty * config.loss.pl_weight * config.loss.pl_every, (pl_mean, penalty)
 
         grads, (pl_mean, penalty) = step.mean_over_devices(jax.grad(loss, has_aux=True)(state.g))
-        g = step.apply_gradients(state.g, self.g_opt, state.g_opt, grads)
+        g = step.apply_gradients(state.g, _optimizers(config, state).g, state.g_opt, grads)
         new = dataclasses.replace(state, g=g.params, g_opt=g.opt_state, pl_mean=pl_mean)
         return step.guarded_again(state, new, penalty, g.gradient_norm), {
             "path_length/mean": pl_mean,
@@ -338,7 +336,7 @@ class _Training:
 
         grads, penalty = step.mean_over_devices(jax.grad(loss, has_aux=True)(state.d))
         grads = gan.mask_gradients(grads, config, networks.discriminator_depth)
-        d = step.apply_gradients(state.d, self.d_opt, state.d_opt, grads)
+        d = step.apply_gradients(state.d, _optimizers(config, state).d, state.d_opt, grads)
         new = dataclasses.replace(state, d=d.params, d_opt=d.opt_state)
         return step.guarded_again(state, new, penalty, d.gradient_norm), {
             "r1/penalty": penalty,
@@ -351,7 +349,7 @@ def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
 
     Metrics of a lazy regulariser are there on its steps only.
     """
-    training = _Training(config, spec, *_graphs(config, spec), *_optimizers(config))
+    training = _Training(config, spec, *_graphs(config, spec))
     programs = {"main": Program(step.compiled(training.adversarial, mesh))}
     if config.loss.pl_weight:
         path_length = step.compiled(training.path_length, mesh)

@@ -12,7 +12,6 @@ from typing import Any
 
 import jax
 import ml_collections
-import optax
 from flax import nnx
 from jax.sharding import Mesh
 
@@ -57,14 +56,12 @@ def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class _Training:
-    """What both programs share: the static halves of the networks, and the optimisers."""
+    """What both programs share: the static halves of the networks."""
 
     config: Config
     spec: Spec
     g_def: Any
     d_def: Any
-    g_opt: optax.GradientTransformation
-    d_opt: optax.GradientTransformation
 
     def score(
         self, d: Any, x: jax.Array, c: jax.Array | None, *, keys: Sequence[jax.Array], state: State
@@ -105,7 +102,8 @@ class _Training:
             {"loss/d": total, "wasserstein/distance": -distance, "wasserstein/penalty": penalty}
             | gan.logit_metrics(reals, fakes)
         )
-        d = step.apply_gradients(state.d, self.d_opt, state.d_opt, grads)
+        opts = dcgan.optimizers(config, state)
+        d = step.apply_gradients(state.d, opts.d, state.d_opt, grads)
         new = dataclasses.replace(
             state,
             counters=step.next_step(state.counters),
@@ -113,7 +111,7 @@ class _Training:
             d_opt=d.opt_state,
             ada_signs=state.ada_signs + metrics["signs/real"],
         )
-        metrics |= d.metrics("d", config.optim.d_lr)
+        metrics |= d.metrics("d", opts.d_lr)
         return gan.finish(state, new, metrics, metrics["loss/d"], d.gradient_norm, config=config)
 
     def generator(self, state: State, batch: Batch) -> tuple[State, Metrics]:
@@ -129,7 +127,8 @@ class _Training:
 
         value_and_grad = jax.value_and_grad(loss, has_aux=True)
         (value, stats), grads = step.mean_over_devices(value_and_grad(state.g))
-        g = step.apply_gradients(state.g, self.g_opt, state.g_opt, grads)
+        opts = dcgan.optimizers(config, state)
+        g = step.apply_gradients(state.g, opts.g, state.g_opt, grads)
         ema = functools.partial(
             step.ema, state=state, config=config, steps=config.loss.critic_steps
         )
@@ -141,14 +140,12 @@ class _Training:
             batch_stats=ema(state.batch_stats, stats),
         )
         new = step.guarded_again(state, new, value, g.gradient_norm)
-        return new, {"loss/g": value} | g.metrics("g", config.optim.g_lr)
+        return new, {"loss/g": value} | g.metrics("g", opts.g_lr)
 
 
 def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
     """Returns the training step over the global batch of `mesh`."""
-    training = _Training(
-        config, spec, *dcgan.graphs(config, spec, norm="none"), *dcgan.optimizers(config)
-    )
+    training = _Training(config, spec, *dcgan.graphs(config, spec, norm="none"))
     interval = config.loss.critic_steps
     generator = step.compiled(training.generator, mesh)
     return Step(

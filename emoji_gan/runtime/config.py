@@ -18,7 +18,7 @@ from ml_collections import config_dict, config_flags
 
 from emoji_gan import augment, conditions
 from emoji_gan.errors import UserError
-from emoji_gan.runtime import paths, rules
+from emoji_gan.runtime import learning_rate, paths, rules
 
 # Fields that older runs lack -> the value that these runs had in effect.
 ADDED_FIELDS = {"data.split": "auto", "loss.penalty": "exact"}
@@ -100,6 +100,9 @@ def checked(config: config_dict.ConfigDict, methods: Sequence[str]) -> config_di
     c = config.copy_and_resolve_references()
     c.unlock()
     rename_fields(c)
+    learning_rate.add_fields(c)
+    if "eval" in c and "patience" not in c.eval:  # of a run from before it could end early
+        c.eval.patience = 0
     rules.check(c, {"method": rules.one_of(*sorted(methods))} | _RULES, _AUTO)
     sources = [source.partition("=")[2] for source in c.data.sources]
     for path in (c.init_from, c.data.dir or "", *sources):
@@ -108,6 +111,7 @@ def checked(config: config_dict.ConfigDict, methods: Sequence[str]) -> config_di
         raise UserError(
             f"augment.p_init={c.augment.p_init} is above augment.p_max={c.augment.p_max}: lower it"
         )
+    learning_rate.resolve(c)
     if c.init_from:
         c.ema.rampup = 0.0
     if c.optim.get("freeze_d") and not c.init_from:
@@ -311,6 +315,7 @@ _RULES = {
     "log.grid": rules.at_least(1),
     "eval.every_kimg": rules.at_least(0),
     "eval.samples": rules.at_least(100),
+    "eval.patience": rules.at_least(0),
     "checkpoint.every_kimg": rules.POSITIVE,
     "checkpoint.every_minutes": rules.POSITIVE,
     "checkpoint.keep": rules.at_least(1),

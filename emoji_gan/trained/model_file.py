@@ -30,14 +30,14 @@ _KEYS = ("format", "config", "spec", "step", "licence", "checkpoint_sha256", "co
 
 
 def save(
-    path: str | os.PathLike, from_workdir: str, step: int | None = None, licence: str = ""
+    path: str | os.PathLike, from_workdir: str, step: int | str | None = None, licence: str = ""
 ) -> dict[str, Any]:
     """Writes the part of a run's checkpoint that `sample` reads, as float16.
 
     Args:
       path: the .safetensors file to write.
       from_workdir: the run's workdir.
-      step: the step of the checkpoint; None: the newest good one.
+      step: of the checkpoint; None: the newest good one; 'best': of the best evaluation.
       licence: of the model, and whom to attribute.
 
     Returns:
@@ -165,12 +165,16 @@ def _digest(arrays: dict[str, np.ndarray]) -> str:
 
 def main() -> int:
     """Runs the command line."""
+    from emoji_gan.trained import source
+
     p = argparse.ArgumentParser(
         prog="python -m emoji_gan.model_file", description=__doc__.partition("\n")[0]
     )
     p.add_argument("--workdir", required=True, type=paths.local, help="of the run")
     p.add_argument("--out", required=True, type=paths.local, help="a .safetensors file")
-    p.add_argument("--step", type=int, help="checkpoint; default: the newest good one")
+    p.add_argument(
+        "--step", type=source.parse_step, help="checkpoint, or best; default: the newest good one"
+    )
     p.add_argument("--licence", default="", help="of the model, and whom to name")
     a = p.parse_args()
     if pathlib.Path(a.out).suffix != ".safetensors":

@@ -1,5 +1,6 @@
 """Draws emoji from the EMA generator of a run's checkpoint or of a model file."""
 
+import copy
 import dataclasses
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -45,7 +46,7 @@ class Sampler:
 
     Args:
       source: a workdir, or a file that `emoji_gan.trained.model_file` wrote.
-      step: the step of the checkpoint; None: the newest good one.
+      step: of the checkpoint; None: the newest good one; 'best': of the best evaluation.
       changes: of fields of `config.sample`, e.g. {'guidance': 2.0}, where the method has them.
 
     Raises:
@@ -53,7 +54,7 @@ class Sampler:
     """
 
     def __init__(
-        self, source: str, step: int | None = None, changes: Mapping[str, Any] | None = None
+        self, source: str, step: int | str | None = None, changes: Mapping[str, Any] | None = None
     ) -> None:
         trained = open_trained(source, step)
         self.step, self.kimg = trained.step, trained.kimg
@@ -68,6 +69,21 @@ class Sampler:
                 "pictures: python -m emoji_gan.edit restore"
             )
         self.params: Params = trained.fields(self.generator.fields)
+        self._compile()
+
+    def drawing_with(self, generator: Generator, params: Any) -> "Sampler":
+        """Returns a sampler of the same model that draws with another generator.
+
+        Args:
+          generator: of the same images and conditions.
+          params: what it reads.
+        """
+        other = copy.copy(self)
+        other.generator, other.params = generator, params
+        other._compile()
+        return other
+
+    def _compile(self) -> None:
         self._sample = jax.jit(self.generator.sample)
         self._draw = jax.jit(self.generator.draw)
         self._convert = jax.jit(self.generator.convert, static_argnums=3)

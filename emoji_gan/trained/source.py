@@ -51,13 +51,23 @@ class Trained:
         return self._read(names)
 
 
-def open_trained(path: str, step: int | None = None) -> Trained:
+def parse_step(text: str) -> int | str:
+    """Reads the flag --step: a number of training steps, or 'best'.
+
+    Raises:
+      ValueError: it is neither.
+    """
+    return text if text == "best" else int(text)
+
+
+def open_trained(path: str, step: int | str | None = None) -> Trained:
     """Opens a workdir, a model file or a published model.
 
     Args:
       path: of a model file, if it ends in .safetensors, or hub:OWNER/NAME@COMMIT, which is fetched
         unless it was before; else of a workdir.
-      step: the step of the checkpoint; None: the newest good one.
+      step: the step of the checkpoint; None: the newest good one; 'best': that of the best
+        evaluation.
 
     Raises:
       UserError: there is no good checkpoint or model file, or `step` is given for a model file.
@@ -71,7 +81,7 @@ def is_model_file(path: str) -> bool:
     return hub_source.is_address(path) or pathlib.Path(path).suffix == ".safetensors"
 
 
-def _open_file(path: str, step: int | None) -> Trained:
+def _open_file(path: str, step: int | str | None) -> Trained:
     if step is not None:
         raise UserError(f"--step={step}: {path} holds one step only; leave it out")
     meta, arrays = model_file.load(path)
@@ -91,7 +101,7 @@ def _open_file(path: str, step: int | None) -> Trained:
     )
 
 
-def _open_workdir(path: str, step: int | None) -> Trained:
+def _open_workdir(path: str, step: int | str | None) -> Trained:
     from emoji_gan.runtime import checkpoint  # imports orbax, which a model file does not need
 
     stored = checkpoint.load_for_inference(path, step, ())

@@ -7,6 +7,7 @@
     workdir/checkpoints/damaged-<step>-<n> set aside by `restore`; safe to delete
     workdir/checkpoints/deleted-<step>-<n> being deleted
     workdir/checkpoints/pins/<step>        an empty file: this step is never deleted
+    workdir/checkpoints/best               names the step of the best evaluation, which stays too
 
 Orbax survives a kill at any moment, but it restores a flipped byte silently and fails obscurely on
 a missing or truncated file. The seal turns all of these into "use the step before".

@@ -15,7 +15,7 @@ from absl import logging
 
 from emoji_gan.errors import NotSaved, UserError
 from emoji_gan.runtime import config as config_lib
-from emoji_gan.runtime import processes, seal
+from emoji_gan.runtime import learning_rate, processes, seal
 from emoji_gan.runtime.checkpoint import orbax_messages, retention, stored_state
 from emoji_gan.runtime.workdir import write_atomic
 
@@ -28,7 +28,7 @@ _FREE_FIELDS = (
     "checkpoint.",  # what is kept
     "eval.",  # what is judged
     "sample.",  # how images are drawn
-    "total_kimg",  # where the run ends; no schedule depends on it
+    "total_kimg",  # where the run ends, unless a decay ends with it
     "data.dir",  # where the data set lies; the data hash says what is in it
     "data.max_bad_share",  # decides whether a build is refused, not what is in it
     "optim.max_bad_steps",  # when to give up
@@ -76,6 +76,7 @@ class Checkpointer:
         self._allow_config_change = allow_config_change
         self._renamed = dict(renamed or {})
         self.kimg_before = 0.0  # of the runs that this one started from; restored with a step
+        self.evaluated: dict[str, Any] = {}  # fields of an `early_stop.Record`; likewise
         self._thread: threading.Thread | None = None
         self._failure: NotSaved | None = None  # of the last save, on process 0
         self._failures = 0  # in a row
@@ -152,6 +153,7 @@ class Checkpointer:
                             "config": self._config,
                             "data_hash": self._data_hash,
                             "kimg_before": self.kimg_before,
+                            "evaluated": self.evaluated,
                         }
                     ),
                 ),
@@ -161,15 +163,18 @@ class Checkpointer:
         except (UserError, OSError, ValueError) as e:
             self._fail(step, e)
         else:
-            self._thread = threading.Thread(target=self._finish, args=(step,), name="seal")
+            self._thread = threading.Thread(
+                target=self._finish, args=(step, self.evaluated.get("step")), name="seal"
+            )
             self._thread.start()
 
-    def _finish(self, step: int) -> None:
+    def _finish(self, step: int, best: int | None) -> None:
         """Waits for orbax's commit, seals, deletes the surplus; runs in the background."""
         try:
             self._manager.wait_until_finished()
             seal.seal(self._directory / str(step))
             (self._directory / retention.SAVING).unlink(missing_ok=True)
+            retention.keep_best(self._directory, best)
             retention.delete_surplus(self._directory, self._keep)
             self._failures = 0
         except Exception as e:  # a thread's exception would be lost; `wait` raises it
@@ -270,6 +275,8 @@ class Checkpointer:
         path = self._directory / str(step)
         meta = stored_state.read_meta(path)
         self.kimg_before = meta.get("kimg_before", 0.0)
+        self.evaluated = meta.get("evaluated", {})
+        processes.on_first(lambda: retention.keep_best(self._directory, self.evaluated.get("step")))
         self._check_setup(step, meta)
         tree = stored_state.read_tree(path)
         self._check_shapes(step, tree, abstract_state)
@@ -285,10 +292,12 @@ class Checkpointer:
         """
         stored = copy.deepcopy(meta["config"])
         config_lib.rename_fields(stored)
+        learning_rate.add_fields(stored)
+        ends_freely = self._config.get("optim", {}).get("decay", "constant") == "constant"
         changed = {
             key: pair
             for key, pair in config_lib.diff(stored, self._config).items()
-            if not key.startswith(_FREE_FIELDS)
+            if not (key.startswith(_FREE_FIELDS) and (key != "total_kimg" or ends_freely))
             and pair != (config_lib.ABSENT, config_lib.ADDED_FIELDS.get(key))
         }
         if meta["data_hash"] != self._data_hash:

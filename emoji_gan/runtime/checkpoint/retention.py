@@ -1,4 +1,4 @@
-"""Lists the steps of a run, and decides which of them stay: the newest ones and pinned ones."""
+"""Lists the steps of a run, and which of them stay: the newest, pinned ones and the best."""
 
 import os
 import pathlib
@@ -8,8 +8,10 @@ from absl import logging
 
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import seal
+from emoji_gan.runtime.workdir import write_atomic
 
 SAVING = "saving"  # the file that names the step being written
+BEST = "best"  # the file that names the best step, and what a user calls it
 # Stand for a step where the processes of a job agree on one, which takes integers.
 NO_STEP = -1  # no checkpoint
 NO_GOOD_STEP = -2  # checkpoints, but none is good
@@ -48,6 +50,24 @@ def pin(workdir: str | os.PathLike, step: int) -> None:
 def unpin(workdir: str | os.PathLike, step: int) -> None:
     """Undoes `pin`: the run deletes the step after its next save, unless it is among the newest."""
     _pin_of(directory_of(workdir), step).unlink(missing_ok=True)
+
+
+def keep_best(directory: pathlib.Path, step: int | None) -> None:
+    """Notes the best step so far, which is then never deleted; None or one that is gone: nothing.
+
+    Raises:
+      UserError: the directory cannot be written.
+    """
+    if step is not None and is_sealed(directory, step) and best(directory) != step:
+        write_atomic(directory / BEST, f"{step}\n".encode())
+
+
+def best(directory: pathlib.Path) -> int:
+    """Returns the step that `keep_best` noted, or NO_STEP."""
+    try:
+        return int((directory / BEST).read_text())
+    except (OSError, ValueError):
+        return NO_STEP
 
 
 def steps_in(directory: pathlib.Path) -> list[int]:
@@ -114,13 +134,13 @@ def set_aside(directory: pathlib.Path, step: int, problem: str | None) -> None:
 
 
 def delete_surplus(directory: pathlib.Path, keep: int) -> None:
-    """Deletes the sealed steps that are neither among the newest `keep` nor pinned.
+    """Deletes the sealed steps that are not among the newest `keep`, nor pinned, nor the best.
 
     A step that cannot be deleted is one warning.
     """
     sealed = [step for step in steps_in(directory) if is_sealed(directory, step)]
     for step in sealed[:-keep]:
-        if _pin_of(directory, step).exists():
+        if _pin_of(directory, step).exists() or step == best(directory):
             continue
         # Under its own name a step vanishes at once, as its files one by one do not.
         doomed = _unused_path(directory, f"deleted-{step}")

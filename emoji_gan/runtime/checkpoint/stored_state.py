@@ -40,7 +40,7 @@ class Stored:
 
 def load_for_inference(
     workdir: str | os.PathLike,
-    step: int | None,
+    step: int | str | None,
     fields: Sequence[str],
     *,
     renamed: Mapping[str, str] | None = None,
@@ -51,7 +51,7 @@ def load_for_inference(
 
     Args:
       workdir: of the run.
-      step: which one; None: the newest good one.
+      step: which one; None: the newest good one; 'best': that of the best evaluation.
       fields: of the state's dataclass, by today's names.
       renamed: as in `Checkpointer`.
 
@@ -60,6 +60,12 @@ def load_for_inference(
     """
     orbax_messages.silence()
     directory = retention.directory_of(workdir)
+    if step == retention.BEST:
+        step = retention.best(directory)
+        if step == retention.NO_STEP:
+            raise UserError(
+                f"no best checkpoint in {directory}: the run had no evaluation; leave --step out"
+            )
     if step is None:
         step = retention.newest_good(directory)
         if step == retention.NO_STEP:

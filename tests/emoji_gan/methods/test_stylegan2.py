@@ -121,7 +121,8 @@ def test_first_step_of_the_average_copies_the_parameters():
 
 def test_lazy_regularisation_corrects_adam():
     config = methods.resolve(tiny(**{"loss.r1_every": 16, "loss.pl_every": 4}), 1)
-    for optimizer, every in zip(stylegan2._optimizers(config), (4, 16), strict=True):
+    opts = stylegan2._optimizers(config)
+    for optimizer, every in zip((opts.g, opts.d), (4, 16), strict=True):
         state = optimizer.init({"w": jnp.zeros(())})
         with jax.numpy_dtype_promotion("standard"):
             updates, _ = optimizer.update({"w": jnp.ones(())}, state)
