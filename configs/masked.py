@@ -45,13 +45,13 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     c.optim = ml_collections.ConfigDict(
         {
             "lr": 0.001,  # learning rate of Adam
-            "warmup_kimg": 5.0,  # kimg until the learning rate is reached
             "beta1": 0.9,
             "beta2": 0.99,
             "eps": 1e-8,
             "max_bad_steps": 10,  # non-finite steps in a row before rolling back; once more: stop
         }
     )
+    c.optim.update(default.schedule(warmup_kimg=5.0))
     c.sample = ml_collections.ConfigDict(
         {
             "steps": 8,  # in which all pixels are settled

@@ -13,7 +13,7 @@ _AREA = 0.25  # of the canvas
 _GROUNDS = (0.0, 1.0)  # luminance behind the loop: black, white
 
 
-def flashes(frames: np.ndarray, frame_ms: int) -> float:
+def flashes(frames: np.ndarray, frame_ms: float) -> float:
     """Returns the flashes a second of a loop that plays for ever, on black or on white.
 
     A change that goes on for several frames is one. The count is of changes that a quarter of the

@@ -29,13 +29,13 @@ class Segment:
 
     Attributes:
       name: of the segment.
-      palette: colours, or "".
-      style: of drawing, or "".
+      palette: colours, '#RRGGBB', the most important first; () leaves an emoji's own.
+      style: '' in colours; with "line" in it: line art.
       words: what matters to it, or "".
     """
 
     name: str
-    palette: str = ""
+    palette: tuple[str, ...] = ()
     style: str = ""
     words: str = ""
 
@@ -250,7 +250,9 @@ def _segments(value: Any, where: str, language: Language) -> tuple[Segment, ...]
                 f"le segment {number} demande name et peut avoir palette, style, words"
                 + (f" ; inconnu : {', '.join(map(str, unknown))}" if unknown else ""),
             )
-        segments.append(Segment(**{x: _words(fields.get(x)) for x in _SEGMENT}))
+        words = {x: _words(fields.get(x)) for x in _SEGMENT}
+        colours = tuple(c for part in words["palette"].split(",") if (c := part.strip()))
+        segments.append(Segment(**words | {"palette": colours}))
     return tuple(segments)
 
 

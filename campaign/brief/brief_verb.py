@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import pathlib
 import sys
+import textwrap
 from collections.abc import Callable
 
 from campaign.brief import brief_file
@@ -116,7 +117,7 @@ def assumed(a: argparse.Namespace, language: Language) -> tuple[Brief, list[str]
             language.pick("assumed: themes ", "supposé : thèmes ") + language.listing(themes)
         )
     content = {
-        "name": a.name or text[:60],
+        "name": a.name or textwrap.shorten(text, 60, placeholder="..."),
         "language": query.language,
         "text": text,
         "themes": themes,

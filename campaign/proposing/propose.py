@@ -10,9 +10,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from campaign import brief_reader, picture_judge
+from campaign import picture_judge
 from campaign import folder as folder_lib
-from campaign.brief_reader import Brief, Segment
+from campaign.brief import brief_file
+from campaign.brief.brief_file import Brief, Segment
 from campaign.language import Language
 from campaign.picture_judge import PictureJudge
 from campaign.proposing import contact_sheet, pick, proposal, recolouring, selection, theme_emoji
@@ -64,7 +65,7 @@ class _Kind:
 def run(a: argparse.Namespace, language: Language) -> int:
     """Runs the verb by its flags."""
     _check(a, language)
-    brief = brief_reader.read(a.dir, language)
+    brief = brief_file.read(a.dir, language)
     for segment in brief.segments:
         recolouring.parse_palette(segment.palette, language)
     themes = theme_emoji.of_folder(a.dir, brief, a.emoji, language)
@@ -129,13 +130,14 @@ def _kept(folder: pathlib.Path, language: Language) -> list[Proposal]:
 
 def _kinds(brief: Brief, per_theme: int) -> list[_Kind]:
     """Divides the proposals of a theme among the segments, at least one each, by kind of line."""
-    n = len(brief.segments)
+    given = brief.segments or (Segment(""),)
+    n = len(given)
     counts = [max(1, per_theme // n + (i < per_theme % n)) for i in range(n)]
     kinds = []
     for line in (False, True):
-        rows = [i for i, s in enumerate(brief.segments) if ("line" in s.style.lower()) == line]
+        rows = [i for i, s in enumerate(given) if ("line" in s.style.lower()) == line]
         if rows:
-            segments = tuple(brief.segments[i] for i in rows)
+            segments = tuple(given[i] for i in rows)
             kinds.append(_Kind(line, segments, tuple(counts[i] for i in rows)))
     return kinds
 

@@ -4,7 +4,7 @@ import pathlib
 import unicodedata
 
 from campaign import folder as folder_lib
-from campaign.brief_reader import Brief
+from campaign.brief.brief_file import Brief
 from campaign.language import Language
 from emoji_gan.edit import parents
 from emoji_gan.errors import UserError

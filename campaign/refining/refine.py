@@ -15,7 +15,7 @@ from typing import Any
 import ml_collections
 import numpy as np
 
-from campaign import brief_reader
+from campaign.brief import brief_file
 from campaign.language import Language
 from campaign.picture_judge import PictureJudge, Seen
 from campaign.proposing import pick, proposal, selection, theme_emoji
@@ -59,7 +59,7 @@ def run(a: argparse.Namespace, language: Language) -> int:
                 "attendu --kimg de 0,032 à 1000 et --draws de 4 à 1024",
             )
         )
-    brief = brief_reader.read(a.dir, language)
+    brief = brief_file.read(a.dir, language)
     themes = theme_emoji.of_folder(a.dir, brief, a.emoji, language)
     emoji = sorted({c for listed in themes.values() for c in listed[:_PER_THEME]})
     proposals = {p.name: p for p in proposal.read_all(a.dir, language)}

@@ -37,6 +37,7 @@ from emoji_gan.runtime import rules
 
 __all__ = ["State", "networks"]
 NETWORKS = {"v": "transformer"}
+HELD_OUT_LOSS = "loss/validation"
 
 
 class Draw(enum.IntEnum):
@@ -61,7 +62,6 @@ _RULES = {
     **{f"model.{name}": rules.at_least(1) for name in ("width", "depth", "heads", "patch")},
     "model.palette": (_is_hex, "a tuple of two or more colours 'rrggbbaa'"),
     "optim.lr": rules.POSITIVE,
-    "optim.warmup_kimg": rules.at_least(0),
     "sample.steps": rules.at_least(1),
     "sample.order": rules.one_of("halton", "confidence"),
     "sample.guidance": rules.at_least(0),
