@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from campaign import picture_judge
 from campaign import folder as folder_lib
+from campaign import picture_judge
 from campaign.brief import brief_file
 from campaign.brief.brief_file import Brief, Segment
 from campaign.language import Language
