@@ -82,12 +82,18 @@ def rows(
     """
     seeds = range(n + fit)
     drawn = [
-        kept(out / f"{name}-{n + fit}-{psi:g}.npy", lambda m=m: m(seeds, condition, psi))
+        kept(
+            out / f"{name}-{_CALLS[name]}-{n + fit}-{psi:g}.npy",
+            lambda m=m: m(seeds, condition, psi),
+        )
         for name, m in zip(_CALLS, both.members, strict=True)
     ]
     first = {name: values[:n] for name, values in condition.items()}
     of_one = Recipe("best_of", (_ONE,), (1.0,), candidates=_CANDIDATES)
-    best = kept(out / f"best_of-{n}-{psi:g}.npy", lambda: Ensemble(of_one)(range(n), first, psi))
+    best = kept(
+        out / f"best_of-{_CANDIDATES}-{n}-{psi:g}.npy",
+        lambda: Ensemble(of_one)(range(n), first, psi),
+    )
     judge = Extractor(ensemble_fit.JUDGE)
     emoji, _ = ensemble_fit.load_data(both, "validation")
     real = real_cache.features_of(emoji.images, emoji.content_hash, judge).features
@@ -99,9 +105,9 @@ def rows(
     named = {names[c]: i for c, i in choices.items() if c >= 0}
     calls, by_member = np.array(list(_CALLS.values())), np.stack([d[:n] for d in drawn])
     result = {
-        "one-step generator": Drawn(drawn[0][:n], calls[0]),
-        "flow": Drawn(drawn[1][:n], calls[1]),
-        f"best of {_CANDIDATES} one-step": Drawn(best, _CANDIDATES * calls[0]),
+        "one-step generator": Drawn(drawn[0][:n], _CALLS["one"]),
+        "flow": Drawn(drawn[1][:n], _CALLS["flow"]),
+        f"best of {_CANDIDATES} one-step": Drawn(best, _CANDIDATES * _CALLS["one"]),
     }
     for recipe, what in (
         (Recipe("mixture", both.recipe.members, tuple(weights)), str(weights)),
@@ -120,11 +126,15 @@ def judged(drawn: dict[str, Drawn], both: Ensemble, name: str) -> dict[str, dict
     train, _ = ensemble_fit.load_data(both, "train")
     of_reals = real_cache.features_of(train.images, train.content_hash, extractor)
     clusters = np.asarray(train.columns["cluster"])
-    real = SampleSet(train.images, of_reals.features, of_reals.logits, clusters=clusters)
+    names = tuple(train.columns["codepoints"].tolist())
+    real = SampleSet(
+        train.images, of_reals.features, of_reals.logits, clusters=clusters, names=names
+    )
     figures = {}
     for row, of in drawn.items():
         seen = extractor(of.pictures)
-        fake = SampleSet(of.pictures, seen.features, seen.logits)
+        seeds = tuple(f"seed {i}" for i in range(len(of.pictures)))
+        fake = SampleSet(of.pictures, seen.features, seen.logits, names=seeds)
         figures[row] = evaluate.evaluate(real, fake, None, 0, _METRICS).estimates
     return figures
 

@@ -90,8 +90,13 @@ def fit(source: str, kind: str, *, n: int, data: str, truncation: float, out: st
 
 
 def load_data(ensemble: Ensemble, split: str) -> tuple[dataset.EmojiData, dataset.EmojiData]:
-    """Loads the given split and the training split of the first member's data."""
-    config = ml_collections.ConfigDict(ensemble.config.to_dict())
+    """Loads the given split and the training split of the data.
+
+    They are those of the first member that held emoji out: others were trained on all.
+    """
+    configs = [ml_collections.ConfigDict(m.config.to_dict()) for m in ensemble.members]
+    held_out = [c for c in configs if c.data.get("split", "auto") == "auto"]
+    config = (held_out or configs)[0]
     embed = None
     if conditions.TEXT in config.data.conditions:
         from emoji_gan.encoder import encoder
