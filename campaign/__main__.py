@@ -1,5 +1,7 @@
-"""Tests emoji in a campaign: from a plan to an honest verdict.
+"""Runs a campaign with emoji: from a brief to an honest verdict.
 
+    python -m campaign brief "summer sale, up to 50% off" --channel=email
+    python -m campaign search --text="soldes d'été"
     python -m campaign plan --baseline=3% --smallest_effect=10% --start=2026-03-02
     python -m campaign assign --customers=customers.csv
     python -m campaign analyse --assignments=assignments.csv --outcomes=outcomes.csv
@@ -19,6 +21,8 @@ from emoji_gan import errors
 
 # Verb -> its module, imported when it is used.
 _VERBS = {
+    "brief": "campaign.brief.brief_verb",
+    "search": "campaign.search.search_verb",
     "plan": "campaign.experiment.planning",
     "assign": "campaign.experiment.assignment",
     "analyse": "campaign.experiment.analysis",
@@ -26,6 +30,8 @@ _VERBS = {
     "demo": "campaign.experiment.demo",
 }
 _SUMMARIES = {
+    "brief": ("what the campaign is about", "de quoi parle la campagne"),
+    "search": ("relevant emoji, with uses", "des emoji pertinents, avec leurs emplois"),
     "plan": ("before the start", "avant le départ"),
     "assign": ("customers to arms", "les clients aux bras"),
     "analyse": ("the verdict", "le verdict"),

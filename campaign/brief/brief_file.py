@@ -1,0 +1,264 @@
+"""Reads and writes brief.yaml, which people also write by hand."""
+
+import dataclasses
+import datetime
+import pathlib
+import re
+from typing import Any
+
+import yaml
+
+from campaign import folder as folder_lib
+from campaign.language import LANGUAGES, Language
+from emoji_gan.errors import UserError
+from emoji_gan.runtime import workdir
+
+_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})|(\d{1,2})[/.](\d{1,2})[/.](\d{4})")
+_TEXTS = ("name", "language", "text", "tone", "audience", "start", "end")
+_LISTS = ("themes", "channels", "avoid")
+_SEGMENT = ("name", "palette", "style", "words")
+_HEAD = {
+    "en": "# The brief of a campaign; edit it by hand and run `python -m campaign search`.\n",
+    "fr": "# Le brief d'une campagne ; modifiez-le, puis `python -m campaign search`.\n",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Segment:
+    """Describes a part of the audience.
+
+    Attributes:
+      name: of the segment.
+      palette: colours, or "".
+      style: of drawing, or "".
+      words: what matters to it, or "".
+    """
+
+    name: str
+    palette: str = ""
+    style: str = ""
+    words: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Brief:
+    """Says what a campaign is about.
+
+    Attributes:
+      name: of the campaign.
+      language: of the text, "en" or "fr".
+      text: as the marketer wrote it.
+      themes: for which emoji are looked up.
+      tone: or "".
+      audience: or "".
+      segments: parts of the audience.
+      channels: email, push, social, ...
+      start: first day, an ISO date or "".
+      end: last day, an ISO date or "".
+      avoid: emoji or words that are not wanted.
+    """
+
+    name: str
+    language: str
+    text: str
+    themes: tuple[str, ...]
+    tone: str = ""
+    audience: str = ""
+    segments: tuple[Segment, ...] = ()
+    channels: tuple[str, ...] = ()
+    start: str = ""
+    end: str = ""
+    avoid: tuple[str, ...] = ()
+
+
+def write(folder: pathlib.Path, brief: Brief) -> pathlib.Path:
+    """Writes brief.yaml, whole or not at all, and returns its path."""
+    content = dataclasses.asdict(brief)
+    for name in (*_LISTS, "segments"):
+        content[name] = list(content[name])
+    text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=90)
+    path = folder / folder_lib.BRIEF
+    path.parent.mkdir(parents=True, exist_ok=True)
+    workdir.write_atomic(path, (_HEAD[brief.language] + text).encode())
+    return path
+
+
+def read(folder: pathlib.Path, language: Language) -> Brief:
+    """Reads brief.yaml.
+
+    Raises:
+      UserError: missing, not YAML, or a field that cannot be; one line, which names the field.
+    """
+    path = folder / folder_lib.BRIEF
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise UserError(
+            language.pick(
+                f'{path} is missing: write it by `python -m campaign brief "..."`, or ask '
+                'without one by `campaign search --text="..."`',
+                f'{path} manque : écrivez-le par `python -m campaign brief "..."`, ou cherchez '
+                'sans brief par `campaign search --text="..."`',
+            )
+        ) from None
+    except UnicodeDecodeError:
+        raise _fault(language, path, "not UTF-8", "pas en UTF-8") from None
+    except OSError as e:
+        raise _fault(language, path, e.strerror, e.strerror) from None
+    except yaml.YAMLError as e:
+        mark = getattr(e, "problem_mark", None)
+        line = mark.line + 1 if mark else 1
+        raise _fault(
+            language,
+            path,
+            f"line {line} is not YAML: `field: value`, with quotes around text that has a colon",
+            f"la ligne {line} n'est pas du YAML : `champ: valeur`, guillemets autour d'un texte "
+            "qui a deux-points",
+        ) from None
+    return checked(content, str(path), language)
+
+
+def checked(content: Any, where: str, language: Language) -> Brief:
+    """Returns the brief that a mapping of fields describes.
+
+    Args:
+      content: as YAML reads it.
+      where: it stands, for messages.
+      language: of the messages.
+
+    Raises:
+      UserError: a field that is unknown, missing or cannot be.
+    """
+    if not isinstance(content, dict):
+        raise _fault(language, where, "no fields `name: ...`", "aucun champ `name: ...`")
+    known_fields = [f.name for f in dataclasses.fields(Brief)]
+    for name in content:
+        if name not in known_fields:
+            fields = ", ".join(known_fields)
+            raise _fault(
+                language,
+                where,
+                f"unknown field {name!r}; fields are {fields}",
+                f"champ inconnu {name!r} ; les champs sont {fields}",
+            )
+    fields: dict[str, Any] = {x: _text(content, x, where, language) for x in _TEXTS}
+    fields |= {x: _texts(content, x, where, language) for x in _LISTS}
+    fields["segments"] = _segments(content.get("segments"), where, language)
+    for name in ("start", "end"):
+        fields[name] = date(fields[name], f"{where}: {name}", language)
+    _check_whole(fields, where, language)
+    return Brief(**fields)
+
+
+def date(text: str, where: str, language: Language) -> str:
+    """Returns a date, 2026-03-31 or 31/03/2026, as an ISO date; "" of "".
+
+    Raises:
+      UserError: there is no such day.
+    """
+    text = text.strip()
+    if not text:
+        return ""
+    match = _DATE.fullmatch(text)
+    try:
+        if not match:
+            raise ValueError
+        year, month, day = match.group(1, 2, 3) if match[1] else match.group(6, 5, 4)
+        return datetime.date(int(year), int(month), int(day)).isoformat()
+    except ValueError:
+        raise UserError(
+            language.pick(
+                f"{where}: {text!r} is no day; write 2026-03-31 or 31/03/2026",
+                f"{where} : {text!r} n'est pas un jour ; écrivez 31/03/2026 ou 2026-03-31",
+            )
+        ) from None
+
+
+def _check_whole(fields: dict[str, Any], where: str, language: Language) -> None:
+    """Checks what fields say together.
+
+    Raises:
+      UserError: nothing to look up, a language that is neither, an end before the start.
+    """
+    if fields["language"] not in LANGUAGES:
+        raise _fault(
+            language,
+            where,
+            f"language is {fields['language']!r}: write en or fr",
+            f"language vaut {fields['language']!r} : écrivez en ou fr",
+        )
+    if not fields["themes"]:
+        raise _fault(
+            language,
+            where,
+            "themes is empty: write a line `- summer sale` for each",
+            "themes est vide : écrivez une ligne `- soldes d'été` par thème",
+        )
+    if fields["start"] and fields["end"] and fields["end"] < fields["start"]:
+        raise _fault(
+            language,
+            where,
+            f"end ({fields['end']}) is before start ({fields['start']})",
+            f"end ({fields['end']}) précède start ({fields['start']})",
+        )
+
+
+def _text(content: dict, name: str, where: str, language: Language) -> str:
+    value = content.get(name)
+    if isinstance(value, datetime.date | int | float) and not isinstance(value, bool):
+        value = str(value)  # YAML reads 2026-03-31 as a date and 2026 as a number
+    if value is None:
+        value = ""
+    if not isinstance(value, str):
+        raise _fault(language, where, f"{name} is not a text", f"{name} n'est pas un texte")
+    return value.strip()
+
+
+def _texts(content: dict, name: str, where: str, language: Language) -> tuple[str, ...]:
+    value = content.get(name)
+    if value is None:
+        return ()
+    items = value if isinstance(value, list) else [value]
+    out = []
+    for number, item in enumerate(items, 1):
+        text = "" if item is None or isinstance(item, dict | list) else str(item).strip()
+        if not text:
+            raise _fault(
+                language,
+                where,
+                f"entry {number} of {name} is empty or no text: delete it or fill it in",
+                f"l'entrée {number} de {name} est vide ou n'est pas un texte : supprimez-la ou "
+                "remplissez-la",
+            )
+        out.append(text)
+    return tuple(dict.fromkeys(out))
+
+
+def _segments(value: Any, where: str, language: Language) -> tuple[Segment, ...]:
+    segments = []
+    for number, item in enumerate(
+        value if isinstance(value, list) else [] if not value else [0], 1
+    ):
+        fields = {"name": item} if isinstance(item, str) else item
+        unknown = sorted(set(fields) - set(_SEGMENT)) if isinstance(fields, dict) else ["?"]
+        if unknown or not str(fields.get("name") or "").strip():
+            raise _fault(
+                language,
+                where,
+                f"segment {number} needs a name and may have palette, style, words"
+                + (f"; unknown: {', '.join(map(str, unknown))}" if unknown else ""),
+                f"le segment {number} demande name et peut avoir palette, style, words"
+                + (f" ; inconnu : {', '.join(map(str, unknown))}" if unknown else ""),
+            )
+        segments.append(Segment(**{x: _words(fields.get(x)) for x in _SEGMENT}))
+    return tuple(segments)
+
+
+def _words(value: Any) -> str:
+    """Returns a text; a list becomes its items with commas between."""
+    items = value if isinstance(value, list) else [value]
+    return ", ".join(str(x).strip() for x in items if x is not None)
+
+
+def _fault(language: Language, where: object, english: str, french: str) -> UserError:
+    return UserError(language.pick(f"{where}: {english}", f"{where} : {french}"))

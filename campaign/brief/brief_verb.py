@@ -1,0 +1,192 @@
+"""Writes the brief of a campaign from a text and flags, or by asking."""
+
+import argparse
+import dataclasses
+import pathlib
+import sys
+from collections.abc import Callable
+
+from campaign.brief import brief_file
+from campaign.brief.brief_file import Brief, Segment
+from campaign.language import Language
+from campaign.search import not_suggested, ranking
+from emoji_gan.errors import UserError
+
+_THEME_OF_BEST = 0.3  # strength from which a recognised theme is taken, relative to the strongest
+_MOST_THEMES = 4
+_LEAST_KNOWN = 0.4  # share of known words below which a text seems to be in another language
+
+
+def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
+    """Declares what `brief` takes."""
+    h = language.pick
+    p.add_argument("text", nargs="?", default="", help=h("what it is about", "de quoi il s'agit"))
+    p.add_argument("--dir", default=".", help=h("folder of the campaign", "dossier de la campagne"))
+    p.add_argument("--name", default="", help=h("of the campaign", "nom de la campagne"))
+    p.add_argument(
+        "--theme",
+        action="append",
+        default=[],
+        help=h("look up emoji for it; repeatable", "chercher des emoji pour lui ; répétable"),
+    )
+    p.add_argument("--tone", default="", help=h("playful, serious, ...", "joyeux, sérieux, ..."))
+    p.add_argument("--audience", default="", help=h("who is addressed", "à qui elle s'adresse"))
+    p.add_argument(
+        "--segment",
+        action="append",
+        default=[],
+        metavar="NAME:WORDS",
+        help=h("a part of the audience; repeatable", "une partie de l'audience ; répétable"),
+    )
+    p.add_argument(
+        "--channel",
+        action="append",
+        default=[],
+        help=h("email, push, social, chat, web; repeatable", "email, push, social...; répétable"),
+    )
+    p.add_argument("--start", default="", help=h("first day", "premier jour"))
+    p.add_argument("--end", default="", help=h("last day", "dernier jour"))
+    p.add_argument(
+        "--avoid",
+        action="append",
+        default=[],
+        help=h("emoji or words not wanted; repeatable", "emoji ou mots à éviter ; répétable"),
+    )
+
+
+def run(a: argparse.Namespace, language: Language) -> int:
+    """Writes brief.yaml and says what was assumed.
+
+    Raises:
+      UserError: no text, or a field that cannot be.
+    """
+    given = (a.theme, a.tone, a.audience, a.segment, a.channel, a.start, a.end, a.avoid)
+    if sys.stdin.isatty() and not any(given):
+        _ask(a, language, input)
+    if not a.text.strip() and not a.theme:
+        raise UserError(
+            language.pick(
+                'write what the campaign is about: `python -m campaign brief "summer sale"`',
+                "écrivez de quoi il s'agit : `python -m campaign brief \"soldes d'été\"`",
+            )
+        )
+    brief, remarks = assumed(a, language)
+    path = brief_file.write(pathlib.Path(a.dir), brief)
+    for remark in remarks:
+        print(remark)
+    print(
+        language.pick(
+            f"{path}: themes {language.listing(list(brief.themes))}; next: python -m campaign "
+            f"search --dir={a.dir}",
+            f"{path} : thèmes {language.listing(list(brief.themes))} ; ensuite : python -m "
+            f"campaign search --dir={a.dir}",
+        )
+    )
+    return 0
+
+
+def assumed(a: argparse.Namespace, language: Language) -> tuple[Brief, list[str]]:
+    """Returns the brief of the flags, and a line for each thing that was assumed.
+
+    Raises:
+      UserError: a field that cannot be.
+    """
+    ranker = ranking.shipped()
+    text = a.text.strip() or ", ".join(a.theme)
+    query = ranker.read(text, language.code)
+    remarks = []
+    if query.known_share < _LEAST_KNOWN:
+        remarks.append(
+            language.pick(
+                "warning: the text seems to be neither English nor French, or is hardly "
+                "understood; emoji are found for these two languages only",
+                "attention : le texte ne semble ni français ni anglais, ou n'est guère compris ; "
+                "les emoji ne se trouvent que dans ces deux langues",
+            )
+        )
+    elif query.language != language.code or not query.certain:
+        names = {"en": ("English", "anglais"), "fr": ("French", "français")}
+        name = language.pick(*names[query.language])
+        remarks.append(
+            language.pick(f"assumed: the text is {name}", f"supposé : le texte est en {name}")
+        )
+    themes = [x.strip() for x in a.theme] or _recognised(ranker, query)
+    if not a.theme:
+        remarks.append(
+            language.pick("assumed: themes ", "supposé : thèmes ") + language.listing(themes)
+        )
+    content = {
+        "name": a.name or text[:60],
+        "language": query.language,
+        "text": text,
+        "themes": themes,
+        "tone": a.tone,
+        "audience": a.audience,
+        "segments": [dataclasses.asdict(_segment(x, language)) for x in a.segment],
+        "channels": [c.strip() for x in a.channel for c in x.split(",")],
+        "start": a.start,
+        "end": a.end,
+        "avoid": a.avoid,
+    }
+    brief = brief_file.checked(content, "campaign brief", language)
+    remarks += [
+        language.pick(
+            f'warning: nothing is known by "{x}" of `avoid`; write an emoji',
+            f"attention : « {x} » de `avoid` ne désigne aucun emoji ; écrivez un emoji",
+        )
+        for x in brief.avoid
+        if not not_suggested.avoided(x)
+    ]
+    return brief, remarks
+
+
+def _recognised(ranker: ranking.Ranker, query: ranking.Query) -> list[str]:
+    """Returns the themes of a text as the lexicon names them; the text itself if it has none."""
+    matches = ranker.themes.match(query)
+    least = _THEME_OF_BEST * matches[0].strength if matches else 0.0
+    strong = [m for m in matches if m.strength >= least][:_MOST_THEMES]
+    names = [ranker.themes.themes[m.theme].phrases(query.language)[0] for m in strong]
+    return names or [query.text]
+
+
+def _segment(text: str, language: Language) -> Segment:
+    name, _, words = text.partition(":")
+    if not name.strip():
+        raise UserError(
+            language.pick(
+                f"--segment={text}: write NAME:WORDS, such as students:cheap, night",
+                f"--segment={text} : écrivez NOM:MOTS, comme étudiants:petits prix, nuit",
+            )
+        )
+    return Segment(name=name.strip(), words=words.strip())
+
+
+def _ask(a: argparse.Namespace, language: Language, ask: Callable[[str], str]) -> None:
+    """Asks for one field after the other; an empty answer leaves it to be derived."""
+    h = language.pick
+    several = h(" (commas between; empty: none)", " (séparés par des virgules ; vide : aucun)")
+    try:
+        a.text = a.text or ask(h("What is the campaign about? ", "De quoi parle la campagne ? "))
+        themes = h("Themes (commas; empty: derived)? ", "Thèmes (virgules ; vide : déduits) ? ")
+        a.theme = _items(ask(themes))
+        a.tone = ask(h("Tone? ", "Ton ? "))
+        a.audience = ask(h("Audience? ", "Audience ? "))
+        a.channel = _items(ask(h("Channels", "Canaux") + several + " "))
+        a.start = _day(ask, h("First day? ", "Premier jour ? "), language)
+        a.end = _day(ask, h("Last day? ", "Dernier jour ? "), language)
+        a.avoid = _items(ask(h("To avoid", "À éviter") + several + " "))
+    except EOFError:  # the rest is left empty
+        print()
+
+
+def _items(answer: str) -> list[str]:
+    return [x.strip() for x in answer.split(",") if x.strip()]
+
+
+def _day(ask: Callable[[str], str], question: str, language: Language) -> str:
+    """Asks for a date until it is one."""
+    while True:
+        try:
+            return brief_file.date(ask(question), question.strip(" ?"), language)
+        except UserError as e:
+            print(e)

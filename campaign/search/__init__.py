@@ -1,0 +1,1 @@
+"""Finds the emoji that suit the words of a campaign."""

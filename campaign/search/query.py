@@ -1,0 +1,178 @@
+"""Reads what a person typed as terms of English and French, typos mended."""
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+
+from rapidfuzz import process
+from rapidfuzz.distance import DamerauLevenshtein
+
+from campaign.search import terms
+from emoji_gan.encoder import text_features
+
+_LEAST_TYPO = 4  # letters; shorter words are too like many others
+_TYPO_SIMILARITY = 0.79  # one letter of five, two of ten
+_HINT = 0.15  # how much a language counts for being the one that the user reads
+_ACCENT_BONUS = 0.3  # for French, where a text has accents
+_OTHER = 0.3  # weight of a word in the language that the text is not in
+_TYPO_WEIGHT = 0.8
+GENERIC = 0.4  # weight of words such as "day" and "new"
+
+
+@dataclasses.dataclass(frozen=True)
+class Word:
+    """Holds one word of a query.
+
+    Attributes:
+      typed: in lower case, as typed.
+      terms: (language, term, weight) by which texts are looked up; none for a stop word or an
+        unknown word.
+      meant: the word that a typo was taken for, or "".
+    """
+
+    typed: str
+    terms: tuple[tuple[str, str, float], ...]
+    meant: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Query:
+    """Holds a query.
+
+    Attributes:
+      text: as typed.
+      language: in which it seems to be, "en" or "fr".
+      certain: whether the other language is clearly less likely.
+      words: stop words included.
+      known_share: share of the words with a subject that are known as typed, in [0, 1].
+    """
+
+    text: str
+    language: str
+    certain: bool
+    words: tuple[Word, ...]
+    known_share: float
+
+    def unknown(self) -> list[str]:
+        """Returns the words that nothing is known by."""
+        return [
+            w.typed
+            for w in self.words
+            if not w.terms and not any(terms.is_stop_word(w.typed, x) for x in terms.LANGUAGES)
+        ]
+
+    def terms(self, language: str) -> list[tuple[str, float]]:
+        """Returns the terms of a language with their weights, each once."""
+        weights: dict[str, float] = {}
+        for word in self.words:
+            generic = GENERIC if terms.is_generic(word.typed) else 1.0
+            for of, term, weight in word.terms:
+                weight *= generic
+                if of == language:
+                    weights[term] = max(weight, weights.get(term, 0.0))
+        return list(weights.items())
+
+
+@dataclasses.dataclass(frozen=True)
+class Vocabulary:
+    """Holds the words that the texts of an index have, by language.
+
+    Attributes:
+      terms: language -> its terms.
+      folded: language -> its words, folded, each with its term.
+    """
+
+    terms: Mapping[str, frozenset[str]]
+    folded: Mapping[str, Mapping[str, str]]
+
+    @classmethod
+    def of(cls, texts: Mapping[str, list[str]]) -> "Vocabulary":
+        """Collects the words of texts by language."""
+        all_terms: dict[str, frozenset[str]] = {}
+        folded: dict[str, dict[str, str]] = {}
+        for language, of_language in texts.items():
+            words = dict.fromkeys(w for text in of_language for w in terms.words(text))
+            term_of = {w: term for w in words if (term := terms.term(w, language))}
+            all_terms[language] = frozenset(term_of.values())
+            folded[language] = {}
+            for word, term in term_of.items():
+                folded[language].setdefault(text_features.fold(word), term)
+        return cls(all_terms, folded)
+
+    def read(self, text: str, language: str | None = None) -> Query:
+        """Reads a query.
+
+        Args:
+          text: as typed, in English, French or both.
+          language: that the user reads, which decides where both are about as likely.
+        """
+        typed, accents = terms.words(text), terms.types_accents(text)
+        scores = {x: self._share(typed, x) + _HINT * (x == language) for x in terms.LANGUAGES}
+        scores["fr"] += _ACCENT_BONUS * accents
+        best = max(scores, key=lambda x: scores[x])
+        other = next(x for x in terms.LANGUAGES if x != best)
+        certain = scores[best] - scores[other] > 0.2
+        words = tuple(self._word(word, best, other, accents) for word in typed)
+        subjects = [w for w in words if not terms.is_stop_word(w.typed, best)]
+        exact = sum(bool(w.terms) and not w.meant for w in subjects)
+        return Query(text, best, certain, words, exact / max(1, len(subjects)))
+
+    def _share(self, typed: list[str], language: str) -> float:
+        """Returns the share of words that a language has; a stop word counts double."""
+        stops = [terms.is_stop_word(word, language) for word in typed]
+        words = [text_features.fold(word) in self.folded[language] for word in typed]
+        return (sum(words) + 2 * sum(stops)) / max(1, len(typed) + sum(stops))
+
+    def _word(self, word: str, best: str, other: str, accents: bool) -> Word:
+        weights = {best: 1.0, other: _OTHER}
+        if terms.is_stop_word(word, best):
+            return Word(word, ())
+        matches = {x: self._exact(word, x, accents) for x in (best, other)}
+        if not matches[best]:
+            weights[other] = 1.0
+        if any(matches.values()):
+            return Word(word, tuple((x, t, weights[x]) for x, of in matches.items() for t in of))
+        for language in (best, other):
+            if near := self._near(text_features.fold(word), language):
+                term = self.folded[language][near]
+                return Word(word, ((language, term, _TYPO_WEIGHT),), near)
+        return Word(word, ())
+
+    def _exact(self, word: str, language: str, accents: bool) -> list[str]:
+        """Returns the terms that a word may spell, without regard to typos."""
+        if terms.is_stop_word(word, language):
+            return []
+        term = terms.term(word, language)
+        candidates = [term]
+        if language == "fr":
+            bare = term.removesuffix(terms.PARTICIPLE)
+            spelled_e = text_features.fold(word).rstrip("s").endswith("e")
+            candidates += [bare] if bare != term else []
+            candidates += [bare + terms.PARTICIPLE] if spelled_e and not accents else []
+            if bare != term and term in self.terms[language]:
+                candidates = [term]
+        matches = [t for t in candidates if t in self.terms[language]]
+        if not matches and language == "fr" and (rest := terms.without_elision(word)):
+            matches = [self.folded[language][rest]] if rest in self.folded[language] else []
+        return matches
+
+    def _near(self, folded: str, language: str) -> str:
+        """Returns the word of which a folded word is a typo, or ''."""
+        return _near(self, folded, language)
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+@functools.lru_cache(maxsize=20_000)
+def _near(vocabulary: Vocabulary, folded: str, language: str) -> str:
+    if len(folded) < _LEAST_TYPO or not folded.isalpha():
+        return ""
+    near = process.extractOne(
+        folded,
+        vocabulary.folded[language].keys(),
+        scorer=DamerauLevenshtein.normalized_similarity,
+        processor=None,
+        score_cutoff=_TYPO_SIMILARITY - (0.05 if len(folded) == 4 else 0.0),
+    )
+    return near[0] if near and near[0][0] == folded[0] and len(near[0]) >= _LEAST_TYPO else ""

@@ -1,0 +1,221 @@
+"""Ranks emoji for a text by several signals, each measured by benchmarks/campaign/retrieval.py."""
+
+import collections
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from campaign.search import catalogue, terms
+from campaign.search.query import Query, Vocabulary
+from campaign.search.theme_matching import Match, ThemeIndex
+from campaign.search.word_index import WordIndex
+from input_pipeline.contexts import emoji_usage
+from input_pipeline.contexts.emoji_usage import Theme, Use
+from input_pipeline.unicode.emoji_names import Meta
+
+SIGNALS = ("names", "uses", "themes", "static", "dense")
+# What a signal counts, its best emoji at 1. Chosen on every other brief of the benchmark.
+WEIGHTS = {"names": 0.45, "uses": 0.3, "themes": 1.0, "static": 0.2, "dense": 0.3}
+
+_NAME = 2.0  # what a word of a name counts, relative to a keyword
+_THEME_FALL = 0.09  # how much less an emoji counts than the one before it in its theme
+_SAME_KIND = 0.93  # factor for each emoji of the same kind that already stands before
+_HEARTS = 0.6  # the same for hearts and clocks
+
+
+@dataclasses.dataclass(frozen=True)
+class Ranked:
+    """Holds a suggested emoji.
+
+    Attributes:
+      entry: the emoji.
+      score: of the fused signals; the best of a query is about 1, the scale differs by query.
+      signals: what each signal gave, in [0, 1].
+    """
+
+    entry: catalogue.Entry
+    score: float
+    signals: Mapping[str, float]
+
+
+class Ranker:
+    """Ranks the emoji of the catalogue.
+
+    Attributes:
+      themes: the index of themes.
+      entries: the emoji, a row each.
+      vocabulary: the words that any signal but the vectors knows.
+    """
+
+    def __init__(self, uses: Sequence[Use], extras: Mapping[str, object] | None = None) -> None:
+        """Indexes names, themes and uses.
+
+        Args:
+          uses: that may be looked up.
+          extras: signals by vectors, "static" or "dense", by name.
+        """
+        self.entries = catalogue.entries()
+        self.themes = ThemeIndex.load()
+        self._row = {e.meta.codepoints: i for i, e in enumerate(self.entries)}
+        self._uses_row = np.array([self._row.get(u.codepoints, -1) for u in uses], np.int32)
+        self._extras = dict(extras or {})
+        self._uses_by_emoji = collections.defaultdict(list)
+        for use in uses:
+            self._uses_by_emoji[use.codepoints].append(use)
+        self.vocabulary = Vocabulary.of(
+            {language: self._texts(language, uses) for language in terms.LANGUAGES}
+        )
+        self._names, self._uses = {}, {}
+        for language in terms.LANGUAGES:
+            names = [_name_terms(e.meta, language) for e in self.entries]
+            self._names[language] = WordIndex.of(names)
+            texts = [collections.Counter(terms.terms(u.text(language), language)) for u in uses]
+            self._uses[language] = WordIndex.of(texts) if texts else None
+
+    def uses_of(self, codepoints: str) -> list[Use]:
+        """Returns the uses of an emoji that are indexed."""
+        return self._uses_by_emoji.get(codepoints, [])
+
+    def themes_of(self, codepoints: str) -> list[Theme]:
+        """Returns the themes that list an emoji, those that list it first before the others."""
+        of = [t for t in self.themes.themes if codepoints in t.emoji]
+        return sorted(of, key=lambda t: t.emoji.index(codepoints))
+
+    def shared(self, use: Use, wanted: set[str]) -> int:
+        """Returns how many of the wanted terms a use has."""
+        return sum(t in wanted for x in terms.LANGUAGES for t in terms.terms(use.text(x), x))
+
+    def _texts(self, language: str, uses: Sequence[Use]) -> list[str]:
+        texts = [phrase for t in self.themes.themes for phrase in t.phrases(language)]
+        texts += [use.text(language) for use in uses]
+        return texts + [phrase for e in self.entries for phrase in _phrases(e.meta, language)]
+
+    def read(self, text: str, language: str | None = None) -> Query:
+        """Reads a text; `language` is the one that the user reads."""
+        return self.vocabulary.read(text, language)
+
+    def signals(self, query: Query, matches: list[Match]) -> dict[str, np.ndarray]:
+        """Returns what each signal says of each emoji, f32 [n] in [0, 1]."""
+        out = {
+            "names": self._by_words(self._names, query),
+            "uses": self._by_uses(query),
+            "themes": self._by_themes(matches),
+        }
+        for name, extra in self._extras.items():
+            out[name] = extra.scores(query, self)
+        return {name: _scaled(x) for name, x in out.items()}
+
+    def rank(
+        self,
+        query: Query,
+        n: int,
+        *,
+        without: frozenset[str] = frozenset(),
+        weights: Mapping[str, float] = WEIGHTS,
+    ) -> list[Ranked]:
+        """Returns the n most relevant emoji, best first; fewer where no signal has any.
+
+        Args:
+          query: as `read` returns it.
+          n: how many.
+          without: code points that are never suggested.
+          weights: of the signals.
+        """
+        matches = self.themes.match(query)
+        signals = self.signals(query, matches)
+        total = np.zeros(len(self.entries), np.float32)
+        for name, x in signals.items():
+            total += weights.get(name, 0.0) * x
+        rows = _diverse(self.entries, total, n, without)
+        return [
+            Ranked(
+                self.entries[row],
+                float(total[row]),
+                {name: float(x[row]) for name, x in signals.items()},
+            )
+            for row in rows
+        ]
+
+    def _by_words(self, indexes: Mapping[str, WordIndex], query: Query) -> np.ndarray:
+        return sum(indexes[x].scores(query.terms(x)) for x in terms.LANGUAGES)
+
+    def _by_uses(self, query: Query) -> np.ndarray:
+        """Returns the score of each emoji's best use, and a little of its others."""
+        out = np.zeros(len(self.entries), np.float32)
+        if len(self._uses_row):
+            scores = self._by_words(self._uses, query)
+            hits = np.flatnonzero((scores > 0) & (self._uses_row >= 0))
+            np.maximum.at(out, self._uses_row[hits], scores[hits])
+        return out
+
+    def _by_themes(self, matches: list[Match]) -> np.ndarray:
+        out = np.zeros(len(self.entries), np.float32)
+        for match in matches:
+            rows, falls = self._theme_rows[match.theme]
+            out[rows] += match.strength * falls
+        return out
+
+    @functools.cached_property
+    def _theme_rows(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Returns the rows of the emoji of each theme, and what each counts."""
+        out = []
+        for theme in self.themes.themes:
+            rows = [self._row[c] for c in theme.emoji if c in self._row]
+            falls = (1 - _THEME_FALL) ** np.arange(len(rows), dtype=np.float32)
+            out.append((np.array(rows, np.int32), falls))
+        return out
+
+
+def _phrases(meta: Meta, language: str) -> tuple[str, ...]:
+    if language == "fr":
+        return (meta.name_fr, *meta.keywords_fr)
+    return (meta.name_en, *meta.keywords_en)
+
+
+def _name_terms(meta: Meta, language: str) -> dict[str, float]:
+    """Returns the terms of an emoji's name and keywords; a word of many counts less."""
+    counts: dict[str, float] = collections.defaultdict(float)
+    name, *keywords = _phrases(meta, language)
+    for phrase, weight in ((name, _NAME), *((keyword, 1.0) for keyword in keywords)):
+        of_phrase = terms.terms(phrase, language)
+        for term in of_phrase:
+            counts[term] = max(counts[term], weight / len(of_phrase) ** 0.5)
+    return counts
+
+
+def _scaled(x: np.ndarray) -> np.ndarray:
+    best = float(x.max())
+    return x / best if best > 0 else x
+
+
+def _diverse(
+    entries: Sequence[catalogue.Entry], total: np.ndarray, n: int, without: frozenset[str]
+) -> list[int]:
+    """Returns the best rows, one of each family, others of the same kind held back."""
+    order = np.argsort(-total, kind="stable")[: 10 * n + 50]
+    candidates = {
+        int(row): float(total[row])
+        for row in order
+        if total[row] > 0 and entries[row].meta.codepoints not in without
+    }
+    chosen: list[int] = []
+    while candidates and len(chosen) < n:
+        row = max(candidates, key=lambda r: candidates[r])
+        chosen.append(row)
+        del candidates[row]
+        entry = entries[row]
+        factor = _HEARTS if entry.kind in ("heart", "time") else _SAME_KIND
+        for other in list(candidates):
+            if entries[other].family == entry.family:
+                del candidates[other]
+            elif entries[other].kind == entry.kind:
+                candidates[other] *= factor
+    return chosen
+
+
+@functools.cache
+def shipped() -> Ranker:
+    """Returns the ranker of the command: all uses, and the vectors that are installed."""
+    return Ranker(emoji_usage.uses())
