@@ -62,6 +62,7 @@ class Options:
       make_judge: `make_judge(config, data)` returns the function that judges a state on
         `config.eval`.
       embed: needed for the condition 'text' only.
+      caption: (data, held out, length of a text) -> the same with texts; for captioners only.
     """
 
     stop_after_minutes: float = math.inf
@@ -70,6 +71,7 @@ class Options:
     profile: bool = False
     make_judge: Callable[[ml_collections.FrozenConfigDict, dataset.EmojiData], Judge] | None = None
     embed: PhraseEncoder | None = None
+    caption: Callable[..., tuple[dataset.EmojiData, dataset.EmojiData | None]] | None = None
 
 
 def train(config: ml_collections.ConfigDict, directory: str, options: Options) -> int:
@@ -94,7 +96,7 @@ def train(config: ml_collections.ConfigDict, directory: str, options: Options) -
     config = methods.resolve(config, mesh.size)
     platform = mesh.devices.flat[0].platform
     logging.info("%d %s devices, batch %d", mesh.size, platform, config.batch_size)
-    data, held_out = _load_data(config, options.embed)
+    data, held_out = _load_data(config, options)
     spec = conditions.of_data(data, options.embed.sha256 if options.embed else "")
     experiment = Experiment.make(config, spec, mesh)
     parameters = description.parameter_tables(experiment.network_shapes)
@@ -138,15 +140,17 @@ def train(config: ml_collections.ConfigDict, directory: str, options: Options) -
 
 
 def _load_data(
-    config: ml_collections.FrozenConfigDict, embed: PhraseEncoder | None
+    config: ml_collections.FrozenConfigDict, options: Options
 ) -> tuple[dataset.EmojiData, dataset.EmojiData | None]:
     """Loads the emoji to train on and those held out; None of these where a filter leaves none."""
-    data = dataset.load(config.data, "train", embed)
+    data = dataset.load(config.data, "train", options.embed)
     try:
-        held_out = dataset.load(config.data, "validation", embed)
+        held_out = dataset.load(config.data, "validation", options.embed)
     except DataError as e:  # a filter as narrow as a few code points
         held_out = None
         logging.warning("no held-out emoji, so no signs/validation: %s", e)
+    if options.caption:
+        data, held_out = options.caption(data, held_out, config.data.captions.length)
     count = len(held_out.images) if held_out else 0
     logging.info("%d emoji to train on, %d held out", len(data.images), count)
     return data, held_out
@@ -379,7 +383,9 @@ def _print_commands(directory: str, root: pathlib.Path, experiment: Experiment, 
     print(f"open    {shlex.quote(str(root / 'samples.png'))}")
     print(f"curves  tensorboard --logdir={path}")
     method = experiment.config.method
-    if method in methods.FROM_PICTURES:
+    if method == "caption":
+        print(f"caption python -m emoji_gan.describe PICTURES --model={path}")
+    elif method in methods.FROM_PICTURES:
         to = " --to=STYLE" if "style" in experiment.spec.names else ""
         print(f"{method} python -m emoji_gan.edit {method} PICTURES{to} --model={path}")
     else:

@@ -17,7 +17,7 @@ METHODS = (
     "onestep",
     "consistency",
 )
-FROM_PICTURES = ("restore", "restyle")  # methods whose generators have no latents
+FROM_PICTURES = ("restore", "restyle", "caption")  # methods whose generators have no latents
 
 
 def load(name: str) -> Method:
