@@ -9,7 +9,7 @@ rows of each language and kind of text:
 
   top-1, top-5  fraction whose emoji is nearest, or of the nearest five, of the 1,914 of the first
                 encoder by the vector of the text alone; the captioner reads pictures by the second
-  first, drawn  of the likeliest of five texts, or of every text that is drawn
+  first, drawn  of the likeliest of five texts, at temperature 0.7, or of a text that is drawn
   new           fraction of texts that stand nowhere among those that were trained on
   dist-1, -2    distinct words, and pairs of words, as fractions of all
   spelling      fraction of words that a dictionary of the language or the texts trained on have
@@ -198,9 +198,12 @@ class Measurement:
         codes = self.pictures.codepoints
         for language, kind, temperature in itertools.product(LANGUAGES, KINDS, temperatures):
             asked = {"language": language, "kind": kind, "temperature": temperature}
-            texts = captioner(self.pictures.images, **asked, count=TEXTS)
-            first = [of_one[0].text for of_one in texts]
-            self.add(first, codes, **asked, way=name, which="first")
+            if temperature == DEFAULT_TEMPERATURE:
+                texts = captioner(self.pictures.images, **asked, count=TEXTS)
+                kept = [(t[0].text, code) for t, code in zip(texts, codes, strict=True) if t]
+                self.add(
+                    [t for t, _ in kept], [c for _, c in kept], **asked, way=name, which="first"
+                )
             features = captioner.features(self.pictures.images)
             drawn = captioner.candidates(features, np.zeros(len(codes), int), **asked, seed=1)
             kept = [(c.text, code) for c, code in zip(drawn, codes, strict=True) if c.text]
@@ -284,12 +287,14 @@ def main() -> int:
     a = p.parse_args()
     host.setup_host_memory()
     host.setup_compilation_cache()
+    workdir.make_folder(a.out)  # before anything is measured
     temperatures = [float(value) for value in a.temperatures.split(",")]
     captioners = {model or "shipped": Captioner(model) for model in a.model or [None]}
     first = next(iter(captioners.values()))
     judge, train = Judge(), dataset.load(_openmoji(first))
     unseen = held_out(first, judge.codepoints)
-    unseen = Pictures(unseen.images[: a.n], unseen.codepoints[: a.n])
+    kept = np.linspace(0, len(unseen.images) - 1, a.n or len(unseen.images)).astype(int)
+    unseen = Pictures(unseen.images[kept], tuple(unseen.codepoints[i] for i in kept))
     drawn = generated(train, judge.codepoints, len(unseen.images))
     corpus, rows = Corpus(sorted(set(train.columns["codepoints"].tolist()))), []
     for of, pictures in (("held out", unseen), ("generated", drawn)):

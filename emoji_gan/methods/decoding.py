@@ -6,7 +6,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from emoji_gan.networks.captioner_networks import END, Writer
+from emoji_gan.networks.captioner_networks import END, SPELL, Writer
+
+_NEVER = -1e9  # added to a logit
 
 
 def alive_in(tokens: jax.Array) -> jax.Array:
@@ -55,6 +57,8 @@ def draw(
 ) -> Drawn:
     """Draws a text of each condition; ends as soon as all texts have.
 
+    No word is spelled, for a network that has seen few texts spells words that do not exist.
+
     Args:
       writer: the network.
       c: f32 [b width].
@@ -74,7 +78,8 @@ def draw(
         h = writer.recurrent.step(h, writer.entered(embedded, c))
         logits = writer.logits(h)
         # One number a piece, where Gumbel's noise would need one for each of the vocabulary.
-        below = jnp.cumsum(jax.nn.softmax(logits / temperature[:, None]), -1)
+        allowed = logits.at[:, SPELL].add(_NEVER)
+        below = jnp.cumsum(jax.nn.softmax(allowed / temperature[:, None]), -1)
         token = (below < chance[:, t, None] * below[:, -1:]).sum(-1).astype(jnp.int32)
         token = jnp.where(ended, END, jnp.minimum(token, logits.shape[-1] - 1))
         log_p = log_p + jnp.where(ended, 0.0, _log_probability(logits, token))

@@ -17,6 +17,7 @@ from emoji_gan.networks import layers
 from emoji_gan.networks.unet import Dense
 
 END = 1  # the piece that ends a text, and that stands before its first one
+SPELL = 2  # the piece behind which a word is spelled
 _TABLE_SCALE = 0.1  # of new rows of a table
 
 

@@ -1,7 +1,6 @@
 """Writes texts of pictures by a trained captioner."""
 
 import dataclasses
-import functools
 import pathlib
 from collections.abc import Sequence
 
@@ -74,7 +73,8 @@ class Captioner:
         self.config, self.px = config, config.data.resolution
         self.checkpoint_hash = trained.digest
         self._vocabulary = Vocabulary(captions.pieces)
-        self._draw = jax.jit(functools.partial(generator.draw, trained.fields(generator.fields)))
+        self._params = jax.tree.map(jnp.asarray, trained.fields(generator.fields))
+        self._draw = jax.jit(generator.draw)
 
     def features(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
         """Encodes pictures uint8 [h w 4], straight alpha, of any sizes, as f32 [n d]."""
@@ -167,13 +167,20 @@ class Captioner:
                 "temperature": jnp.full(_BATCH, temperature, jnp.float32),
             }
             latents = Latents(jnp.asarray(features[rows]), jnp.float32(1), "picture")
-            drawn = jax.device_get(self._draw(latents, condition))
+            drawn = jax.device_get(self._draw(self._params, latents, condition))
             for tokens, log_p in zip(drawn.tokens[: len(part)], drawn.log_p, strict=False):
-                text = self._vocabulary.decode(tokens.tolist())
-                if kind == "context":
-                    text = text[:1].upper() + text[1:]
+                text = _finished(self._vocabulary.decode(tokens.tolist()), kind)
                 captions.append(Caption(text, float(log_p)))
         return captions
+
+
+def _finished(text: str, kind: str) -> str:
+    """Begins a text in context with a capital letter, and lists each keyword once."""
+    if kind == "context":
+        return text[:1].upper() + text[1:]
+    if kind == "keywords":
+        return ", ".join(dict.fromkeys(word for word in text.split(", ") if word))
+    return text
 
 
 def _check(language: str, kind: str, count: int, temperature: float) -> None:
