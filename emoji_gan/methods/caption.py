@@ -289,10 +289,9 @@ def generator(config: Config, spec: Spec) -> Generator:
     and kind i32 [b], seed and candidate u32 [b], temperature f32 [b]. It returns a `decoding.Drawn`
     in place of images.
     """
-    g_def, _ = _graphs(config, spec)
 
     def draw(params: Params, latents: Latents, condition: Condition) -> Any:
-        writer = nnx.merge(g_def, params["g_ema"])
+        writer = nnx.merge(_graphs(config, spec)[0], params["g_ema"])
         c = writer.condition(latents.values, condition["language"], condition["kind"])
         seeds = step.seed_keys(condition["seed"])
         keys = jax.vmap(jax.random.fold_in)(seeds, condition["candidate"])

@@ -76,7 +76,7 @@ def drawn(config, state, features, language, temperature=0.1, candidates=None):
     return jax.jit(generator.draw)(generator.params_of(state), latents, condition)
 
 
-@pytest.mark.parametrize("adversarial", [0.0, 0.1])
+@pytest.mark.parametrize("adversarial", [0.0, pytest.param(0.1, marks=pytest.mark.slow)])
 def test_it_learns_to_say_what_it_sees_in_either_language(adversarial):
     config, state, history = trained(tiny_config(**{"loss.adversarial": adversarial}), 150)
     assert history[-1]["bad_steps/total"] == 0
