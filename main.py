@@ -81,6 +81,7 @@ def _run() -> int:
         profile=_PROFILE.value,
         make_judge=_judge_maker() if config.eval.every_kimg else None,
         embed=_phrase_encoder() if "text" in config.data.conditions else None,
+        caption=_caption_adder() if "captions" in config.data else None,
     )
     return train.train(config, workdir, options)
 
@@ -110,6 +111,12 @@ def _phrase_encoder() -> "encoder.PhraseEncoder":
     from emoji_gan.encoder import encoder  # a run without phrases does without
 
     return encoder.PhraseEncoder()
+
+
+def _caption_adder() -> Callable[..., tuple]:
+    from emoji_gan.encoder import picture_features  # a run without captions does without
+
+    return picture_features.with_captions
 
 
 def _default_workdir() -> str:

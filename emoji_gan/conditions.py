@@ -8,7 +8,7 @@ every method.
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -37,6 +37,21 @@ RULES = {
 
 
 @dataclasses.dataclass(frozen=True)
+class Captions:
+    """Says what a captioner writes with and what it sees.
+
+    Attributes:
+      pieces: of the vocabulary, in their order.
+      picture_dim: size of a picture's vector.
+      picture_hash: SHA-256 of the network that made these vectors.
+    """
+
+    pieces: tuple[str, ...]
+    picture_dim: int
+    picture_hash: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Spec:
     """Lists the conditions of a model. Hashable, so that programs may depend on it.
 
@@ -44,11 +59,13 @@ class Spec:
       classes: a pair (condition, names of its classes) for each condition that is a class.
       text_dim: size of a phrase's vector; 0: the model takes no phrases.
       text_hash: SHA-256 of the encoder that made these vectors.
+      captions: of a captioner; None: of all others.
     """
 
     classes: tuple[tuple[str, tuple[str, ...]], ...] = ()
     text_dim: int = 0
     text_hash: str = ""
+    captions: Captions | None = None
 
     @property
     def dim(self) -> int:
@@ -62,17 +79,24 @@ class Spec:
 
     def to_json(self) -> dict[str, Any]:
         """Returns the spec as plain values, for a run's description; `from_json` reads them."""
-        return {
+        stored = {
             "classes": {name: list(values) for name, values in self.classes},
             "text_dim": self.text_dim,
             "text_hash": self.text_hash,
         }
+        if self.captions:
+            captions = dataclasses.asdict(self.captions)
+            stored["captions"] = captions | {"pieces": list(self.captions.pieces)}
+        return stored
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Spec":
         """Builds the spec that `to_json` wrote."""
         classes = tuple((name, tuple(values)) for name, values in stored["classes"].items())
-        return cls(classes, stored["text_dim"], stored["text_hash"])
+        captions = None
+        if written := stored.get("captions"):
+            captions = Captions(**written | {"pieces": tuple(written["pieces"])})
+        return cls(classes, stored["text_dim"], stored["text_hash"], captions)
 
     def none(self, count: int) -> dict[str, np.ndarray]:
         """Returns the condition of `count` images for which nothing is given."""
@@ -111,13 +135,30 @@ class Spec:
         return class_names.index(matches[0])
 
 
+class PhraseEncoder(Protocol):
+    """Makes vectors of phrases, for the condition 'text'.
+
+    Attributes:
+      sha256: of the encoder's weights.
+    """
+
+    sha256: str
+
+    def __call__(self, phrases: list[str]) -> np.ndarray:
+        """Returns f32 [m d]."""
+
+
 NONE = Spec()
 
 
 def of_data(data: "EmojiData", text_hash: str = "") -> Spec:
     """Builds the spec of a data set whose phrases an encoder of this hash made vectors of."""
     dim = data.phrases.vectors.shape[1] if data.phrases else 0
-    return Spec(tuple(data.class_names.items()), dim, text_hash if dim else "")
+    captions = None
+    if data.captions:
+        size = data.captions.features.shape[1]
+        captions = Captions(data.captions.vocabulary.pieces, size, data.captions.picture_hash)
+    return Spec(tuple(data.class_names.items()), dim, text_hash if dim else "", captions)
 
 
 def encode(spec: Spec, condition: Condition) -> jax.Array | None:

@@ -7,11 +7,10 @@ import math
 import pathlib
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import jax
 import ml_collections
-import numpy as np
 from absl import logging
 
 from emoji_gan import conditions, methods
@@ -37,19 +36,6 @@ from input_pipeline import DataError, dataset, degrade, pipeline
 Judge = Callable[[Any], curves.Scalars]  # from a state
 
 
-class PhraseEncoder(Protocol):
-    """Makes vectors of phrases, for the condition 'text'.
-
-    Attributes:
-      sha256: of the encoder's weights.
-    """
-
-    sha256: str
-
-    def __call__(self, phrases: list[str]) -> np.ndarray:
-        """Returns f32 [m d]."""
-
-
 @dataclasses.dataclass(frozen=True)
 class Options:
     """Holds what a command line says of a run besides the config and the workdir.
@@ -62,6 +48,7 @@ class Options:
       make_judge: `make_judge(config, data)` returns the function that judges a state on
         `config.eval`.
       embed: needed for the condition 'text' only.
+      caption: (data, held out, length of a text) -> the same with texts; for captioners only.
     """
 
     stop_after_minutes: float = math.inf
@@ -69,7 +56,8 @@ class Options:
     dry_run: bool = False
     profile: bool = False
     make_judge: Callable[[ml_collections.FrozenConfigDict, dataset.EmojiData], Judge] | None = None
-    embed: PhraseEncoder | None = None
+    embed: conditions.PhraseEncoder | None = None
+    caption: Callable[..., tuple[dataset.EmojiData, dataset.EmojiData | None]] | None = None
 
 
 def train(config: ml_collections.ConfigDict, directory: str, options: Options) -> int:
@@ -94,7 +82,7 @@ def train(config: ml_collections.ConfigDict, directory: str, options: Options) -
     config = methods.resolve(config, mesh.size)
     platform = mesh.devices.flat[0].platform
     logging.info("%d %s devices, batch %d", mesh.size, platform, config.batch_size)
-    data, held_out = _load_data(config, options.embed)
+    data, held_out = _load_data(config, options)
     spec = conditions.of_data(data, options.embed.sha256 if options.embed else "")
     experiment = Experiment.make(config, spec, mesh)
     parameters = description.parameter_tables(experiment.network_shapes)
@@ -138,17 +126,19 @@ def train(config: ml_collections.ConfigDict, directory: str, options: Options) -
 
 
 def _load_data(
-    config: ml_collections.FrozenConfigDict, embed: PhraseEncoder | None
+    config: ml_collections.FrozenConfigDict, options: Options
 ) -> tuple[dataset.EmojiData, dataset.EmojiData | None]:
     """Loads the emoji to train on and those held out; None of these where a filter leaves none."""
-    data = dataset.load(config.data, "train", embed)
+    data = dataset.load(config.data, "train", options.embed)
     try:
-        held_out = dataset.load(config.data, "validation", embed)
+        held_out = dataset.load(config.data, "validation", options.embed)
     except DataError as e:  # a filter as narrow as a few code points
         held_out = None
         if config.eval.patience and not config.eval.every_kimg:
             raise UserError(f"eval.patience: no held-out emoji, {e}; set eval.every_kimg") from e
         logging.warning("no held-out emoji, so no signs/validation: %s", e)
+    if options.caption:
+        data, held_out = options.caption(data, held_out, config.data.captions.length)
     count = len(held_out.images) if held_out else 0
     logging.info("%d emoji to train on, %d held out", len(data.images), count)
     return data, held_out

@@ -22,6 +22,7 @@ from input_pipeline import DataError, openmoji
 from input_pipeline.art import array_cache, common_box, sources, style_pairs
 from input_pipeline.art.array_cache import Columns
 from input_pipeline.splits import SPLITS
+from input_pipeline.unicode import captions as captions_lib
 from input_pipeline.unicode import emoji_names
 from input_pipeline.unicode import phrases as phrases_lib
 
@@ -53,6 +54,7 @@ class EmojiData:
       columns: n values each: codepoints, name, group, subgroup, domain, style, cluster, tones, ...
       content_hash: SHA-256 of images, classes and code points.
       pairs: of pictures of one emoji in two styles; None without `config.data.pairs`.
+      captions: None where `captions.attached` did not add them.
     """
 
     images: np.ndarray
@@ -62,6 +64,7 @@ class EmojiData:
     columns: Columns
     content_hash: str
     pairs: style_pairs.Pairs | None = None
+    captions: captions_lib.Captions | None = None
 
 
 def load(

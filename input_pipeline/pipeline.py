@@ -19,10 +19,12 @@ from input_pipeline.dataset import EmojiData
 with contextlib.suppress(RuntimeError):  # too late if TensorFlow already runs
     tf.config.set_visible_devices([], "GPU")  # else it takes all of the GPU's memory
 
-# The first number of the seeds: of the order of the emoji, of the choice of phrases and sources.
+# The first number of the seeds: of the order of the emoji, of the choice of phrases, sources and
+# captions.
 _ORDER_SALT = 498247692
 _PHRASE_SALT = 771204377
 _SOURCE_SALT = 350377129
+_CAPTION_SALT = 622690161
 _AHEAD = 3  # batches
 _DRAWS = 2**20  # numbers that an emoji's phrase or source is chosen by
 
@@ -59,7 +61,9 @@ def batches(
       An iterator of {'image': uint8 b h w 4, 'condition': {name: int32 b}, 'sample': uint32 b}, b =
       batch_size / process_count; read-only arrays. The condition 'text' is f32 b d: one of the
       emoji's phrases, drawn by sample number. Of paired data the images are the targets, and
-      'source' uint8 b h w 4 shows the same emoji in another style, drawn by sample number.
+      'source' uint8 b h w 4 shows the same emoji in another style, drawn by sample number. Of data
+      with captions 'features' f32 b d are vectors of the images, and 'caption' has one text of
+      each, drawn by sample number: 'tokens' int32 b t, 'language' and 'kind' int32 b.
 
     Raises:
       DataError: sizes that do not fit.
@@ -110,6 +114,7 @@ def _batch_maker(data: EmojiData, *, seed: int, rows: int) -> Callable[[tf.Tenso
     images = tf.constant(data.images)
     classes = {name: tf.constant(numbers) for name, numbers in data.classes.items()}
     phrases = data.phrases
+    caption_of = _caption_maker(data, seed=seed) if data.captions else None
     if phrases:
         vectors = tf.constant(phrases.vectors)
         phrase_rows = tf.constant(phrases.rows)
@@ -125,6 +130,8 @@ def _batch_maker(data: EmojiData, *, seed: int, rows: int) -> Callable[[tf.Tenso
             other = tf.gather(sources, start + draw % (tf.gather(first_source, number + 1) - start))
             itself = draw < int(pairs.identity * _DRAWS)
             more["source"] = tf.gather(images, tf.where(itself, row, other))
+        if caption_of:
+            more |= caption_of(sample, row)
         condition = {name: tf.gather(numbers, row) for name, numbers in classes.items()}
         if phrases:
             start = tf.gather(first_phrase, row)
@@ -139,6 +146,32 @@ def _batch_maker(data: EmojiData, *, seed: int, rows: int) -> Callable[[tf.Tenso
         }
 
     return make
+
+
+def _caption_maker(
+    data: EmojiData, *, seed: int
+) -> Callable[[tf.Tensor, tf.Tensor], dict[str, Any]]:
+    """Returns what makes vectors and a text of each image of a batch."""
+    captions = data.captions
+    names = ("tokens", "languages", "kinds", "rows", "first", "features")
+    tokens, languages, kinds, rows, begin, features = (
+        tf.constant(getattr(captions, name)) for name in names
+    )
+
+    def caption_of(sample: tf.Tensor, row: tf.Tensor) -> dict[str, Any]:
+        start = tf.gather(begin, row)
+        draw = _shuffled(sample, _DRAWS, salt=_CAPTION_SALT, seed=seed)
+        text = tf.gather(rows, start + draw % (tf.gather(begin, row + 1) - start))
+        return {
+            "features": tf.gather(features, row),
+            "caption": {
+                "tokens": tf.gather(tokens, text),
+                "language": tf.gather(languages, text),
+                "kind": tf.gather(kinds, text),
+            },
+        }
+
+    return caption_of
 
 
 def _shuffled(sample: tf.Tensor, count: int, *, salt: int, seed: int) -> tf.Tensor:

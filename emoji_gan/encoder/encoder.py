@@ -247,6 +247,11 @@ def embed_images(params: Params, x: jax.Array) -> jax.Array:
     Returns:
       f32 `b d` of unit length.
     """
+    return unit(dense(params, "image", quarters(params, x)))
+
+
+def quarters(params: Params, x: jax.Array) -> jax.Array:
+    """Encodes model images as `embed_images` does but for its last layer: f32 `b 4c`."""
     # The stem's weights are not standardised: with a mean of 0 it could not see flat colours.
     x = _add(convolution.conv2d(_space_to_depth(x), params["stem/w"]), params["stem/b"])
     s = 0
@@ -261,8 +266,7 @@ def embed_images(params: Params, x: jax.Array) -> jax.Array:
     b, h, _, c = x.shape
     # One mean per quarter of the picture, not one of all: emoji are upright and centred, so the
     # position of a part helps to recognise it.
-    quarters = _relu(x).reshape(b, 2, h // 2, 2, h // 2, c).mean((2, 4)).reshape(b, 4 * c)
-    return unit(dense(params, "image", quarters))
+    return _relu(x).reshape(b, 2, h // 2, 2, h // 2, c).mean((2, 4)).reshape(b, 4 * c)
 
 
 def _block(params: Params, name: str, x: jax.Array) -> jax.Array:

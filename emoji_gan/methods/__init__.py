@@ -20,7 +20,7 @@ METHODS = (
     "consistency",
     "masked",
 )
-FROM_PICTURES = ("restore", "restyle")  # methods whose generators have no latents
+FROM_PICTURES = ("restore", "restyle", "caption")  # methods whose generators have no latents
 
 
 def load(name: str) -> Method:

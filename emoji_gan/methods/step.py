@@ -58,6 +58,12 @@ def batch_shapes(config: Config, spec: Spec, mesh: Mesh) -> Batch:
         batch["background"] = jax.ShapeDtypeStruct((b,), jnp.float32)
     if "pairs" in config.data:
         batch["source"] = jax.ShapeDtypeStruct((b, px, px, 4), jnp.uint8)
+    if spec.captions:
+        dim, length = spec.captions.picture_dim, config.data.captions.length
+        numbers = jax.ShapeDtypeStruct((b,), jnp.int32)
+        batch["features"] = jax.ShapeDtypeStruct((b, dim), jnp.float32)
+        tokens = jax.ShapeDtypeStruct((b, length), jnp.int32)
+        batch["caption"] = {"tokens": tokens, "language": numbers, "kind": numbers}
     batch["image"] = jax.ShapeDtypeStruct((b, px, px, 4), jnp.uint8)
     return jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=over_batch(mesh)), batch

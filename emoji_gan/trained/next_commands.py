@@ -37,7 +37,9 @@ def print_them(
     print(f"open    {shlex.quote(str(root / 'samples.png'))}")
     print(f"curves  tensorboard --logdir={path}")
     method = experiment.config.method
-    if method in methods.FROM_PICTURES:
+    if method == "caption":
+        print(f"caption python -m emoji_gan.describe PICTURES --model={path}")
+    elif method in methods.FROM_PICTURES:
         to = " --to=STYLE" if "style" in experiment.spec.names else ""
         print(f"{method} python -m emoji_gan.edit {method} PICTURES{to} --model={path}")
     else:

@@ -1,0 +1,74 @@
+"""Trains a captioner: an emoji becomes a name, keywords or a text in context, English or French.
+
+    python main.py --config=configs/caption.py --workdir=runs/caption
+    python -m emoji_gan.describe PICTURES --lang=fr --kind=name --model=runs/caption
+
+The pictures are read once by the second encoder, so that a step is as cheap as its texts. First by
+likelihood alone, then, from there, with a critic's opinion as well:
+
+    python main.py --config=configs/caption.py:adversarial --workdir=runs/caption_gan \
+      --init_from=runs/caption
+
+`nll/validation` is the negative log-likelihood of held-out emoji's texts in nats a piece, beside
+`nll/blind_validation`, that of a writer who sees no picture.
+"""
+
+import ml_collections
+
+from configs import default, flow
+
+
+def get_config(variant: str = "") -> ml_collections.ConfigDict:
+    """Returns the experiment; variants: '', 'adversarial' (a second leg with a critic)."""
+    c = default.get_config()
+    c.method = "caption"
+    c.total_kimg = 110.0
+    c.batch_size = 64
+    c.data.resolution = 32  # the encoder takes 48 px and sees hardly less of it
+    c.data.common_box = True  # pictures of any margins look alike
+    c.data.domains = ("full", "line")
+    c.data.groups = flow.get_config("shipped").data.groups  # Unicode's: the others have no names
+    c.data.captions = ml_collections.ConfigDict(
+        {
+            "length": 26,  # pieces of a text with its end; longer ones are left out
+        }
+    )
+    c.condition.drop_all = 0.1  # fraction of texts that are written without a picture
+    c.model = ml_collections.ConfigDict(
+        {
+            "width": 192,  # of the hidden state
+            "embedding": 128,  # of a piece of text
+            "critic_width": 128,  # of the critic's hidden state
+        }
+    )
+    c.loss = ml_collections.ConfigDict(
+        {
+            "adversarial": 0.0,  # weight of the critic, beside the likelihood in nats a piece
+            "gamma": 0.1,  # of the critic's penalties on the slope
+            "gumbel": 1.0,  # temperature of the soft choice that the critic's gradient is of
+            "noise": 0.3,  # added to the vectors of pictures, of their root mean square
+        }
+    )
+    c.optim = ml_collections.ConfigDict(
+        {
+            "g_lr": 0.003,  # learning rate of the writer, which falls as a cosine
+            "d_lr": 0.0005,  # learning rate of the critic, likewise
+            "warmup_kimg": 2.0,  # kimg until these are reached
+            "beta1": 0.9,
+            "beta2": 0.99,
+            "eps": 1e-8,
+            "max_bad_steps": 10,  # non-finite steps in a row before rolling back; once more: stop
+        }
+    )
+    c.ema.half_life_kimg = 3.0
+    c.log.images_kimg, c.log.grid = 100.0, 8
+    c.log.scalars_kimg = 5.0
+    if variant == "adversarial":
+        c.total_kimg = 20.0
+        c.loss.adversarial = 0.1
+        c.optim.g_lr = 0.0003
+        c.ema.half_life_kimg = 2.0
+        c.log.scalars_kimg = 1.0
+    elif variant:
+        raise ValueError(f"variant {variant!r}: the variants are '' and 'adversarial'")
+    return c

@@ -1,0 +1,1 @@
+"""Says in words what pictures of emoji show."""

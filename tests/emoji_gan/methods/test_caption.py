@@ -1,0 +1,189 @@
+"""Captions: what is learned, by likelihood and with a critic; how texts are drawn."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from configs import caption as caption_config
+from emoji_gan import conditions, methods
+from emoji_gan.errors import UserError
+from emoji_gan.methods import caption, decoding
+from emoji_gan.methods import step as step_lib
+from emoji_gan.methods.base import Latents
+from emoji_gan.runtime import mesh as mesh_lib
+
+PIECES = ("<pad>", "<end>", "<spell>", "~a", "red", "blue", "rouge", "bleu", "cat", "chat")
+SPEC = conditions.Spec(captions=conditions.Captions(PIECES, 4, "hash"))
+# (language, colour) -> a text; the picture's vector says the colour.
+WORDS = {(0, 0): (4, 8, 1), (0, 1): (5, 8, 1), (1, 0): (9, 6, 1), (1, 1): (9, 7, 1)}
+
+
+def tiny_config(**changes):
+    c = caption_config.get_config()
+    c.batch_size, c.total_kimg, c.data.captions.length = 16, 8.0, 6
+    c.model.update({"width": 16, "embedding": 8, "critic_width": 8})
+    c.optim.update({"g_lr": 0.02, "d_lr": 0.005, "warmup_kimg": 0.0, "eps": 1e-6})
+    c.ema.half_life_kimg = 0.1
+    c.update_from_flattened_dict(changes)
+    return c
+
+
+def batch_of(step, count=16):
+    rng = np.random.default_rng(step)
+    language, colour = rng.integers(0, 2, (2, count))
+    tokens = np.zeros((count, 6), np.int32)
+    for row, of_one in zip(tokens, zip(language, colour, strict=True), strict=True):
+        row[:3] = WORDS[tuple(map(int, of_one))]
+    return {
+        "image": np.zeros((count, 32, 32, 4), np.uint8),
+        "features": np.eye(4, dtype=np.float32)[colour],
+        "caption": {
+            "tokens": tokens,
+            "language": language.astype(np.int32),
+            "kind": np.zeros(count, np.int32),
+        },
+        "condition": {},
+        "sample": np.arange(step * count, (step + 1) * count, dtype=np.uint32),
+    }
+
+
+def trained(config, steps, devices=1):
+    mesh = mesh_lib.make_mesh(jax.devices()[:devices])
+    config = methods.resolve(config, mesh.size)
+    state = mesh_lib.replicate(mesh, caption.init(config, SPEC, 0))
+    run, history = caption.train_step(config, SPEC, mesh), []
+    for i in range(steps):
+        state, metrics = run(state, mesh_lib.global_batch(mesh, batch_of(i)), i)
+        history.append({name: float(value) for name, value in metrics.items()})
+    return config, state, history
+
+
+def drawn(config, state, features, language, temperature=0.1, candidates=None):
+    count = len(features)
+    generator = caption.generator(config, SPEC)
+    condition = {
+        "language": jnp.asarray(language, jnp.int32),
+        "kind": jnp.zeros(count, jnp.int32),
+        "seed": jnp.zeros(count, jnp.uint32),
+        "candidate": jnp.asarray(
+            np.arange(count) if candidates is None else candidates, jnp.uint32
+        ),
+        "temperature": jnp.full(count, temperature, jnp.float32),
+    }
+    latents = Latents(jnp.asarray(features, jnp.float32), jnp.float32(1), "picture")
+    return jax.jit(generator.draw)(generator.params_of(state), latents, condition)
+
+
+@pytest.mark.parametrize("adversarial", [0.0, pytest.param(0.1, marks=pytest.mark.slow)])
+def test_it_learns_to_say_what_it_sees_in_either_language(adversarial):
+    config, state, history = trained(tiny_config(**{"loss.adversarial": adversarial}), 150)
+    assert history[-1]["bad_steps/total"] == 0
+    assert ("loss/d" in history[-1]) == bool(adversarial)
+    colours, language = np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1])
+    out = drawn(config, state, np.eye(4)[colours], language)
+    asked = zip(language, colours, strict=True)
+    for tokens, of_one in zip(np.asarray(out.tokens), asked, strict=True):
+        assert tuple(tokens[:3]) == WORDS[tuple(map(int, of_one))]
+        assert (tokens[3:] == 1).all()
+    scalars = caption.summaries(config, SPEC)(state, batch_of(999))["scalars"]
+    assert scalars["nll/validation"] < 0.5 * scalars["nll/blind_validation"]
+
+
+@pytest.mark.parametrize("adversarial", [0.0, 0.1])
+def test_devices_do_not_change_the_losses(adversarial):
+    config = {"loss.adversarial": adversarial}
+    _, _, one = trained(tiny_config(**config), 3)
+    _, _, two = trained(tiny_config(**config), 3, devices=2)
+    for a, b in zip(one, two, strict=True):
+        for name, value in a.items():
+            np.testing.assert_allclose(b[name], value, rtol=2e-3, atol=1e-5, err_msg=name)
+
+
+def test_a_step_compiles_without_data():
+    mesh = mesh_lib.make_mesh(jax.devices()[:1])
+    config = methods.resolve(tiny_config(), 1)
+    shapes, real = step_lib.batch_shapes(config, SPEC, mesh), batch_of(0)
+
+    def described(tree):
+        return jax.tree.map(lambda x: (x.shape, np.dtype(x.dtype)), tree)
+
+    assert described(shapes) == described(real)
+
+
+def test_likelihoods_of_drawn_texts_are_those_of_the_loss():
+    config, state, _ = trained(tiny_config(), 30)
+    features, language = np.eye(4)[[0, 1, 0]], np.array([0, 1, 1])
+    out = drawn(config, state, features, language, temperature=1.0)
+    g_def = nnx.graphdef(nnx.eval_shape(lambda: caption.make_networks(config, SPEC, 0)[0]))
+    writer = nnx.merge(g_def, state.g_ema)
+    c = writer.condition(
+        jnp.asarray(features, jnp.float32), jnp.asarray(language), jnp.zeros(3, jnp.int32)
+    )
+    for i in range(3):
+        nll = decoding.mean_nll(writer, out.tokens[i : i + 1], c[i : i + 1])
+        np.testing.assert_allclose(nll, -out.log_p[i], rtol=1e-4)
+    # Padding counts for nothing, whether it is computed or not.
+    padded = jnp.where(decoding.alive_in(out.tokens), out.tokens, 0)
+    whole = decoding.mean_nll(writer, out.tokens, c)
+    needed = int(decoding.alive_in(out.tokens).sum())
+    np.testing.assert_allclose(decoding.mean_nll(writer, padded, c, needed), whole, rtol=1e-5)
+
+
+def test_a_text_depends_on_its_own_picture_and_candidate():
+    config, state, _ = trained(tiny_config(), 5)
+    features, language = np.eye(4)[np.arange(12) % 2], np.arange(12) % 2
+    whole = drawn(config, state, features, language, temperature=1.0)
+    one = drawn(config, state, features[7:8], language[7:8], temperature=1.0, candidates=[7])
+    np.testing.assert_array_equal(one.tokens[0], whole.tokens[7])
+    others = [
+        drawn(config, state, features[7:8], language[7:8], temperature=1.0, candidates=[n]).tokens
+        for n in range(8)
+    ]
+    assert len({tuple(np.asarray(tokens)[0]) for tokens in others}) > 1
+
+
+def test_the_critic_s_gradient_reaches_the_writer():
+    config = methods.resolve(tiny_config(**{"loss.adversarial": 0.1}), 1)
+    writer, critic = caption.make_networks(config, SPEC, 0)
+    c = jnp.asarray(np.random.default_rng(0).normal(size=(4, 16)), jnp.float32)
+    keys = jax.random.split(jax.random.key(0), 4)
+    split = nnx.split(writer)
+
+    def score(params):
+        out = decoding.draw_softly(nnx.merge(split[0], params), c, keys, length=6, softness=1.0)
+        alive = decoding.alive_in(out.tokens).astype(jnp.float32)
+        return critic(critic.embedded(out.one_hot), alive, c[:, :8]).sum(), out
+
+    grads, out = jax.grad(score, has_aux=True)(split[1])
+    np.testing.assert_array_equal(jnp.argmax(out.one_hot, -1), out.tokens)
+    norms = [float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(grads.recurrent)]
+    assert min(norms) > 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"data.conditions": ("group",)}, "a captioner has none"),
+        ({"eval.every_kimg": 1.0}, "draws no pictures"),
+        ({"loss.gumbel": 0.0}, "loss.gumbel=0.0: must be above 0"),
+        ({"data.captions.length": 1}, "data.captions.length=1: must be at least 2"),
+    ],
+)
+def test_what_cannot_work_is_refused(changes, reason):
+    with pytest.raises(UserError, match=reason):
+        methods.resolve(tiny_config(**changes), 1)
+
+
+def test_a_spec_with_texts_survives_json_and_others_are_stored_as_before():
+    assert conditions.Spec.from_json(SPEC.to_json()) == SPEC
+    assert conditions.NONE.to_json().keys() == {"classes", "text_dim", "text_hash"}
+    with pytest.raises(UserError, match=r"its data come with data\.captions"):
+        caption.make_networks(methods.resolve(tiny_config(), 1), conditions.NONE, 0)
+
+
+def test_the_variants_are_what_they_say():
+    assert caption_config.get_config("adversarial").loss.adversarial > 0
+    with pytest.raises(ValueError, match="the variants are '' and 'adversarial'"):
+        caption_config.get_config("cpu")
