@@ -1,7 +1,7 @@
 """Says in words what pictures of emoji show, in English or French.
 
-    python -m emoji_gan.describe pizza.png --lang=fr --kind=keywords
-    python -m emoji_gan.describe --emoji=cat --kind=context --n=3
+    python -m emoji_gan.describe pizza.png --lang=fr --kind=keywords --model=runs/caption
+    python -m emoji_gan.describe --emoji=cat --kind=context --n=3 --model=runs/caption
 
 Of each picture distinct texts, the likeliest first. They are drawn by a network, and may be wrong:
 read them before they are used.
@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--seed", type=int, default=0, help="another one writes otherwise; default: 0")
     p.add_argument("--json", action="store_true", help="print one JSON document")
-    p.add_argument("--model", type=paths.local, help="of configs/caption.py; default: shipped")
+    p.add_argument("--model", type=paths.local, help="of configs/caption.py")
     return p
 
 
@@ -63,6 +63,11 @@ def main() -> int:
         raise UserError(f"--seed={a.seed}: expected 0 to 4294967295")
     if not a.paths and not a.emoji:
         raise UserError("nothing to describe: give PNGs, SVGs or folders, or --emoji")
+    if not a.model:
+        raise UserError(
+            "--model: none comes with this version; python main.py --config=configs/caption.py "
+            "--workdir=runs/caption trains one, for --model=runs/caption"
+        )
     host.setup_host_memory()
     host.setup_compilation_cache()
     captioner = Captioner(a.model)
@@ -88,8 +93,8 @@ def main() -> int:
             {"picture": name, "texts": [dataclasses.asdict(caption) for caption in of_one]}
             for name, of_one in named
         ]
-        asked = {name: getattr(a, name) for name in ("lang", "kind", "temperature", "seed")}
-        whole = asked | {"model_sha256": captioner.checkpoint_hash, "pictures": described}
+        request = {name: getattr(a, name) for name in ("lang", "kind", "temperature", "seed")}
+        whole = request | {"model_sha256": captioner.checkpoint_hash, "pictures": described}
         print(json.dumps(whole, ensure_ascii=False, indent=1))
     else:
         for name, of_one in named:

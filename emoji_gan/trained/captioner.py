@@ -1,7 +1,6 @@
 """Writes texts of pictures by a trained captioner."""
 
 import dataclasses
-import pathlib
 from collections.abc import Sequence
 
 import jax
@@ -18,7 +17,6 @@ from input_pipeline.art import common_box
 from input_pipeline.unicode.captions import KINDS, LANGUAGES
 from input_pipeline.unicode.vocabulary import Vocabulary
 
-SHIPPED_CAPTIONER = pathlib.Path(__file__).parents[2] / "models" / "caption.safetensors"
 MOST_TEXTS = 50  # of one picture
 MOST_TEMPERATURE = 3.0
 _BATCH = 64
@@ -48,15 +46,15 @@ class Captioner:
       px: side of the pictures that it was trained on.
 
     Args:
-      source: a workdir of configs/caption.py, or its model file; None: the shipped one.
+      source: a workdir of configs/caption.py, or its model file.
 
     Raises:
       UserError: there is no good checkpoint, the model is of another method, or it was trained with
         another picture encoder.
     """
 
-    def __init__(self, source: str | None = None) -> None:
-        trained = open_trained(source or str(SHIPPED_CAPTIONER))
+    def __init__(self, source: str) -> None:
+        trained = open_trained(source)
         captions = trained.spec.captions
         if trained.config["method"] != "caption" or captions is None:
             raise UserError(

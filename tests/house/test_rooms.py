@@ -43,6 +43,7 @@ MAY_IMPORT = {
     "emoji_gan.train": _LIBRARY | _MODELS,
     "emoji_gan.sample": _LIBRARY | _MODELS,
     "emoji_gan.edit": _LIBRARY | _MODELS,
+    "emoji_gan.describe": _LIBRARY | _MODELS | {"emoji_gan.edit"},
     "emoji_gan.export": _LIBRARY | _MODELS | {"eval"},
     "eval": _LIBRARY | _MODELS,
     "explore": _LIBRARY

@@ -83,8 +83,8 @@ def test_it_learns_to_say_what_it_sees_in_either_language(adversarial):
     assert ("loss/d" in history[-1]) == bool(adversarial)
     colours, language = np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1])
     out = drawn(config, state, np.eye(4)[colours], language)
-    asked = zip(language, colours, strict=True)
-    for tokens, of_one in zip(np.asarray(out.tokens), asked, strict=True):
+    rows = zip(language, colours, strict=True)
+    for tokens, of_one in zip(np.asarray(out.tokens), rows, strict=True):
         assert tuple(tokens[:3]) == WORDS[tuple(map(int, of_one))]
         assert (tokens[3:] == 1).all()
     scalars = caption.summaries(config, SPEC)(state, batch_of(999))["scalars"]

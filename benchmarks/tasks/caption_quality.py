@@ -1,7 +1,7 @@
 """Measures what a captioner writes: the right emoji, new texts, variety, spelling, speed.
 
-    python -m benchmarks.tasks.captions --model=runs/caption --out=FOLDER
-    python -m benchmarks.tasks.captions --model=runs/caption --model=runs/caption_gan --out=FOLDER
+    python -m benchmarks.tasks.caption_quality --model=runs/caption --out=FOLDER
+    python -m benchmarks.tasks.caption_quality --model=runs/a --model=runs/b --out=FOLDER
 
 Of OpenMoji's held-out emoji, which no captioner of the training split saw in any style, and of as
 many that the shipped one-step model draws when it is asked for emoji of the training split. The
@@ -137,19 +137,19 @@ def _openmoji(captioner: Captioner) -> ml_collections.ConfigDict:
     return config
 
 
-def held_out(captioner: Captioner, known: Sequence[str]) -> Pictures:
+def held_out(captioner: Captioner, codes_of_encoder: Sequence[str]) -> Pictures:
     """Returns OpenMoji's coloured held-out emoji among those that the judge knows."""
     config = _openmoji(captioner)
     parts = [dataset.load(config, split) for split in ("validation", "test")]
     codepoints = [code for part in parts for code in part.columns["codepoints"].tolist()]
     images = np.concatenate([part.images for part in parts])
-    kept = [i for i, code in enumerate(codepoints) if code in set(known)]
+    kept = [i for i, code in enumerate(codepoints) if code in set(codes_of_encoder)]
     return Pictures(images[kept], tuple(codepoints[i] for i in kept))
 
 
-def generated(train: dataset.EmojiData, known: Sequence[str], count: int) -> Pictures:
+def generated(train: dataset.EmojiData, codes_of_encoder: Sequence[str], count: int) -> Pictures:
     """Draws emoji of the training split, asked for by their English names, by the shipped model."""
-    codes = sorted(set(train.columns["codepoints"].tolist()) & set(known))
+    codes = sorted(set(train.columns["codepoints"].tolist()) & set(codes_of_encoder))
     some = [codes[i] for i in np.linspace(0, len(codes) - 1, count).astype(int)]
     sampler = Sampler(str(GENERATOR))
     phrases = encoder.PhraseEncoder()([emoji_names.lookup(code).name_en for code in some])
@@ -197,17 +197,17 @@ class Measurement:
         """Adds the rows of a captioner, in all languages, kinds and at all temperatures."""
         codes = self.pictures.codepoints
         for language, kind, temperature in itertools.product(LANGUAGES, KINDS, temperatures):
-            asked = {"language": language, "kind": kind, "temperature": temperature}
+            request = {"language": language, "kind": kind, "temperature": temperature}
             if temperature == DEFAULT_TEMPERATURE:
-                texts = captioner(self.pictures.images, **asked, count=TEXTS)
+                texts = captioner(self.pictures.images, **request, count=TEXTS)
                 kept = [(t[0].text, code) for t, code in zip(texts, codes, strict=True) if t]
                 self.add(
-                    [t for t, _ in kept], [c for _, c in kept], **asked, way=name, which="first"
+                    [t for t, _ in kept], [c for _, c in kept], **request, way=name, which="first"
                 )
             features = captioner.features(self.pictures.images)
-            drawn = captioner.candidates(features, np.zeros(len(codes), int), **asked, seed=1)
+            drawn = captioner.candidates(features, np.zeros(len(codes), int), **request, seed=1)
             kept = [(c.text, code) for c, code in zip(drawn, codes, strict=True) if c.text]
-            self.add([t for t, _ in kept], [c for _, c in kept], **asked, way=name, which="drawn")
+            self.add([t for t, _ in kept], [c for _, c in kept], **request, way=name, which="drawn")
 
     def add_written(self, train: dataset.EmojiData, captioner: Captioner) -> None:
         """Adds what people wrote of these emoji, and of the nearest training picture."""
@@ -223,8 +223,8 @@ class Measurement:
                     if (texts := _written(code, language, kind))
                 ]
                 texts, right = [p[0] for p in pairs], [p[1] for p in pairs]
-                asked = {"language": language, "kind": kind, "temperature": ""}
-                self.add(texts, right, **asked, way=way, which="first")
+                request = {"language": language, "kind": kind, "temperature": ""}
+                self.add(texts, right, **request, way=way, which="first")
 
 
 def _written(codepoints: str, language: str, kind: str) -> list[str]:
@@ -239,10 +239,10 @@ def texts_a_second(captioner: Captioner, count: int = 640) -> float:
     """Returns how many texts in context a second of processor time draws, pictures read before."""
     features = np.repeat(captioner.features([np.full((32, 32, 4), 255, np.uint8)]), count, 0)
     numbers = np.arange(count)
-    asked = {"language": "fr", "kind": "context", "temperature": DEFAULT_TEMPERATURE}
-    captioner.candidates(features[:64], numbers[:64], **asked, seed=0)  # compiles
+    request = {"language": "fr", "kind": "context", "temperature": DEFAULT_TEMPERATURE}
+    captioner.candidates(features[:64], numbers[:64], **request, seed=0)  # compiles
     start = time.process_time()
-    captioner.candidates(features, numbers, **asked, seed=1)
+    captioner.candidates(features, numbers, **request, seed=1)
     return count / (time.process_time() - start)
 
 
@@ -268,8 +268,8 @@ def examples(captioner: Captioner, pictures: Pictures, count: int = 10) -> str:
         texts = captioner(pictures.images[rows], language=language, kind=kind, count=2)
         for row, of_one in zip(rows, texts, strict=True):
             meta = emoji_names.lookup(pictures.codepoints[row])
-            said = " / ".join(caption.text for caption in of_one)
-            lines.append(f"{language} {kind:9} {meta.name_en:30} {said}")
+            lines_of = " / ".join(caption.text for caption in of_one)
+            lines.append(f"{language} {kind:9} {meta.name_en:30} {lines_of}")
     return "\n".join(lines) + "\n"
 
 
@@ -305,13 +305,13 @@ def main() -> int:
     speeds = {name: texts_a_second(captioner) for name, captioner in captioners.items()}
     text, out = table(rows), pathlib.Path(a.out)
     print(text, *(f"{name}: {speed:.0f} texts/s of a core" for name, speed in speeds.items()))
-    said = "".join(
+    lines_of = "".join(
         f"{name}, {of}\n{examples(captioner, pictures)}\n"
         for name, captioner in captioners.items()
         for of, pictures in (("held out", unseen), ("generated", drawn))
     )
     workdir.write_atomic(out / "captions.md", text.encode())
-    workdir.write_atomic(out / "examples.txt", said.encode())
+    workdir.write_atomic(out / "examples.txt", lines_of.encode())
     whole = json.dumps({"rows": rows, "texts_per_core_second": speeds}, indent=1)
     workdir.write_atomic(out / "captions.json", whole.encode())
     return errors.EXIT_OK
