@@ -2,8 +2,10 @@
 
 The distance of each generated image to its nearest training image is ranked among the distances
 from training images to their nearest in another near-duplicate cluster: how close different emoji
-come to one another. A copy ranks at 0. A new emoji that differs from the training images as much as
-these differ from one another is equally likely to rank at any percentile.
+come to one another. Drawings that are the same in two clusters, as the line art of hearts of two
+colours is, are left out: they would make of all but exact copies new emoji. A copy ranks at 0. A
+new emoji that differs from the training images as much as these differ from one another is equally
+likely to rank at any percentile.
 """
 
 from typing import NamedTuple
@@ -15,6 +17,7 @@ from eval.metrics import distances, resample, sets
 from eval.metrics.sets import Estimate, SampleSet
 
 THRESHOLD = 1.0  # percentile below which an image counts as memorised
+_SAME = 1e-3  # distance in feature space, below which two drawings are the same
 _LEAST_REAL = 100  # so that the threshold is at least one image
 
 
@@ -25,7 +28,7 @@ class Neighbours(NamedTuple):
       index: int64 [m], its row.
       distance: f32 [m], to it in feature space.
       percentile: f64 [m] in [0, 100], how many of the training images are nearer to one of another
-        cluster.
+        cluster that is not the same drawing.
     """
 
     index: np.ndarray
@@ -60,7 +63,7 @@ def percentiles(distance: np.ndarray, real: np.ndarray, clusters: np.ndarray | N
       f64 [m] in [0, 100].
 
     Raises:
-      UserError: all training images are of one cluster.
+      UserError: all training images are of one cluster, or each is drawn twice.
     """
     clusters = np.arange(len(real)) if clusters is None else clusters
     if (clusters == clusters[0]).all():
@@ -68,8 +71,10 @@ def percentiles(distance: np.ndarray, real: np.ndarray, clusters: np.ndarray | N
             "memorisation: all real images are of one cluster, there is nothing to rank against"
         )
     _, between = distances.nearest(real, real, (clusters, clusters))
-    rank = np.searchsorted(np.sort(between), distance, side="left")
-    return 100.0 * rank / len(real)
+    apart = np.sort(between[between > _SAME])
+    if not len(apart):
+        raise UserError("memorisation: every real image is drawn twice, none is there to rank by")
+    return 100.0 * np.searchsorted(apart, distance, side="left") / len(apart)
 
 
 def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict[str, Estimate]:

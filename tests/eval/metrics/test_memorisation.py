@@ -60,6 +60,18 @@ def test_near_duplicates_among_the_real_do_not_excuse_copies():
     assert "near-duplicates are not known" in without.note
 
 
+def test_the_same_drawing_in_two_clusters_does_not_excuse_near_copies():
+    """The line art of hearts of two colours is one drawing: nothing is nearer to another than 0."""
+    real = normal(500, 12, 0)
+    real[:40] = real[40:80]
+    near = sample_set(real[100:200] + normal(100, 12, 1, scale=0.01))
+    clustered = sample_set(real, clusters=np.arange(500))
+    assert memorisation.evaluate(clustered, near, new_rng())["memorisation_rate"].value == 1.0
+    twice = np.concatenate([real[40:240], real[40:240]])
+    with pytest.raises(UserError, match="every real image is drawn twice"):
+        memorisation.neighbours(twice, np.arange(400), twice)
+
+
 def test_memorisation_refuses_and_notes_small_sets():
     fake = sample_set(normal(50, 4, 1))
     with pytest.raises(UserError, match="99 real images"):
