@@ -32,8 +32,8 @@ class Restyler:
       changes: of fields of `config.sample`, e.g. {'guidance': 2.0}.
 
     Raises:
-      UserError: there is no good checkpoint, none is shipped, the model is of another method, or
-        it does not allow a change.
+      UserError: there is no good checkpoint, none is shipped, the model is of another method or
+        an earlier version, or it does not allow a change.
     """
 
     def __init__(self, source: str | None = None, changes: Mapping[str, Any] | None = None) -> None:
@@ -48,6 +48,11 @@ class Restyler:
             raise UserError(
                 f"--model={source}: it is of method {self._trained.config['method']!r}; give a "
                 "restyler, of configs/restyle.py"
+            )
+        if "start_noise" not in self._trained.config["loss"]:
+            raise UserError(
+                f"--model={source}: trained by an earlier version, along a path from noise that "
+                "did not keep the emoji; train it anew by configs/restyle.py"
             )
         self.config = sampler.changed(self._trained.config, changes or {})
         self.spec, self.px = self._trained.spec, self.config.data.resolution

@@ -178,13 +178,18 @@ def test_a_result_depends_on_its_own_picture_and_seed(stored):
     assert (restyler(given[:1], "noto", [1]) != whole[:1]).any()
 
 
-def test_a_restyler_does_not_sample_and_others_do_not_restyle(stored, monkeypatch):
+def test_a_restyler_does_not_sample_and_others_do_not_restyle(stored, monkeypatch, tmp_path):
     with pytest.raises(UserError, match="draws nothing by itself"):
         Sampler(stored)
     with pytest.raises(UserError, match="give a restyler"):
         Restyler(str(SHIPPED_FLOW))
     with pytest.raises(UserError, match="has no such choice"):
         Restyler(stored, {"colour": 1})
+    from_noise = tiny_config()
+    del from_noise.loss.start_noise
+    state = restyle.init(methods.resolve(tiny_config(), 1), SPEC, 0)
+    with pytest.raises(UserError, match="trained by an earlier version"):
+        Restyler(write(tmp_path / "old.safetensors", from_noise, state))
     monkeypatch.setattr("emoji_gan.trained.restyler.SHIPPED_RESTYLER", SHIPPED_FLOW / "absent")
     with pytest.raises(UserError, match="trains one"):
         Restyler()
