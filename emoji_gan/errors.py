@@ -1,6 +1,7 @@
 """Turns a user's mistake into one line and an exit code instead of a traceback."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -13,6 +14,7 @@ EXIT_DIVERGED = 3
 EXIT_NOT_SAVED = 74
 EXIT_PREEMPTED = 75  # sysexits' EX_TEMPFAIL: the state is saved, run the same command again
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report Ctrl-C
+EXIT_NOT_READ = 141  # 128 + SIGPIPE: `head` had enough
 
 
 class UserError(Exception):
@@ -36,6 +38,8 @@ class NotSaved(UserError):
 def run(main: Callable[[], int | None]) -> None:
     """Calls `main` and exits with its code; prints a mistake or Ctrl-C as one line.
 
+    Nothing is printed where nobody reads on, as behind a pipe to `head`.
+
     Args:
       main: a program; it returns its exit code, or None for 0.
 
@@ -51,6 +55,10 @@ def run(main: Callable[[], int | None]) -> None:
             _exit(f"error: {e}", getattr(e, "exit_code", EXIT_USER_ERROR))
     except KeyboardInterrupt:
         _exit("interrupted", EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # Python flushes at its end, and would say so there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_NOT_READ)
 
 
 def _exit(line: str, code: int) -> NoReturn:

@@ -2,6 +2,7 @@
 
 import contextlib
 import pathlib
+import subprocess
 import sys
 
 import pytest
@@ -74,3 +75,19 @@ def test_damaged_workdir_is_refused_not_overwritten(tmp_path):
     assert code == 2
     assert "error: " in err.splitlines()[-1] and "Traceback" not in err
     assert (tmp_path / "checkpoints" / "damaged-10-0" / "state" / "x").exists()
+
+
+def test_a_reader_that_has_enough_ends_the_program_without_a_word():
+    main = "lambda: [print(99 * 'x') for _ in [0] * 9999][:0]"
+    script = f"from emoji_gan import errors; errors.run({main})"
+    process = subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=runs.ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout.readline().startswith(b"xxx")
+    process.stdout.close()
+    assert process.wait(60) == errors.EXIT_NOT_READ
+    assert process.stderr.read() == b""
+    process.stderr.close()
