@@ -124,7 +124,7 @@ def checked(content: Any, where: str, language: Language) -> Brief:
     Args:
       content: as YAML reads it.
       where: it stands, for messages.
-      language: of the messages.
+      language: of the messages, and of a brief that does not say its own.
 
     Raises:
       UserError: a field that is unknown, missing or cannot be.
@@ -143,6 +143,7 @@ def checked(content: Any, where: str, language: Language) -> Brief:
             )
     fields: dict[str, Any] = {x: _text(content, x, where, language) for x in _TEXTS}
     fields |= {x: _texts(content, x, where, language) for x in _LISTS}
+    fields["language"] = fields["language"] or language.code
     fields["segments"] = _segments(content.get("segments"), where, language)
     for name in ("start", "end"):
         fields[name] = date(fields[name], f"{where}: {name}", language)

@@ -77,8 +77,8 @@ def test_bad_flags_are_one_line_before_anything_is_drawn(run, tmp_path, flags, r
 @pytest.mark.parametrize(
     ("file", "content", "reason"),
     [
-        ("brief.yaml", "themes: [", "aucune liste de thèmes"),
-        ("brief.yaml", "themes: []", "aucune liste de thèmes"),
+        ("brief.yaml", "themes: [", "n'est pas du YAML"),
+        ("brief.yaml", "themes: []", "themes est vide"),
         ("search.json", '{"themes": [{"theme": "x"}]}', "campaign search"),
         ("search.json", '{"themes": []}', "n'a pas le thème"),
         ("brief.yaml", None, "campaign brief"),
