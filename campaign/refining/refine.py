@@ -138,7 +138,7 @@ def _config(
     config.data.codepoints, config.data.sources = tuple(emoji), ("openmoji", *sources)
     config.optim.lr, config.optim.warmup_kimg = _LR, kimg / 10
     config.ema.half_life_kimg = min(_HALF_LIFE_KIMG, kimg / 4)
-    config.log.images_kimg = 1e6
+    config.log.images_kimg, config.log.grid = 1e6, 2  # the report has its own pictures
     config.log.scalars_kimg = max(kimg / 10, 0.032)
     config.checkpoint.every_minutes = 1.0
     return config
