@@ -41,9 +41,7 @@ from emoji_gan.runtime import rules
 NETWORKS = {"g": "writer", "d": "critic"}
 LANGUAGES, KINDS = 2, 3  # how many there are of each (input_pipeline/unicode/captions.py)
 _MAX_GRADIENT_NORM = 1.0
-_SPACE = (
-    12  # pieces a text, on average, for which logits are computed in training; most are padding
-)
+_SPACE = 12  # pieces a text, on average, for which training computes logits: most are padding
 
 
 class Draw(enum.IntEnum):

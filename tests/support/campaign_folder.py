@@ -2,15 +2,12 @@
 
 import json
 import pathlib
-import sys
 
 import numpy as np
-import pytest
 
-from campaign import __main__ as program
 from campaign.proposing import proposal
 from campaign.proposing.proposal import Proposal
-from emoji_gan import errors, images
+from emoji_gan import images
 from emoji_gan.edit import parents
 
 BRIEF = """
@@ -21,19 +18,6 @@ segments:
 - {name: fidèles, palette: ['#E4002B', '#0B3D91'], style: ''}
 avoid: [bière]
 """
-
-
-def runner(monkeypatch, capsys):
-    """Returns what runs the program: exit code, output and errors."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["campaign", *map(str, arguments)])
-        with pytest.raises(SystemExit) as e:
-            errors.run(program.main)
-        out, err = capsys.readouterr()
-        return e.value.code, out, err
-
-    return call
 
 
 def record(name: str, **changes) -> Proposal:

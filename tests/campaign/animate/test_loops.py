@@ -1,35 +1,19 @@
 """Loops close, stay on the canvas and do not flash; records say so, and re-runs lose nothing."""
 
 import json
-import sys
 
 import av
 import numpy as np
 import pytest
 from PIL import Image
 
-from campaign import __main__ as program
 from campaign import folder as folder_lib
 from campaign import manifest
 from campaign.animate import flash_rate, moves
 from campaign.language import Language
-from emoji_gan import errors, images
+from emoji_gan import images
 
 COUNT = 12
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Runs the program; returns exit code, output and errors."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["campaign", *map(str, arguments)])
-        with pytest.raises(SystemExit) as e:
-            errors.run(program.main)
-        out = capsys.readouterr()
-        return e.value.code, out.out, out.err
-
-    return call
 
 
 def _square(colour=(200, 40, 20, 255), px=64, edge=0) -> np.ndarray:

@@ -3,32 +3,15 @@
 import csv
 import datetime
 import json
-import sys
 
 import hypothesis
 import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from campaign import __main__ as program
 from campaign.experiment import assignment, demo, looks, plan_file
 from campaign.experiment.reading.tables import Tables
 from campaign.language import Language
-from emoji_gan import errors
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Runs the program; returns exit code, output and errors."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["campaign", *map(str, arguments)])
-        with pytest.raises(SystemExit) as e:
-            errors.run(program.main)
-        out = capsys.readouterr()
-        return e.value.code, out.out, out.err
-
-    return call
 
 
 def _plan(run, folder, *flags):

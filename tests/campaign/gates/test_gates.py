@@ -133,8 +133,7 @@ def test_flashes_a_second_are_counted():
 
 
 @pytest.mark.slow
-def test_the_command_checks_proposals_and_loops(monkeypatch, capsys, tmp_path):
-    run = campaign_folder.runner(monkeypatch, capsys)
+def test_the_command_checks_proposals_and_loops(run, tmp_path):
     listed = [record("pizza_01"), record("pizza_02", style="openmoji line")]
     campaign_folder.write(tmp_path, listed)
     (tmp_path / "animations").mkdir()

@@ -6,7 +6,6 @@ import json
 import pathlib
 import re
 import struct
-import sys
 import tarfile
 import zipfile
 
@@ -18,13 +17,12 @@ import pytest
 import yaml
 from fontTools import ttLib
 
-from campaign import __main__ as program
 from campaign import manifest
 from campaign.animate import moves
 from campaign.language import Language
 from campaign.manifest import Entry
 from campaign.pack.targets import telegram
-from emoji_gan import errors, images
+from emoji_gan import images
 from emoji_gan.media import animation
 
 TEXTS = {"Software": "emoji_gan", "seed": "7"}
@@ -68,20 +66,6 @@ def art(tmp_path_factory):
             entries.append(entry)
     manifest.write(folder, entries)
     return folder
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Runs the program; returns exit code, output and errors."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["campaign", *map(str, arguments)])
-        with pytest.raises(SystemExit) as e:
-            errors.run(program.main)
-        out = capsys.readouterr()
-        return e.value.code, out.out, out.err
-
-    return call
 
 
 @pytest.fixture

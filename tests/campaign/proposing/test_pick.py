@@ -5,13 +5,7 @@ import json
 import pytest
 
 from campaign.proposing import proposal
-from tests.support import campaign_folder
 from tests.support.campaign_folder import record
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    return campaign_folder.runner(monkeypatch, capsys)
 
 
 @pytest.fixture

@@ -18,11 +18,6 @@ from tests.support import campaign_folder
 from tests.support.campaign_folder import record
 
 
-@pytest.fixture
-def run(monkeypatch, capsys):
-    return campaign_folder.runner(monkeypatch, capsys)
-
-
 @pytest.mark.slow
 def test_from_a_brief_to_checked_proposals(run, tmp_path):
     campaign_folder.write(tmp_path, [])

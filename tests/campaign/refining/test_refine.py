@@ -11,11 +11,6 @@ from tests.support import campaign_folder
 from tests.support.campaign_folder import record
 
 
-@pytest.fixture
-def run(monkeypatch, capsys):
-    return campaign_folder.runner(monkeypatch, capsys)
-
-
 def _vectors(rng, count, offset):
     x = rng.standard_normal((count, 16)) + offset
     return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
