@@ -132,7 +132,7 @@ def _rungs(artwork: Artwork, form: str, master: np.ndarray) -> list[tuple[int, f
     result = []
     for rung in budget.LADDERS[form]:
         if rung.scale == 1:
-            fitted = budget.encoded(artwork, master, _MS, limits=limits, rung=rung)
+            fitted = budget.encoded(artwork, master, _MS, limits=limits, rung=rung, counted={})
             result.append((len(fitted.data), error(decoded(fitted.data, times), master)))
     return result
 

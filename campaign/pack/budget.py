@@ -11,10 +11,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from campaign.pack.artwork import Artwork
-from emoji_gan.media import animation, indexed
-from emoji_gan.media.indexed import Indexed
+from emoji_gan.media import animation
+from emoji_gan.media.indexed import Colours, Indexed
 
 Text = tuple[str, str]  # in English and in French
+Counted = dict[tuple[int, int], Colours]  # by (step, px) of the rung
 _STEP_MS = 10
 
 
@@ -129,9 +130,10 @@ def fit(artwork: Artwork, limits: Limits) -> Fitted:
     drawn, frame_ms, timing = _timed(artwork, limits)
     rungs = [r for r in LADDERS[limits.form] if _allowed(r, limits, len(drawn))]
     tried: dict[int, Fitted] = {}
+    counted: Counted = {}
 
     def fits(i: int) -> bool:
-        tried[i] = encoded(artwork, drawn, frame_ms, limits=limits, rung=rungs[i])
+        tried[i] = encoded(artwork, drawn, frame_ms, limits=limits, rung=rungs[i], counted=counted)
         return len(tried[i].data) <= limits.max_bytes
 
     last = len(rungs) - 1
@@ -183,7 +185,13 @@ def _timed(artwork: Artwork, limits: Limits) -> tuple[np.ndarray, int, tuple[Tex
 
 
 def encoded(
-    artwork: Artwork, drawn: np.ndarray, frame_ms: int, *, limits: Limits, rung: Rung
+    artwork: Artwork,
+    drawn: np.ndarray,
+    frame_ms: int,
+    *,
+    limits: Limits,
+    rung: Rung,
+    counted: Counted,
 ) -> Fitted:
     """Encodes an artwork by one rung.
 
@@ -193,6 +201,7 @@ def encoded(
       frame_ms: that each of these lasts.
       limits: of the target; the file may be larger.
       rung: what is given up.
+      counted: the colours of these frames, kept from rung to rung.
     """
     frames, frame_ms = drawn[:: rung.step], frame_ms * rung.step
     px = round(limits.px * rung.scale)
@@ -200,7 +209,11 @@ def encoded(
         frames = artwork.frames(px)[:: math.ceil(artwork.count / len(frames))]
     if limits.form == "gif":
         frames = animation.thresholded(frames)
-    palette = indexed.reduce_colours(frames, rung.colours) if rung.colours else None
+    palette = None
+    if rung.colours:
+        key = rung.step, px
+        counted[key] = counted.get(key) or Colours.of(frames)
+        palette = counted[key].reduced(rung.colours)
     data = _file(limits.form, frames, frame_ms, palette=palette, artwork=artwork, rung=rung)
     given_up, first = [], LADDERS[limits.form][0]
     if palette is not None and rung.colours != first.colours and _reduced(frames, palette):

@@ -25,30 +25,47 @@ class Indexed:
         return self.palette[self.indices]
 
 
-def reduce_colours(frames: np.ndarray, count: int) -> Indexed:
-    """Chooses a palette for all frames and gives each pixel its nearest colour, without dithering.
+@dataclasses.dataclass(frozen=True)
+class Colours:
+    """Holds all colours of frames, counted once however many palettes are then made of them.
 
-    Distances are those of premultiplied RGBA, so that colours that hardly show hardly count. Where
-    the frames have no more colours than asked for, nothing changes.
-
-    Args:
-      frames: uint8 [n h w 4], straight alpha, RGB = 0 where alpha = 0.
-      count: of colours, 2 to 256; transparency is one of them.
+    Attributes:
+      straight: uint8 [k 4], straight alpha; transparent first, where there is any.
+      weights: i64 [k], pixels of each colour.
+      rows: i64 [n h w], the colour of each pixel.
     """
-    packed = np.ascontiguousarray(frames).view(np.uint32)[..., 0]
-    colours, inverse, weights = np.unique(packed, return_inverse=True, return_counts=True)
-    straight = colours.view(np.uint8).reshape(-1, 4)
-    # Transparent first: it stays itself, whatever the others are.
-    order = np.argsort(straight[:, 3] > 0, kind="stable")
-    straight, weights = straight[order], weights[order]
-    rank = np.argsort(order).astype(np.int64)
-    if len(straight) <= count:
-        return Indexed(straight, rank[inverse].reshape(packed.shape).astype(np.uint8))
-    clear = int(straight[0, 3] == 0)
-    palette, nearest = _k_means(straight[clear:], weights[clear:], count - clear)
-    palette = np.concatenate([straight[:clear], palette])
-    nearest = np.concatenate([np.zeros(clear, np.int64), nearest + clear])
-    return Indexed(palette, nearest[rank[inverse]].reshape(packed.shape).astype(np.uint8))
+
+    straight: np.ndarray
+    weights: np.ndarray
+    rows: np.ndarray
+
+    @classmethod
+    def of(cls, frames: np.ndarray) -> "Colours":
+        """Counts the colours of frames uint8 [n h w 4], straight alpha, RGB = 0 where alpha = 0."""
+        packed = np.ascontiguousarray(frames).view(np.uint32)[..., 0]
+        colours, inverse, weights = np.unique(packed, return_inverse=True, return_counts=True)
+        straight = colours.view(np.uint8).reshape(-1, 4)
+        # Transparent first: it stays itself, whatever the others are.
+        order = np.argsort(straight[:, 3] > 0, kind="stable")
+        rank = np.argsort(order).astype(np.int64)
+        return cls(straight[order], weights[order], rank[inverse].reshape(packed.shape))
+
+    def reduced(self, count: int) -> Indexed:
+        """Chooses a palette for all frames and gives each pixel its nearest colour, undithered.
+
+        Distances are those of premultiplied RGBA, so that colours that hardly show hardly count.
+        Where the frames have no more colours than asked for, nothing changes.
+
+        Args:
+          count: of colours, 2 to 256; transparency is one of them.
+        """
+        if len(self.straight) <= count:
+            return Indexed(self.straight, self.rows.astype(np.uint8))
+        clear = int(self.straight[0, 3] == 0)
+        palette, nearest = _k_means(self.straight[clear:], self.weights[clear:], count - clear)
+        palette = np.concatenate([self.straight[:clear], palette])
+        nearest = np.concatenate([np.zeros(clear, np.int64), nearest + clear])
+        return Indexed(palette, nearest.astype(np.uint8)[self.rows])
 
 
 def _premultiplied(straight: np.ndarray) -> np.ndarray:

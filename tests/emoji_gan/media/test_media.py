@@ -30,14 +30,14 @@ def _moving(colour=(0, 0, 0, 255), count=3) -> np.ndarray:
 def test_black_on_nothing_is_kept_in_every_frame(form):
     """An encoder that compares colours without alpha would lose it."""
     for frames in (_moving(), _moving()[..., :] * np.array([0, 0, 0, 1], np.uint8)):
-        palette = indexed.reduce_colours(frames, 16)
+        palette = indexed.Colours.of(frames).reduced(16)
         seen = _decoded(animation.encode_indexed(form, palette, 100, {}))
         np.testing.assert_array_equal(seen * (seen[..., 3:] > 0), frames)
 
 
 def test_alpha_of_indexed_pngs_is_kept():
     frames = np.concatenate([_moving((0, 0, 0, a)) for a in (40, 128, 255)])
-    data = animation.encode_indexed("apng", indexed.reduce_colours(frames, 32), 50, {})
+    data = animation.encode_indexed("apng", indexed.Colours.of(frames).reduced(32), 50, {})
     seen = _decoded(data)
     np.testing.assert_array_equal(seen[..., 3], frames[..., 3])
     drawn = frames[..., 3] > 0
@@ -57,7 +57,7 @@ def test_a_moving_square_is_transparent_around_it_in_webp():
 def test_a_palette_has_few_colours_and_keeps_what_is_transparent(frames, count, binary):
     frames = np.where(frames[..., 3:] > 0, frames, 0).astype(np.uint8)
     frames = animation.thresholded(frames) if binary else frames
-    reduced = indexed.reduce_colours(frames, count)
+    reduced = indexed.Colours.of(frames).reduced(count)
     assert len(reduced.palette) == len(np.unique(reduced.palette, axis=0)) <= count
     clear = frames[..., 3] == 0
     assert not reduced.rgba()[clear].any() and reduced.rgba().shape == frames.shape
@@ -70,7 +70,7 @@ def test_more_colours_err_less():
     frames = rng.integers(0, 256, (2, 24, 24, 4), np.uint8)
     frames[..., 3] = 255
     errors = [
-        np.square(indexed.reduce_colours(frames, n).rgba().astype(float) - frames).mean()
+        np.square(indexed.Colours.of(frames).reduced(n).rgba().astype(float) - frames).mean()
         for n in (4, 16, 64, 256)
     ]
     assert errors == sorted(errors, reverse=True) and errors[-1] < errors[0] / 8
