@@ -15,11 +15,6 @@ from input_pipeline.art import common_box
 from input_pipeline.unicode import emoji_names
 
 SMALL_PX = 22  # as running text shows an emoji
-# Cosine to a real emoji from which a picture is a copy: 15 of 16 real emoji at 128 px have more to
-# themselves at 64 px, the first 24 proposals had 0.992 at most. The percentile by which the
-# evaluation counts copies does not tell them apart: line art of several emoji is the same drawing,
-# so that 6.7 % of the real ones are at no distance from another one.
-COPY_SIMILARITY = 0.995
 _FITTED_PX = 64
 _LEAST_VISIBLE_PX = 4  # opaque pixels
 
@@ -43,11 +38,6 @@ class Seen:
     first: tuple[str, ...]
     small_similarity: float
     nearest: Neighbour
-
-    @property
-    def is_copy(self) -> bool:
-        """Returns whether it is a copy of a real emoji."""
-        return self.nearest.is_copy or self.nearest.similarity >= COPY_SIMILARITY
 
     def to(self, codepoints: str) -> float:
         """Returns the cosine to an emoji, a key of the Unicode list; -1 where none is like it."""

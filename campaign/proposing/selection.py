@@ -26,7 +26,7 @@ def score(seen: Seen, of: Sequence[str], real: dict[str, float]) -> float:
       of: code points of its parents.
       real: code points -> the cosine of the real emoji's picture to its own class.
     """
-    if not seen.visible or seen.is_copy:
+    if not seen.visible or seen.nearest.is_copy:
         return 0.0
     likeness = np.mean([np.clip(seen.to(c) / max(real[c], 1e-6), 0, 1) for c in of])
     factor = 1.0 if seen.rank(of) < FIRST else _UNRECOGNISED

@@ -202,7 +202,7 @@ def _side(
     return Side(
         scores=np.array([selection.score(s, (c,), real) for s, c in pairs]),
         recognised=np.array([s.rank((c,)) < selection.FIRST for s, c in pairs]),
-        copies=np.array([s.is_copy for s in seen]),
+        copies=np.array([s.nearest.is_copy for s in seen]),
         small=np.array([s.small_similarity for s in seen]),
         liked=None if ranker is None else ranker(features),
     )

@@ -26,7 +26,7 @@ from tests.support import campaign_folder
 from tests.support.campaign_folder import record
 
 
-def seen_as(codepoints, *, cosine=0.85, visible=True, small=0.9, features=None, nearest=None):
+def seen_as(codepoints, *, copy=False, visible=True, small=0.9, features=None, nearest=None):
     """What a judge sees that recognises one emoji."""
     similarity = {"1F355": 0.1, "1F381": 0.1, "1F595": 0.1} | {f"x{i}": 0.2 for i in range(9)}
     similarity[codepoints] = 0.8
@@ -36,9 +36,9 @@ def seen_as(codepoints, *, cosine=0.85, visible=True, small=0.9, features=None, 
         name_fr="proche",
         style="openmoji",
         picture=np.zeros((1, 1, 4), np.uint8),
-        similarity=cosine,
-        percentile=50.0,
-        is_copy=False,
+        similarity=0.85,
+        percentile=0.0 if copy else 50.0,
+        is_copy=copy,
     )
     vector = np.ones(4) / 2 if features is None else features
     return Seen(visible, vector, similarity, (codepoints, "1F381"), small, neighbour)
@@ -66,7 +66,7 @@ def test_each_fault_fails_its_gate_alone():
     white = subject().picture.copy()
     white[..., :3] = np.where(white[..., 3:] > 0, 255, 0)
     for module, faulty in (
-        (near_copy, subject(seen_as("1F355", cosine=0.999))),
+        (near_copy, subject(seen_as("1F355", copy=True))),
         (nearest_real, like_unwanted),
         (small_size, subject(seen_as("1F355", small=0.3))),
         (ground_contrast, subject(picture=white)),
