@@ -6,10 +6,11 @@ batch is fixed. One metadata entry, 'emoji_gan', describes the inputs as JSON.
 """
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -74,7 +75,7 @@ def converted(trained: Trained, batch: int) -> tuple[bytes, float]:
     """
     graph = _graph_of(trained, batch)
     jax2onnx, onnx, onnxruntime = _packages()
-    with convolution.forms("plain"):
+    with convolution.forms("plain"), _jax_kept():
         model = jax2onnx.to_onnx(
             graph.function,
             [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in graph.inputs.values()],
@@ -99,6 +100,17 @@ def converted(trained: Trained, batch: int) -> tuple[bytes, float]:
             f"{deviation:.1e}; nothing was written: try the versions of requirements-export.txt"
         )
     return data, deviation
+
+
+@contextlib.contextmanager
+def _jax_kept() -> Iterator[None]:
+    """Gives `jax.numpy` its functions back: the converter leaves a `cumsum` of its own behind."""
+    functions = dict(vars(jnp))
+    try:
+        yield
+    finally:
+        for name, function in functions.items():
+            setattr(jnp, name, function)
 
 
 def _packages() -> tuple[types.ModuleType, types.ModuleType, types.ModuleType]:

@@ -13,7 +13,7 @@ _NEVER = -1e9  # added to a logit
 
 def alive_in(tokens: jax.Array) -> jax.Array:
     """Returns which pieces of texts i32 [b t] count: up to the first end, bool [b t]."""
-    ends = jnp.cumsum((tokens == END).astype(jnp.int32), 1)
+    ends = jnp.cumsum((tokens == END).astype(jnp.int32), axis=1)
     return (ends == 0) | ((ends == 1) & (tokens == END))
 
 
@@ -79,7 +79,7 @@ def draw(
         logits = writer.logits(h)
         # One number a piece, where Gumbel's noise would need one for each of the vocabulary.
         allowed = logits.at[:, SPELL].add(_NEVER)
-        below = jnp.cumsum(jax.nn.softmax(allowed / temperature[:, None]), -1)
+        below = jnp.cumsum(jax.nn.softmax(allowed / temperature[:, None]), axis=-1)
         token = (below < chance[:, t, None] * below[:, -1:]).sum(-1).astype(jnp.int32)
         token = jnp.where(ended, END, jnp.minimum(token, logits.shape[-1] - 1))
         log_p = log_p + jnp.where(ended, 0.0, _log_probability(logits, token))

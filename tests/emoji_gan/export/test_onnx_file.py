@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -62,8 +63,12 @@ def exports_like_jax(method, tmp_path):
     pytest.importorskip("jax2onnx", reason=EXTRA)
     pytest.importorskip("onnxruntime", reason=EXTRA)
     trained = stored(tmp_path / "model.safetensors", method)
+    functions = dict(vars(jnp))
     data, deviation = onnx_file.converted(trained, 2)
     assert deviation < 1e-4
+    assert [
+        n for n, f in functions.items() if getattr(jnp, n) is not f
+    ] == []  # JAX stays as it was
     model = onnx.load_from_string(data)
     described = json.loads(model.metadata_props[0].value)
     inputs = {
