@@ -31,8 +31,13 @@ with mock.patch.dict(os.environ, XLA_FLAGS="--xla_backend_optimization_level=0")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
-_COSTLY_FIXTURES = ("test_cluster.py", "test_encoder.py")  # files with fixtures of their own
 _OF_ONE_METHOD = {f"test_{method}.py": method for method in ("stylegan2", "onestep", "consistency")}
+
+
+def _shares_a_fixture(item: pytest.Item) -> bool:
+    """Says whether a test takes a fixture that is made once a file: by one worker, then."""
+    definitions = item._fixtureinfo.name2fixturedefs  # no public way to a fixture's scope
+    return any(d[-1].scope == "module" for d in definitions.values())
 
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in its own such hook
@@ -44,7 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "interrupted" in item.fixturenames:
             item.add_marker(pytest.mark.xdist_group("interrupted"))
-        elif item.path.name in _COSTLY_FIXTURES:
+        elif _shares_a_fixture(item):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
         elif item.path.name in _OF_ONE_METHOD:  # the first test of a method compiles for the others
             item.add_marker(pytest.mark.xdist_group(_OF_ONE_METHOD[item.path.name]))
