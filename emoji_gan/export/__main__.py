@@ -7,6 +7,7 @@
     python -m emoji_gan.export --hub=OWNER/NAME --dry-run     the files of a model's page, listed
     python -m emoji_gan.export --hub=OWNER/NAME               sends them to the Hugging Face Hub
     python -m emoji_gan.export --release=0.1.0 --out=release  a zip of the shipped models, and notes
+    python -m emoji_gan.export --dataset=mine --out=mine      drawn emoji with labels, gated
 
 docs/export.md and docs/publication.md say what is in them, and what each asks for.
 """
@@ -22,6 +23,7 @@ from emoji_gan.export import (
     onnx_file,
     out_file,
     release,
+    synthetic_set,
     weights_file,
 )
 from emoji_gan.runtime import host, paths
@@ -33,7 +35,7 @@ _FILES = {  # each writes one file of its SUFFIX
     "onnx": onnx_file,
     "safetensors": weights_file,
 }
-_PUBLICATIONS = {"hub": hub_upload, "release": release}
+_PUBLICATIONS = {"hub": hub_upload, "release": release, "dataset": synthetic_set}
 
 
 def main() -> int:

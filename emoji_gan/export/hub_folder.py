@@ -49,8 +49,8 @@ def files(
       DataError: the licences of the data cannot be kept at once.
     """
     trained = open_trained(source)
-    work = _work(trained.config)
-    spdx = _licence(work, licence)
+    work = work_of(trained.config)
+    spdx = licence_of(work, licence)
     read_reports = tuple(_report(path, trained) for path in reports)
     made = {
         hub_source.MODEL: _weights(source, trained, work),
@@ -90,6 +90,7 @@ def write(folder: pathlib.Path, contents: dict[str, bytes]) -> None:
         raise UserError(f"{folder} exists: give a new folder, which will hold nothing else")
     workdir.make_folder(folder)
     for name, data in contents.items():
+        workdir.make_folder((folder / name).parent)
         workdir.write_atomic(folder / name, data)
 
 
@@ -145,7 +146,7 @@ def _draws_by_itself(trained: Trained) -> bool:
     return method.generator(config, trained.spec).latents is not None
 
 
-def _work(config: dict[str, Any]) -> licences.Work:
+def work_of(config: dict[str, Any]) -> licences.Work:
     """Returns the work that a model is derived from: all its art together."""
     sources = [source.partition("=")[0] for source in config["data"]["sources"]]
     stated = config["data"].get("pairs", {}).get("licences", ())
@@ -155,7 +156,7 @@ def _work(config: dict[str, Any]) -> licences.Work:
     return work
 
 
-def _licence(work: licences.Work, given: str | None) -> str:
+def licence_of(work: licences.Work, given: str | None) -> str:
     """Returns the model's licence: the one that is given, the only one, or the share-alike one."""
     if given:
         return licences.parse(given).spdx
