@@ -9,6 +9,7 @@ from typing import NoReturn
 
 LANGUAGES = ("en", "fr")
 _NARROW_SPACE = "\u202f"  # between thousands, and before % in French
+_FORMS = re.compile(r"\[([^][|]*)\|([^][|]*)\]")  # [singular|plural]
 # argparse's own messages, as regular expressions, and their French.
 _ARGPARSE_IN_FRENCH = (
     (r"the following arguments are required: (.*)", r"il manque : \1"),
@@ -34,6 +35,17 @@ class Language:
     def pick(self, english: str, french: str) -> str:
         """Returns the text of this language; both stand side by side in the code."""
         return french if self.code == "fr" else english
+
+    def counted(self, count: float, english: str, french: str) -> str:
+        """Returns the text of this language, its words in the number of the count.
+
+        Args:
+          count: of things; 1 is singular, and in French whatever is below 2.
+          english, french: "{n}" is the count, "[row|rows]" the singular and the plural of a word.
+        """
+        is_one = abs(count) < 2 if self.code == "fr" else count == 1
+        text = _FORMS.sub(r"\1" if is_one else r"\2", self.pick(english, french))
+        return text.replace("{n}", self.number(count))
 
     def number(self, x: float, digits: int = 0, sign: bool = False) -> str:
         """Writes a number with its thousands apart: 1,234.5 or 1 234,5."""

@@ -197,11 +197,17 @@ def _entry(artwork: Artwork, row: dict[str, Any], texts: dict[str, str]) -> mani
 
 def _line(row: dict[str, Any], language: Language) -> str:
     seam, median = (language.number(row[k], 1) for k in ("seam", "median_step"))
-    return language.pick(
-        f"{row['name']}: {row['frames']} frames of {row['duration_ms']} ms, seam {seam} levels "
-        f"(other steps {median}), {row['flashes_a_second']:g} flashes a second",
-        f"{row['name']} : {row['frames']} images de {row['duration_ms']} ms, raccord {seam} "
-        f"niveaux (autres pas {median}), {row['flashes_a_second']:g} flash par seconde",
+    rate = row["flashes_a_second"]
+    return language.counted(
+        row["frames"],
+        f"{row['name']}: {{n}} [frame|frames] of {row['duration_ms']} ms, seam {seam} levels "
+        f"(other steps {median}), ",
+        f"{row['name']} : {{n}} [image|images] de {row['duration_ms']} ms, raccord {seam} "
+        f"niveaux (autres pas {median}), ",
+    ) + language.counted(
+        rate,
+        f"{language.number(rate, 1)} [flash|flashes] a second",
+        f"{language.number(rate, 1)} [flash|flashs] par seconde",
     )
 
 

@@ -103,8 +103,8 @@ def assign(
     tables.notice(
         "no_customer",
         empty,
-        "{n} rows without a customer were left out",
-        "{n} lignes sans client ont été laissées de côté",
+        "{n} [row|rows] without a customer [was|were] left out",
+        "{n} [ligne|lignes] sans client [a été laissée|ont été laissées] de côté",
     )
     segment = f"coalesce(nullif(segment, ''), '{NO_SEGMENT}')" if "segment" in there else "'-'"
     covariate = ""
@@ -155,22 +155,24 @@ def _notice_duplicates(tables: Tables, plan: Plan) -> None:
     tables.notice(
         "duplicates",
         copies,
-        "{n} further rows of customers who were there already: each is assigned once",
-        "{n} lignes en double de clients déjà vus : chacun n'est affecté qu'une fois",
+        "{n} further [row|rows] of customers who were there already: each is assigned once",
+        "{n} [ligne|lignes] en double de clients déjà vus : chacun n'est affecté qu'une fois",
     )
     tables.notice(
         "torn_segments",
         torn,
-        "{n} customers are in several segments: the first by alphabet was taken",
-        "{n} clients sont dans plusieurs segments : le premier par ordre alphabétique a été pris",
+        "{n} [customer is|customers are] in several segments: the first by alphabet was taken",
+        "{n} [client est|clients sont] dans plusieurs segments : le premier par ordre "
+        "alphabétique a été pris",
     )
     if plan.covariate:
         (unread,) = tables.row("SELECT count(*) FROM once WHERE covariate IS NULL")
         tables.notice(
             "no_covariate",
             unread,
-            f"{{n}} customers have no readable {plan.covariate}: the mean stands in",
-            f"{{n}} clients n'ont pas de {plan.covariate} lisible : la moyenne la remplace",
+            f"{{n}} [customer has|customers have] no readable {plan.covariate}: the mean stands in",
+            f"{{n}} [client n'a|clients n'ont] pas de {plan.covariate} lisible : la moyenne "
+            "la remplace",
         )
 
 
@@ -238,9 +240,10 @@ def run(a: argparse.Namespace, language: Language) -> int:
     workdir.write_atomic(record, json.dumps(content, indent=1, ensure_ascii=False).encode())
     total = sum(sum(c.values()) for c in result.counts.values())
     print(
-        language.pick(
-            f"{number(total)} customers assigned in {a.out}",
-            f"{number(total)} clients affectés dans {a.out}",
+        language.counted(
+            total,
+            f"{{n}} [customer|customers] assigned in {a.out}",
+            f"{{n}} [client affecté|clients affectés] dans {a.out}",
         )
     )
     needed = plan.n_per_arm * len(plan.arms) / (1 - plan.holdout)

@@ -96,8 +96,9 @@ def read(
     tables.notice(
         "bad_counts",
         len(rows) - len(whole),
-        "{n} rows were left out: not two numbers, or more clicks than impressions",
-        "{n} lignes laissées de côté : pas deux nombres, ou plus de clics que d'impressions",
+        "{n} [row was|rows were] left out: not two numbers, or more clicks than impressions",
+        "{n} [ligne laissée|lignes laissées] de côté : pas deux nombres, ou plus de clics que "
+        "d'impressions",
     )
     return [
         _grouped(tables.language, name, list(group), control)

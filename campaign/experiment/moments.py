@@ -91,8 +91,8 @@ def collect(
         language = tables.language
         raise UserError(
             language.pick(
-                f"no customer's {plan.window_days} days are over on {until}: come back later",
-                f"aucun client n'a ses {plan.window_days} jours complets au {until} : "
+                f"no customer's window ({plan.window_days} d) is over on {until}: come back later",
+                f"la fenêtre ({plan.window_days} j) n'est complète pour aucun client au {until} : "
                 "revenez plus tard",
             )
         )
@@ -143,14 +143,14 @@ def _load_customers(
         tables.notice(
             "two_arms",
             torn,
-            "{n} customers are in two arms: left out of the analysis",
-            "{n} clients sont dans deux bras : exclus de l'analyse",
+            "{n} [customer is|customers are] in two arms: left out of the analysis",
+            "{n} [client est|clients sont] dans deux bras : [exclu|exclus] de l'analyse",
         )
         tables.notice(
             "duplicates",
             rows - customers,
-            "{n} further rows of customers who were there already: each counts once",
-            "{n} lignes en double de clients déjà vus : chacun compte une fois",
+            "{n} further [row|rows] of customers who were there already: each counts once",
+            "{n} [ligne|lignes] en double de clients déjà vus : chacun compte une fois",
         )
         tables.rows("CREATE TABLE who AS SELECT * EXCLUDE torn FROM who_all WHERE NOT torn")
         # Their outcomes are not those of nobody.
@@ -172,8 +172,10 @@ def _notice_unplanned(tables: Tables, listed: str) -> None:
     tables.notice(
         "unplanned_arm",
         strange,
-        f"{{n}} customers are in arms that are not planned ({', '.join(names)}): left out",
-        f"{{n}} clients sont dans des bras non prévus ({', '.join(names)}) : laissés de côté",
+        f"{{n}} [customer is|customers are] in arms that are not planned ({', '.join(names)}): "
+        "left out",
+        f"{{n}} [client est|clients sont] dans des bras non prévus ({', '.join(names)}) : "
+        "[laissé|laissés] de côté",
     )
 
 
@@ -221,22 +223,26 @@ def _notice_cells(
         tables.notice(
             "unreadable",
             unread,
-            f"{file}, {column}: {{n}} values cannot be read and count as 0",
-            f"{file}, {column} : {{n}} valeurs illisibles comptent pour 0",
+            f"{file}, {column}: {{n}} [value|values] cannot be read and [counts|count] as 0",
+            f"{file}, {column} : {{n}} [valeur illisible compte|valeurs illisibles comptent] "
+            "pour 0",
         )
         tables.notice(
             "negative",
             negative,
-            f"{file}, {column}: {{n}} negative amounts are taken as refunds",
-            f"{file}, {column} : {{n}} montants négatifs sont pris pour des remboursements",
+            f"{file}, {column}: {{n}} negative [amount is taken as a refund|amounts are taken as "
+            "refunds]",
+            f"{file}, {column} : {{n}} [montant négatif est pris pour un remboursement|montants "
+            "négatifs sont pris pour des remboursements]",
         )
     if "date" in there:
         (undated,) = tables.row("SELECT count(*) FROM events WHERE d IS NULL")
         tables.notice(
             "undated",
             undated,
-            f"{file}: {{n}} rows without a readable date were left out",
-            f"{file} : {{n}} lignes sans date lisible ont été laissées de côté",
+            f"{file}: {{n}} [row|rows] without a readable date [was|were] left out",
+            f"{file} : {{n}} [ligne|lignes] sans date lisible [a été laissée|ont été laissées] "
+            "de côté",
         )
     else:
         tables.notice(
@@ -278,22 +284,25 @@ def _join(tables: Tables, plan: Plan, measured: list[str], has_dates: bool) -> N
     tables.notice(
         "nobody",
         nobody,
-        "{n} outcomes of customers who were not assigned were left out (if these are many: do "
-        "customer numbers keep their leading zeros?)",
-        "{n} résultats de clients non affectés ont été laissés de côté (s'il y en a beaucoup : "
-        "les numéros gardent-ils leurs zéros initiaux ?)",
+        "{n} [outcome|outcomes] of customers who were not assigned [was|were] left out (if these "
+        "are many: do customer numbers keep their leading zeros?)",
+        "{n} [résultat|résultats] de clients non affectés [a été laissé|ont été laissés] de côté "
+        "(s'il y en a beaucoup : les numéros gardent-ils leurs zéros initiaux ?)",
     )
     tables.notice(
         "before",
         early_rows,
-        "{n} outcomes from before the assignment were left out",
-        "{n} résultats antérieurs à l'affectation ont été laissés de côté",
+        "{n} [outcome|outcomes] from before the assignment [was|were] left out",
+        "{n} [résultat antérieur|résultats antérieurs] à l'affectation [a été laissé|ont été "
+        "laissés] de côté",
     )
     tables.notice(
         "after",
         late_rows,
-        f"{{n}} outcomes after a customer's {plan.window_days} days were left out",
-        f"{{n}} résultats au-delà des {plan.window_days} jours du client ont été laissés de côté",
+        f"{{n}} [outcome|outcomes] after a customer's window ({plan.window_days} d) [was|were] "
+        "left out",
+        f"{{n}} [résultat|résultats] après la fenêtre du client ({plan.window_days} j) [a été "
+        "laissé|ont été laissés] de côté",
     )
 
 

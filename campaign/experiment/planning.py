@@ -285,14 +285,17 @@ def summary(plan: Plan, language: Language) -> list[str]:
     end = plan.start_date + datetime.timedelta(days=plan.duration_days)
     effect = percent(plan.smallest_effect)
     lines = [
-        pick(
-            f"{number(plan.n_per_arm)} customers an arm, {number(total)} in all with the holdout",
-            f"{number(plan.n_per_arm)} clients par bras, {number(total)} en tout avec la réserve",
+        language.counted(
+            plan.n_per_arm,
+            f"{{n}} [customer|customers] an arm, {number(total)} in all with the holdout",
+            f"{{n}} [client|clients] par bras, {number(total)} en tout avec la réserve",
         ),
-        pick(
-            f"{plan.looks} looks until {end}, {plan.duration_days} days",
-            f"{plan.looks} bilans jusqu'au {end:%d/%m/%Y}, {plan.duration_days} jours",
+        language.counted(
+            plan.looks,
+            f"{{n}} [look|looks] until {end}",
+            f"{{n}} [bilan|bilans] jusqu'au {end:%d/%m/%Y}",
         )
+        + language.counted(plan.duration_days, ", {n} [day|days]", ", {n} [jour|jours]")
         if plan.looks
         else pick(
             "size open: an interval that holds at every moment",

@@ -146,8 +146,9 @@ def _report(checked: list[dict[str, Any]], path: pathlib.Path, language: Languag
                 print(f"{c['name']:<28} {gate['gate']:<16} {value:>7} / {limit:<6} {reason}")
     passed = len(checked) - len(failed)
     print(
-        language.pick(
-            f"{passed} of {len(checked)} pass every gate; {path}",
-            f"{passed} sur {len(checked)} passent tous les contrôles ; {path}",
+        language.counted(
+            passed,
+            f"{{n}} of {len(checked)} [passes|pass] every gate; {path}",
+            f"{{n}} sur {len(checked)} [passe|passent] tous les contrôles ; {path}",
         )
     )

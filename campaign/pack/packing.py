@@ -179,11 +179,14 @@ def _report(folder: pathlib.Path, built: Built, language: Language) -> None:
     count = len(built.names())
     reduced = len({i.artwork.entry.name for i in built.items if i.fitted.given_up})
     size = sum(map(len, built.files.values())) / 1024
-    fewer = language.pick(f", {reduced} reduced to fit", f", dont {reduced} réduits pour tenir")
+    fewer = language.counted(
+        reduced, ", {n} reduced to fit", ", dont {n} [réduit|réduits] pour tenir"
+    )
     print(
-        language.pick(
-            f"{folder}: {count} emoji{fewer if reduced else ''}, {size:.0f} KiB",
-            f"{folder} : {count} émojis{fewer if reduced else ''}, {size:.0f} Kio",
+        language.counted(
+            count,
+            f"{folder}: {{n}} emoji{fewer if reduced else ''}, {size:.0f} KiB",
+            f"{folder} : {{n}} [émoji|émojis]{fewer if reduced else ''}, {size:.0f} Kio",
         ),
         flush=True,
     )

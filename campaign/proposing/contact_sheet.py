@@ -69,7 +69,7 @@ def _url(png: bytes) -> str:
 
 def _page(body: str, count: int, language: Language) -> str:
     text = language.pick
-    title = text(f"{count} proposals", f"{count} propositions")
+    title = language.counted(count, "{n} [proposal|proposals]", "{n} [proposition|propositions]")
     note = text(
         "Each is drawn beside the real emoji that it comes from, at 128, 32 and 22 px. The score "
         "says how far it is still recognised, also at 22 px; it says nothing about taste. A "

@@ -114,10 +114,11 @@ def run(a: argparse.Namespace, language: Language) -> int:
     }
     path = folder_lib.write_record(a.dir, folder_lib.PICKS, content)
     print(
-        language.pick(
-            f"{len(picks.picked)} picked, {len(picks.rejected)} rejected of {len(names)} in {path}",
-            f"{len(picks.picked)} retenues, {len(picks.rejected)} écartées sur {len(names)} dans "
-            f"{path}",
+        language.counted(len(picks.picked), "{n} picked, ", "{n} [retenue|retenues], ")
+        + language.counted(
+            len(picks.rejected),
+            f"{{n}} rejected of {len(names)} in {path}",
+            f"{{n}} [écartée|écartées] sur {len(names)} dans {path}",
         )
     )
     if not unknown:

@@ -95,9 +95,10 @@ def run(a: argparse.Namespace, language: Language) -> int:
     counts = collections.Counter(p.theme for p, *_ in drawn)
     seconds = language.number(time.monotonic() - started)
     print(
-        language.pick(
-            f"{len(drawn)} proposals in {seconds} s: ",
-            f"{len(drawn)} propositions en {seconds} s : ",
+        language.counted(
+            len(drawn),
+            f"{{n}} [proposal|proposals] in {seconds} s: ",
+            f"{{n}} [proposition|propositions] en {seconds} s : ",
         )
         + ", ".join(f"{theme} {counts[theme]}" for theme in themes)
     )

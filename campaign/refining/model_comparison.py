@@ -105,19 +105,22 @@ class Comparison:
         picked, rejected = self.decisions
         total, own = self.trained_on
         kimg = language.number(self.kimg, 2)
+        counted = language.counted
         notes = [
-            text(
-                f"{total} pictures, {own} of them picked proposals; {kimg} kimg; "
-                f"{len(self.before.scores)} seeds",
-                f"{total} images, dont {own} propositions retenues ; {kimg} kimg ; "
-                f"{len(self.before.scores)} graines",
+            counted(total, "{n} [picture|pictures], ", "{n} [image|images], ")
+            + counted(
+                own,
+                "{n} of them [a picked proposal|picked proposals]",
+                "dont {n} [proposition retenue|propositions retenues]",
             )
+            + text(f"; {kimg} kimg; ", f" ; {kimg} kimg ; ")
+            + counted(len(self.before.scores), "{n} [seed|seeds]", "{n} [graine|graines]")
         ]
         if self.ranker is None:
             notes.append(
                 text(
-                    f"{picked} picked and {rejected} rejected are too few to learn a taste from",
-                    f"{picked} retenues et {rejected} écartées : trop peu pour apprendre un goût",
+                    f"picked {picked}, rejected {rejected}: too few to learn a taste from",
+                    f"retenues {picked}, écartées {rejected} : trop peu pour apprendre un goût",
                 )
             )
         else:

@@ -73,9 +73,10 @@ def run(a: argparse.Namespace, language: Language) -> int:
     config = _config(source, emoji, sources, a.kimg)
     run_folder = root / f"run_{_digest(config, root, sources)}"
     print(
-        language.pick(
-            f"training on {len(emoji)} emoji and {len(picked)} picks in {run_folder}",
-            f"entraînement sur {len(emoji)} emoji et {len(picked)} choix dans {run_folder}",
+        language.counted(
+            len(picked),
+            f"training on {len(emoji)} emoji and {{n}} [pick|picks] in {run_folder}",
+            f"entraînement sur {len(emoji)} emoji et {{n}} choix dans {run_folder}",
         ),
         flush=True,
     )

@@ -70,10 +70,9 @@ class Tables:
         return self.rows(sql, *parameters)[0]
 
     def notice(self, code: str, count: int, english: str, french: str) -> None:
-        """Records a kind of trouble where there is any; "{n}" in the texts is the count."""
+        """Records a kind of trouble where there is any; texts as `Language.counted` takes them."""
         if count:
-            n = self.language.number(count)
-            text = self.language.pick(english, french).replace("{n}", n)
+            text = self.language.counted(count, english, french)
             self.notices.append(Notice(code, int(count), text))
 
     def load(
@@ -188,10 +187,10 @@ class Tables:
         self.notice(
             "broken_rows",
             count,
-            f"{path.name}: {{n}} rows with too few or too many fields were left out, "
-            f"the first at line {line}",
-            f"{path.name} : {{n}} lignes ayant trop ou trop peu de champs ont été laissées de "
-            f"côté, la première à la ligne {line}",
+            f"{path.name}: {{n}} [row|rows] with too few or too many fields [was|were] "
+            f"left out, the first at line {line}",
+            f"{path.name} : {{n}} [ligne|lignes] ayant trop ou trop peu de champs "
+            f"[a été laissée|ont été laissées] de côté, la première à la ligne {line}",
         )
         self.rows("DROP TABLE rejects")
         self.rows("DROP TABLE reject_scans")
@@ -211,16 +210,16 @@ class Tables:
         self.notice(
             "decimal_comma",
             comma if sign == "," else 0,
-            f"{file}, {column}: {{n}} numbers are written with a decimal comma",
-            f"{file}, {column} : {{n}} nombres ont une virgule décimale",
+            f"{file}, {column}: {{n}} [number is|numbers are] written with a decimal comma",
+            f"{file}, {column} : {{n}} [nombre a|nombres ont] une virgule décimale",
         )
         self.notice(
             "ambiguous_numbers",
             unclear if not comma and not point else 0,
-            f"{file}, {column}: {{n}} numbers such as 1.234 could be thousands or fractions; "
-            f"{sign!r} was taken as the decimal sign",
-            f"{file}, {column} : {{n}} nombres comme 1.234 peuvent être des milliers ou des "
-            f"fractions ; {sign!r} a été pris comme signe décimal",
+            f"{file}, {column}: {{n}} [number|numbers] such as 1.234 could be thousands or "
+            f"fractions; {sign!r} was taken as the decimal sign",
+            f"{file}, {column} : {{n}} [nombre|nombres] comme 1.234 [peut|peuvent] être des "
+            f"milliers ou des fractions ; {sign!r} a été pris comme signe décimal",
         )
         return sign
 
@@ -254,9 +253,9 @@ class Tables:
         self.notice(
             "ambiguous_dates",
             (neither or 0) if not day and not month else 0,
-            f"{file}: {{n}} dates such as 03/04/2026 were read with the day first; "
+            f"{file}: {{n}} [date|dates] such as 03/04/2026 [was|were] read with the day first; "
             "if it is the month: --dates=mdy",
-            f"{file} : {{n}} dates comme 03/04/2026 ont été lues jour/mois ; "
+            f"{file} : {{n}} [date|dates] comme 03/04/2026 [a été lue|ont été lues] jour/mois ; "
             "si c'est mois/jour : --dates=mdy",
         )
         return "mdy" if month else "dmy"

@@ -36,14 +36,24 @@ def headline(
             f"{t.arms[v.best]} est prouvé meilleur : {percent(v.difference, 2, True)} contre "
             f"{beaten} ({span}).",
         )
-    number = language.number
-    return language.pick(
-        f"Of {number(len(tests))} tests {number(tally['proved'])} have a proved winner, "
-        f"{number(tally['undecided'] + tally['too_few'])} are undecided and "
-        f"{number(tally['refused'])} have a broken split.",
-        f"Sur {number(len(tests))} tests, {number(tally['proved'])} ont un gagnant prouvé, "
-        f"{number(tally['undecided'] + tally['too_few'])} sont indécis et "
-        f"{number(tally['refused'])} ont une répartition faussée.",
+    counted = language.counted
+    return (
+        counted(len(tests), "Of {n} tests ", "Sur {n} tests, ")
+        + counted(
+            tally["proved"],
+            "{n} [has|have] a proved winner, ",
+            "{n} [a|ont] un gagnant prouvé, ",
+        )
+        + counted(
+            tally["undecided"] + tally["too_few"],
+            "{n} [is|are] undecided and ",
+            "{n} [est indécis|sont indécis] et ",
+        )
+        + counted(
+            tally["refused"],
+            "{n} [has|have] a broken split.",
+            "{n} [a|ont] une répartition faussée.",
+        )
     )
 
 
@@ -71,17 +81,21 @@ def html(
     tally = ""
     if declared:
         counts = [number(declared.count(k)) for k in ("proved", "undecided", "wrong")]
-        tally = pick(
-            f"Of {number(len(declared))} declared winners with a sound split {counts[0]} are "
-            f"proved, {counts[1]} undecided, {counts[2]} wrong.",
-            f"Sur {number(len(declared))} gagnants déclarés à répartition saine, {counts[0]} sont "
-            f"prouvés, {counts[1]} indécis, {counts[2]} faux.",
+        tally = language.counted(
+            len(declared),
+            "Of {n} declared [winner|winners] with a sound split: ",
+            "Sur {n} [gagnant déclaré|gagnants déclarés] à répartition saine : ",
+        ) + language.counted(
+            declared.count("proved"),
+            f"{{n}} proved, {counts[1]} undecided, {counts[2]} wrong.",
+            f"{{n}} [prouvé|prouvés], {counts[1]} indécis, {counts[2]} faux.",
         )
     more = len(rows) - _MOST_ROWS
     cut = (
-        pick(
-            f"{number(more)} further rows are in report.json.",
-            f"{number(more)} autres lignes sont dans report.json.",
+        language.counted(
+            more,
+            "{n} further [row is|rows are] in report.json.",
+            "{n} [autre ligne est|autres lignes sont] dans report.json.",
         )
         if more > 0
         else ""

@@ -218,11 +218,12 @@ def _split(v: Verdict, plan: Plan, collected: Collected, language: Language) -> 
 def _how(v: Verdict, plan: Plan, collected: Collected, language: Language) -> str:
     pick = language.pick
     lines = [
-        pick(
+        language.counted(
+            collected.waiting,
             f"plan {seal(plan)}, look {v.look}, outcomes until {collected.until or '?'}; "
-            f"{language.number(collected.waiting)} customers are not complete yet",
+            "{n} [customer is|customers are] not complete yet",
             f"plan {seal(plan)}, bilan {v.look}, résultats jusqu'au {collected.until or '?'} ; "
-            f"{language.number(collected.waiting)} clients pas encore complets",
+            "{n} [client pas encore complet|clients pas encore complets]",
         ),
         pick(
             "group-sequential test, O'Brien-Fleming spending; Holm over arms; strata: segments",

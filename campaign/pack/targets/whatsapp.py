@@ -4,6 +4,7 @@ import itertools
 import math
 from collections.abc import Sequence
 
+from campaign.language import Language
 from campaign.pack import archives, delivery
 from campaign.pack.artwork import Artwork
 from campaign.pack.budget import Limits
@@ -28,12 +29,13 @@ def build(artworks: Sequence[Artwork], about: About) -> Built:
     for kind, group in zip(("still", "moving"), delivery.stills_and_loops(artworks), strict=True):
         items = delivery.encode(built, group, _limits, path="stickers/{name}{suffix}")
         if items and len(items) < LEAST:
+            forms = "[fixe|fixes]" if kind == "still" else "[animé|animés]"
             built.refused[kind] = (
                 f"{len(items)} {kind}: WhatsApp takes {LEAST} to {MOST} of a kind in a pack, "
                 "stills and loops apart; their files are in stickers/",
-                f"{len(items)} {'fixes' if kind == 'still' else 'animés'} : WhatsApp prend {LEAST} "
-                f"à {MOST} d'une sorte par pack, fixes et animés à part ; leurs fichiers sont "
-                "dans stickers/",
+                Language("fr").counted(len(items), "", f"{{n}} {forms}")
+                + f" : WhatsApp prend {LEAST} à {MOST} d'une sorte par pack, fixes et animés à "
+                "part ; leurs fichiers sont dans stickers/",
             )
             continue
         for number, part in enumerate(_parts(items), 1):
