@@ -93,23 +93,6 @@ _MESSAGES = {
     ),
 }
 
-# Reasons of emoji_gan/edit/unwanted_pairs.tsv.
-FRENCH_REASONS = {
-    "compares people with animals that are used as insults": (
-        "cela compare des gens à des animaux qui servent d'insultes"
-    ),
-    "shows violence against people": "cela montre de la violence envers des gens",
-    "humiliates people": "cela humilie des gens",
-    "repeats racist images": "cela reprend des images racistes",
-    "sexualises or endangers children": "cela sexualise ou met en danger des enfants",
-    "has a sexual meaning": "cela a un sens sexuel",
-    "mocks a religion": "cela se moque d'une religion",
-    "insults a country or a group": "cela insulte un pays ou un groupe",
-    "recalls attacks": "cela rappelle des attentats",
-    "recalls a genocide": "cela rappelle un génocide",
-    "makes violence between partners a joke": "cela fait rire de violences conjugales",
-}
-
 
 class Refused(UserError):
     """Refuses a request, in both languages.

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from emoji_gan.edit import unwanted_pairs
 from emoji_gan.errors import UserError
 from explore import export_formats, messages, recipe, uploads
 from explore.guard import Guard
@@ -54,7 +55,7 @@ def make_app(session: Session, token: str, hosts: list[str], queue: JobQueue) ->
     }
     model = session.description() | {
         "formats": export_formats.available(),
-        "unwanted": list(messages.FRENCH_REASONS.items()),
+        "unwanted": [(r.en, r.fr) for r in unwanted_pairs.reasons()],
     }
 
     async def page(request: Request) -> Response:

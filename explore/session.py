@@ -19,7 +19,7 @@ from emoji_gan.trained.directions import Directions
 from emoji_gan.trained.restorer import MAX_RESULT_PX, SCALES, Restorer
 from emoji_gan.trained.sampler import SHIPPED_LARGE_FLOW, SHIPPED_MODEL, Sampler, ask
 from explore import recipe, uploads
-from explore.messages import FRENCH_REASONS, Refused
+from explore.messages import Refused
 from explore.recipe import SIZES, Cross, Item, Move, Point, Source, Variation, Walk
 from input_pipeline import DataError
 from input_pipeline.art import common_box
@@ -280,7 +280,7 @@ class Session:
                 "unwanted_pair",
                 first=names[0],
                 second=names[1],
-                reason=(reason, FRENCH_REASONS.get(reason, reason)),
+                reason=(reason.en, reason.fr),
             )
         seeds, request = [item.seed for item in items], _style(first.line)
         mixed = mix.mix(self.flow, pair, seeds, strength=first.strength, request=request)

@@ -31,8 +31,8 @@ def check(subject: Subject) -> Gate:
     french: list[str] = []
     for first, second in itertools.combinations(parents, 2):
         if reason := unwanted_pairs.reason_against(first, second):
-            english.append(reason)
-            french.append(f"paire à éviter ({reason})")
+            english.append(f"a pair that {reason.en}")
+            french.append(f"paire à éviter : {reason.fr}")
     visible_signs = {emoji_names.lookup(c).base for c in parents} | {subject.seen.first[0]}
     for codepoints in sorted(visible_signs & SIGNS.keys()):
         english.append(SIGNS[codepoints][0])

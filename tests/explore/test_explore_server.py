@@ -11,7 +11,6 @@ import pytest
 from starlette.testclient import TestClient
 
 from emoji_gan import images
-from emoji_gan.edit import unwanted_pairs
 from emoji_gan.trained.sampler import SHIPPED_MODEL, Sampler, ask
 from eval.extractors import nearest_emoji
 from explore import guard, messages, server, uploads
@@ -198,11 +197,6 @@ def test_what_is_not_understood_is_said_in_the_page_s_language(page, lang):
     pair = [{"emoji": "1F476"}, {"emoji": "1F37A"}]
     event = page.last("draw", {"items": [{"cross": {"of": pair}}]}, lang)
     assert ("met en danger" if lang == "fr" else "endangers") in event["error"]
-
-
-def test_every_reason_against_a_pair_is_in_french():
-    reasons = {reason for *_, reason in unwanted_pairs._pairs()}
-    assert reasons == messages.FRENCH_REASONS.keys()
 
 
 @pytest.mark.parametrize("code", messages._MESSAGES)

@@ -93,6 +93,12 @@ def test_signs_are_refused_as_parent_and_as_seen():
     assert not offensive.check(subject(parents=("1F595-1F3FF",))).passed
 
 
+def test_the_reason_against_a_pair_is_in_both_languages():
+    reason = offensive.check(subject(parents=("1F476", "1F37A"))).reason
+    assert reason["en"] == "a pair that sexualises or endangers children"
+    assert reason["fr"] == "paire à éviter : cela sexualise ou met en danger des enfants"
+
+
 def test_licences_that_are_not_understood_or_forbid_are_refused():
     for expression, passed in (
         ("CC0-1.0", True),
