@@ -55,10 +55,11 @@ def read_record(folder: pathlib.Path, name: str, language: Language) -> dict[str
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
+        command = language.command(verb, folder)
         raise UserError(
             language.pick(
-                f"{path} is missing: run `python -m campaign {verb}` first",
-                f"{path} manque : lancez d'abord `python -m campaign {verb}`",
+                f"{path} is missing: run `{command}` first",
+                f"{path} manque : lancez d'abord `{command}`",
             )
         ) from None
     except (OSError, ValueError) as e:

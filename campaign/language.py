@@ -5,6 +5,7 @@ import dataclasses
 import math
 import os
 import re
+import shlex
 from typing import NoReturn
 
 LANGUAGES = ("en", "fr")
@@ -28,13 +29,26 @@ class Language:
 
     Attributes:
       code: "en" or "fr".
+      is_explicit: whether --lang said so, and not the environment.
     """
 
     code: str
+    is_explicit: bool = False
 
     def pick(self, english: str, french: str) -> str:
         """Returns the text of this language; both stand side by side in the code."""
         return french if self.code == "fr" else english
+
+    def command(self, verb: str, folder: object = ".") -> str:
+        """Returns a command as it can be pasted: in this folder and in this language.
+
+        Args:
+          verb: of the campaign, perhaps with flags.
+          folder: of the campaign; "." needs no flag.
+        """
+        where = f" --dir={shlex.quote(str(folder))}" if str(folder) != "." else ""
+        lang = f" --lang={self.code}" if self.is_explicit else ""
+        return f"python -m campaign {verb}{where}{lang}"
 
     def counted(self, count: float, english: str, french: str) -> str:
         """Returns the text of this language, its words in the number of the count.
@@ -96,9 +110,10 @@ def from_arguments(arguments: list[str]) -> Language:
         code = early.parse_known_args(arguments)[0].lang
     except argparse.ArgumentError:  # --lang without a value: the real parser says so
         code = None
+    is_explicit = code in LANGUAGES
     if code is None:
         code = (os.environ.get("LC_ALL") or os.environ.get("LANG") or "en")[:2].lower()
-    return Language(code if code in LANGUAGES else "en")
+    return Language(code if code in LANGUAGES else "en", is_explicit)
 
 
 def decimal(text: str) -> float:

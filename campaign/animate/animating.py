@@ -149,10 +149,11 @@ def _chosen(a: argparse.Namespace, language: Language) -> list[Artwork]:
             )
         )
     if not stills:
+        command = language.command("check", a.dir)
         raise UserError(
             language.pick(
-                "there is no emoji to move: pick some and run `campaign check`, or give --from",
-                "aucun émoji à animer : retenez-en, lancez `campaign check`, ou donnez --from",
+                f"there is no emoji to move: pick some and run `{command}`, or give --from",
+                f"aucun émoji à animer : retenez-en, lancez `{command}`, ou donnez --from",
             )
         )
     return [stills[n] for n in a.name] if a.name else list(stills.values())

@@ -93,12 +93,12 @@ def read(folder: pathlib.Path, language: Language) -> Brief:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
+        write = language.command('brief "..."', folder)
+        ask = language.command('search --text="..."')
         raise UserError(
             language.pick(
-                f'{path} is missing: write it by `python -m campaign brief "..."`, or ask '
-                'without one by `campaign search --text="..."`',
-                f'{path} manque : écrivez-le par `python -m campaign brief "..."`, ou cherchez '
-                'sans brief par `campaign search --text="..."`',
+                f"{path} is missing: write it by `{write}`, or ask without one by `{ask}`",
+                f"{path} manque : écrivez-le par `{write}`, ou cherchez sans brief par `{ask}`",
             )
         ) from None
     except UnicodeDecodeError:

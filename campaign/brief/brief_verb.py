@@ -65,22 +65,20 @@ def run(a: argparse.Namespace, language: Language) -> int:
     if sys.stdin.isatty() and not any(given):
         _ask(a, language, input)
     if not a.text.strip() and not a.theme:
+        example = language.pick('brief "summer sale"', 'brief "soldes d\'été"')
         raise UserError(
-            language.pick(
-                'write what the campaign is about: `python -m campaign brief "summer sale"`',
-                "écrivez de quoi il s'agit : `python -m campaign brief \"soldes d'été\"`",
-            )
+            language.pick("write what the campaign is about: ", "écrivez de quoi il s'agit : ")
+            + f"`{language.command(example, a.dir)}`"
         )
     brief, remarks = assumed(a, language)
     path = brief_file.write(pathlib.Path(a.dir), brief)
     for remark in remarks:
         print(remark)
+    themes, command = language.listing(list(brief.themes)), language.command("search", a.dir)
     print(
         language.pick(
-            f"{path}: themes {language.listing(list(brief.themes))}; next: python -m campaign "
-            f"search --dir={a.dir}",
-            f"{path} : thèmes {language.listing(list(brief.themes))} ; ensuite : python -m "
-            f"campaign search --dir={a.dir}",
+            f"{path}: themes {themes}; next: {command}",
+            f"{path} : thèmes {themes} ; ensuite : {command}",
         )
     )
     return 0

@@ -65,7 +65,7 @@ def run(a: argparse.Namespace, language: Language) -> int:
     checked = [entry(s.proposal, gates_of(s)) for s in subjects]
     of_name = {p.name: p for p in proposals}
     for loop in _loops(a.dir, language):
-        frames = _frames((a.dir / folder_lib.ANIMATIONS).with_name(loop["file"]), language)
+        frames = _frames(a.dir, loop["file"], language)
         gate = flashing.check(frames, float(loop["duration_ms"]))
         if loop["of"] in of_name:
             checked.append(entry(of_name[loop["of"]], [gate]) | {"name": loop["name"]})
@@ -112,12 +112,13 @@ def _loops(folder: pathlib.Path, language: Language) -> list[dict[str, Any]]:
     return folder_lib.read_record(folder, folder_lib.ANIMATIONS, language).get("animations", [])
 
 
-def _frames(path: pathlib.Path, language: Language) -> np.ndarray:
-    """Reads the frames of an APNG: uint8 [n h w 4], straight alpha.
+def _frames(folder: pathlib.Path, file: str, language: Language) -> np.ndarray:
+    """Reads the frames of a campaign's APNG: uint8 [n h w 4], straight alpha.
 
     Raises:
       UserError: it cannot be read.
     """
+    path = (folder / folder_lib.ANIMATIONS).with_name(file)
     try:
         with PIL.Image.open(path, formats=("PNG",)) as picture:
             count = min(getattr(picture, "n_frames", 1), _MAX_FRAMES)
@@ -127,10 +128,11 @@ def _frames(path: pathlib.Path, language: Language) -> np.ndarray:
                 frames.append(np.asarray(picture.convert("RGBA")))
             return np.stack(frames)
     except Exception as e:  # Pillow raises many kinds on damaged files
+        command = language.command("animate", folder)
         raise UserError(
             language.pick(
-                f"{path} cannot be read: run `python -m campaign animate` again",
-                f"{path} n'est pas lisible : relancez `python -m campaign animate`",
+                f"{path} cannot be read: run `{command}` again",
+                f"{path} n'est pas lisible : relancez `{command}`",
             )
         ) from e
 

@@ -77,10 +77,11 @@ def run(a: argparse.Namespace, language: Language) -> int:
         print(language.pick("left out", "écarté"), f"{name}:", language.pick(*reason))
     artworks, flashing = _calm(source.artworks, language)
     if not artworks:
+        command = language.command("check", a.dir)
         raise UserError(
             language.pick(
-                "there is no emoji to pack: pick some and run `campaign check`, or give --from",
-                "aucun émoji à empaqueter : retenez-en, lancez `campaign check`, ou donnez --from",
+                f"there is no emoji to pack: pick some and run `{command}`, or give --from",
+                f"aucun émoji à empaqueter : retenez-en, lancez `{command}`, ou donnez --from",
             )
         )
     about = _about(a, language)

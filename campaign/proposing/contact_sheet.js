@@ -16,7 +16,7 @@ const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
 
 function update() {
   const { picked, rejected } = decisions();
-  const parts = ['python -m campaign pick'];
+  const parts = [texts.command];
   if (picked.length) parts.push(`--names=${picked.join(',')}`);
   for (const r of rejected) parts.push(`--reject=${quoted(`${r.name}:${r.reason}`)}`);
   document.getElementById('line').textContent = parts.length > 1 ? parts.join(' ') : '';

@@ -36,6 +36,8 @@ def write(
     proposals: list[Proposal],
     real: Mapping[str, np.ndarray],
     language: Language,
+    *,
+    command: str,
 ) -> pathlib.Path:
     """Writes the contact sheet of a campaign, with the decisions so far; offline, one file.
 
@@ -44,6 +46,7 @@ def write(
       proposals: in their order.
       real: code points -> picture of the real emoji, uint8 [h w 4].
       language: of the page.
+      command: that records decisions, as the user's terminal takes it.
     """
     root = (folder / folder_lib.PROPOSALS).parent
     picks = pick.Picks([], {})
@@ -59,7 +62,8 @@ def write(
         )
         sections.append(f'<h2>{escape(theme)}</h2>\n<div class="cards">\n{cards}\n</div>')
     path = root / SHEET
-    workdir.write_atomic(path, _page("\n".join(sections), len(proposals), language).encode())
+    page = _page("\n".join(sections), len(proposals), language, command)
+    workdir.write_atomic(path, page.encode())
     return path
 
 
@@ -67,7 +71,12 @@ def _url(png: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
-def _page(body: str, count: int, language: Language) -> str:
+def _as_json(texts: dict[str, str]) -> str:
+    """Returns JSON that ends no script."""
+    return json.dumps(texts, ensure_ascii=False).replace("<", "\\u003c")
+
+
+def _page(body: str, count: int, language: Language, command: str) -> str:
     text = language.pick
     title = language.counted(count, "{n} [proposal|proposals]", "{n} [proposition|propositions]")
     note = text(
@@ -79,8 +88,9 @@ def _page(body: str, count: int, language: Language) -> str:
         "s'emploie après `campaign check`.",
     )
     texts = {
-        "count": text("{p} picked, {r} rejected", "{p} retenues, {r} écartées"),
+        "count": text("picked: {p}, rejected: {r}", "retenues : {p}, écartées : {r}"),
         "copied": text("copied", "copié"),
+        "command": command,
     }
     save = text("Save picks.json", "Enregistrer picks.json")
     copy = text("Copy the line", "Copier la ligne")
@@ -100,7 +110,7 @@ def _page(body: str, count: int, language: Language) -> str:
 <button type="button" id="copy">{escape(copy)}</button>
 <code id="line"></code>
 </div></form>
-<script type="application/json" id="texts">{json.dumps(texts, ensure_ascii=False)}</script>
+<script type="application/json" id="texts">{_as_json(texts)}</script>
 <script>{(_OWN / "contact_sheet.js").read_text(encoding="utf-8")}</script>
 </body></html>
 """

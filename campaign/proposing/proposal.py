@@ -107,10 +107,10 @@ def picture(folder: pathlib.Path, proposal: Proposal, language: Language) -> np.
         return rasterise.read_png(path.read_bytes())
     except (OSError, rasterise.BadImage) as e:
         why = e.strerror if isinstance(e, OSError) else e
+        command = language.command("propose", folder)
         raise UserError(
             language.pick(
-                f"{path}: {why}; run `python -m campaign propose` again",
-                f"{path} : {why} ; relancez `python -m campaign propose`",
+                f"{path}: {why}; run `{command}` again", f"{path} : {why} ; relancez `{command}`"
             )
         ) from e
 

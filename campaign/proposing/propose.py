@@ -91,7 +91,11 @@ def run(a: argparse.Namespace, language: Language) -> int:
     order = {theme: i for i, theme in enumerate(themes)}
     drawn.sort(key=lambda d: (order[d[0].theme], -d[0].score))
     proposals = proposal.named([p for p, *_ in drawn], kept)
-    sheet = _write(a.dir, proposals, drawn, Language(brief.language), reals, emoji)
+    real_of = dict(zip(emoji, reals, strict=True))
+    _write(a.dir, proposals, drawn, language)
+    command = language.command("pick", a.dir)
+    speak = Language(brief.language)
+    sheet = contact_sheet.write(a.dir, proposals, real_of, speak, command=command)
     counts = collections.Counter(p.theme for p, *_ in drawn)
     seconds = language.number(time.monotonic() - started)
     print(
@@ -283,10 +287,8 @@ def _write(
     proposals: list[Proposal],
     drawn: list[tuple[Proposal, np.ndarray, dict[str, str]]],
     language: Language,
-    reals: np.ndarray,
-    emoji: list[str],
-) -> pathlib.Path:
-    """Writes pictures, record and contact sheet; removes pictures that no proposal has."""
+) -> None:
+    """Writes pictures and their record; removes pictures that no proposal has."""
     root = (folder / folder_lib.PROPOSALS).parent
     earlier = set()
     if (folder / folder_lib.PROPOSALS).exists():
@@ -296,5 +298,3 @@ def _write(
     proposal.write_all(folder, proposals)
     for file in earlier - {p.file for p in proposals}:
         (root / pathlib.Path(file).name).unlink(missing_ok=True)
-    real_of = dict(zip(emoji, reals, strict=True))
-    return contact_sheet.write(folder, proposals, real_of, language)

@@ -34,11 +34,12 @@ def of_folder(
     for theme, codepoints in listed.items():
         usable = [c for c in dict.fromkeys(codepoints) if _is_usable(c, avoided)]
         if not usable:
+            command = language.command("search", folder)
             raise UserError(
                 language.pick(
-                    f"theme {theme!r}: no emoji to draw from; run `campaign search` again or give "
+                    f"theme {theme!r}: no emoji to draw from; run `{command}` again or give "
                     "--emoji",
-                    f"thème {theme!r} : aucun emoji à dessiner ; relancez `campaign search` ou "
+                    f"thème {theme!r} : aucun emoji à dessiner ; relancez `{command}` ou "
                     "donnez --emoji",
                 )
             )
@@ -63,11 +64,11 @@ def _searched(folder: pathlib.Path, brief: Brief, language: Language) -> dict[st
         ) from None
     missing = [theme for theme in brief.themes if theme not in by_theme]
     if missing:
+        command = language.command("search", folder)
         raise UserError(
             language.pick(
-                f"search.json has no theme {missing[0]!r}: run `python -m campaign search` again",
-                f"search.json n'a pas le thème {missing[0]!r} : relancez "
-                "`python -m campaign search`",
+                f"search.json has no theme {missing[0]!r}: run `{command}` again",
+                f"search.json n'a pas le thème {missing[0]!r} : relancez `{command}`",
             )
         )
     return {theme: by_theme[theme] for theme in brief.themes}

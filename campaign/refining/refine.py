@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import pathlib
+import shlex
 from typing import Any
 
 import ml_collections
@@ -104,7 +105,7 @@ def run(a: argparse.Namespace, language: Language) -> int:
     print(c.headline(language))
     print(root / "report.html")
     if c.outcome == "helped":
-        print(f"python -m campaign propose --dir={a.dir} --model={run_folder}")
+        print(language.command(f"propose --model={shlex.quote(str(run_folder))}", a.dir))
     return errors.EXIT_OK
 
 

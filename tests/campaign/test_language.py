@@ -1,5 +1,7 @@
 """Texts with counts, in the number that the count asks for."""
 
+import shlex
+
 import pytest
 
 from campaign.language import Language
@@ -40,3 +42,22 @@ def test_one_row_of_a_file_is_said_in_the_singular(run, tmp_path):
     assert code == 0, err
     assert "! 1 ligne sans client a été laissée de côté\n" in out
     assert "\n2 clients affectés dans " in out, out
+
+
+def test_the_next_command_works_as_it_is_pasted(run, tmp_path):
+    folder = tmp_path / "soldes d'été"
+    code, out, err = run("brief", "soldes d'été", f"--dir={folder}", "--lang=fr")
+    assert code == 0, err
+    pasted = shlex.split(out.split(" ensuite : ")[1])
+    assert pasted[:3] == ["python", "-m", "campaign"]
+    code, out, err = run(*pasted[3:])
+    assert code == 0 and "écrit : " in out, err
+    (folder / "search.json").unlink()
+    _, _, err = run("propose", f"--dir={folder}", "--lang=fr")
+    assert shlex.split(err.split("`")[1]) == pasted
+
+
+def test_without_a_language_the_next_command_leaves_it_to_the_environment(run, tmp_path):
+    _, out, _ = run("brief", "summer sale", f"--dir={tmp_path}")
+    assert "--lang" not in out and f"--dir={tmp_path}" in out
+    assert Language("en").command("check") == "python -m campaign check"

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import shlex
 
 import numpy as np
 import pytest
@@ -164,8 +165,11 @@ def test_the_sheet_is_one_offline_file_in_the_language_of_the_brief(run, tmp_pat
     run("pick", f"--dir={tmp_path}", "--names=pizza_01", "--reject=pizza_02:trop <sombre>")
     real = {"1F355": parents.of_openmoji("1F355", 128).image}
     listed = proposal.read_all(tmp_path, Language("fr"))
-    path = contact_sheet.write(tmp_path, listed, real, Language("fr"))
+    command = Language("fr", is_explicit=True).command("pick", "l'été")
+    path = contact_sheet.write(tmp_path, listed, real, Language("fr"), command=command)
     page = path.read_text("utf-8")
+    texts = json.loads(re.search(r'id="texts">(.*?)</script>', page)[1])
+    assert shlex.split(texts["command"])[3:] == ["pick", "--dir=l'été", "--lang=fr"]
     assert '<html lang="fr">' in page and "Enregistrer picks.json" in page
     assert "<b>&<" not in page and "trop <sombre>" not in page and "light-dark(" in page
     assert not re.search(r"(src|href)=.?https?:", page) and "//cdn" not in page
