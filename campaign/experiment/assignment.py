@@ -233,7 +233,7 @@ def run(a: argparse.Namespace, language: Language) -> int:
         listed = ", ".join(f"{arm} {number(n)}" for arm, n in counts.items())
         print(f"{segment}: {listed}")
     content = {
-        "plan": json.loads(json.dumps(dataclasses.asdict(plan))),
+        "plan": plan_file.fields_of(plan),
         "counts": result.counts,
         "notices": [dataclasses.asdict(n) for n in result.notices],
     }

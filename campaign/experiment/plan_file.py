@@ -5,6 +5,7 @@ import datetime
 import hashlib
 import json
 import pathlib
+from typing import Any
 
 from campaign.experiment.reading import headings
 from campaign.language import Language
@@ -36,6 +37,8 @@ class Plan:
       guardrails: outcome -> tolerated relative worsening.
       covariate: column of the customers file from before the start, or "".
       salt: of the assignment.
+      strict_guardrails: whether an arm is deployed only where each guardrail is shown to stay
+        within what is tolerated (non-inferiority); else where none is shown to be hurt.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Plan:
     guardrails: dict[str, float]
     covariate: str
     salt: str
+    strict_guardrails: bool = False
 
     @property
     def control(self) -> str:
@@ -99,9 +103,18 @@ def _digest(value: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def fields_of(plan: Plan) -> dict[str, Any]:
+    """Returns the fields as JSON has them; those at their default are left out, as in old plans."""
+    optional = {
+        f.name: f.default for f in dataclasses.fields(plan) if f.default is not dataclasses.MISSING
+    }
+    content = json.loads(json.dumps(dataclasses.asdict(plan)))
+    return {k: v for k, v in content.items() if k not in optional or v != optional[k]}
+
+
 def seal(plan: Plan) -> str:
     """Returns the hash of a plan."""
-    return _digest(dataclasses.asdict(plan))
+    return _digest(fields_of(plan))
 
 
 def write(path: pathlib.Path, plan: Plan, language: Language) -> None:
@@ -110,7 +123,7 @@ def write(path: pathlib.Path, plan: Plan, language: Language) -> None:
     Raises:
       UserError: another plan is there.
     """
-    fields = json.loads(json.dumps(dataclasses.asdict(plan)))
+    fields = fields_of(plan)
     sealed = {"plan": seal(plan), "fields": {k: _digest(v) for k, v in fields.items()}}
     text = json.dumps(fields | {"seal": sealed}, indent=1, ensure_ascii=False) + "\n"
     if path.exists() and path.read_text(encoding="utf-8") != text:
@@ -162,8 +175,12 @@ def compare(before: dict, plan: Plan, language: Language) -> None:
     Raises:
       UserError: says each field, what it was and what it is.
     """
-    now = json.loads(json.dumps(dataclasses.asdict(plan)))
-    changes = [f"{k}: {before.get(k)} -> {v}" for k, v in now.items() if before.get(k) != v]
+    now = fields_of(plan)
+    changes = [
+        f"{k}: {before.get(k)} -> {now.get(k)}"
+        for k in {**now, **before}
+        if before.get(k) != now.get(k)
+    ]
     if changes:
         raise UserError(
             language.pick(

@@ -155,6 +155,14 @@ def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
         ),
     )
     p.add_argument(
+        "--strict_guardrails",
+        action="store_true",
+        help=say(
+            "deploy only where each guardrail is shown to stay within that",
+            "ne déployer que si chaque garde-fou est prouvé rester dans cette tolérance",
+        ),
+    )
+    p.add_argument(
         "--covariate",
         default="",
         help=say(
@@ -252,7 +260,7 @@ def make(a: argparse.Namespace, language: Language) -> Plan:
     fields = {
         **{k: getattr(a, k) for k in ("name", "metric", "baseline", "deviation", "alpha", "power")},
         **{k: getattr(a, k) for k in ("smallest_effect", "holdout", "looks", "start", "covariate")},
-        **{k: getattr(a, k) for k in ("wave_days", "window_days")},
+        **{k: getattr(a, k) for k in ("wave_days", "window_days", "strict_guardrails")},
         "arms": arms,
         "allocation": allocation,
         "guardrails": _guardrails(a.guardrails, language),
@@ -308,6 +316,16 @@ def summary(plan: Plan, language: Language) -> list[str]:
             f"alertes au plus {percent(plan.alpha, 0)} ; un effet plus petit reste souvent indécis",
         ),
     ]
+    if plan.strict_guardrails and plan.guardrails:
+        names = language.listing(list(plan.guardrails))
+        lines.append(
+            pick(
+                f"deploys only what is shown to stay within what is tolerated ({names}); this size "
+                "does not count that in: the rarer the outcome, the more customers it takes",
+                f"ne déploie que ce qui est prouvé rester dans la tolérance ({names}) ; cette "
+                "taille n'en tient pas compte : plus c'est rare, plus il faut de clients",
+            )
+        )
     if plan.metric == "open":
         lines.append(OPENS_ARE_UNRELIABLE[language.code])
     if plan.duration_days < 7:

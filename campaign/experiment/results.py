@@ -2,6 +2,7 @@
 
 import dataclasses
 import typing
+from collections.abc import Iterable
 
 from campaign.experiment.inference.effects import Effect
 
@@ -55,6 +56,16 @@ class Arm:
     critical: float
     chance: float
     guardrails: tuple[Guardrail, ...]
+
+    @property
+    def is_candidate(self) -> bool:
+        """Tells whether it is proved better and not proved to hurt a guardrail."""
+        return self.status == "better" and all(g.status != "worse" for g in self.guardrails)
+
+    def undecided(self, planned: Iterable[str]) -> list[str]:
+        """Returns the planned guardrails not shown to be within what is tolerated, nor hurt."""
+        decided = {g.outcome for g in self.guardrails if g.status != "unclear"}
+        return [outcome for outcome in planned if outcome not in decided]
 
 
 @dataclasses.dataclass(frozen=True)

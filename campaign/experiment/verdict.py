@@ -142,7 +142,7 @@ def judge(
         arms = _sequential_arms(m, plan, before, results, information, final)
     else:
         arms = _open_arms(m, plan, results)
-    decision, winner = _decide(arms, final)
+    decision, winner = _decide(arms, plan, final)
     segments, differ = secondary.by_segment(m, plan, use == "used")
     return Verdict(
         decision,
@@ -164,13 +164,13 @@ def _sent_ratio(plan: Plan, sent: dict[str, dict[str, int]]) -> float:
     return assignment.ratio_p_value(without, kept)
 
 
-def _decide(arms: tuple[Arm, ...], final: bool) -> tuple[Decision, str]:
-    safe = [
-        a for a in arms if a.status == "better" and all(g.status != "worse" for g in a.guardrails)
-    ]
+def _decide(arms: tuple[Arm, ...], plan: Plan, final: bool) -> tuple[Decision, str]:
+    candidates = [a for a in arms if a.is_candidate]
+    strict = plan.strict_guardrails
+    safe = [a for a in candidates if not (strict and a.undecided(plan.guardrails))]
     if safe:
         return "deploy", max(safe, key=lambda a: a.effect.estimate).name
-    is_open = any(a.status in ("undecided", "too_few") for a in arms)
+    is_open = bool(candidates) or any(a.status in ("undecided", "too_few") for a in arms)
     return ("continue" if is_open and not final else "stop"), ""
 
 

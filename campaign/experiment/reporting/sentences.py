@@ -74,14 +74,17 @@ def headline(v: Verdict, plan: Plan, language: Language) -> str:
         relative = language.percent(arm.estimate / arm.effect.control, 0, True)
         low, high = (language.percent(x / arm.effect.control, 0, True) for x in (arm.low, arm.high))
         return language.pick(
-            f"Deploy {arm.name}: {metric} {relative} (between {low} and {high}).",
-            f"Déployez {arm.name} : {metric} {relative} (entre {low} et {high}).",
-        )
+            f"Deploy {arm.name}: {metric} {relative} (between {low} and {high})",
+            f"Déployez {arm.name} : {metric} {relative} (entre {low} et {high})",
+        ) + _but(arm, plan, language)
     worse = [a.name for a in v.arms if a.status == "worse"]
     harm = language.pick(
         f" {language.listing(worse)} does harm.", f" {language.listing(worse)} fait du tort."
     )
     suffix = harm if worse else ""
+    held = [a for a in v.arms if a.is_candidate]
+    if held:
+        return _held(held, v, plan, language) + suffix
     if v.decision == "continue":
         return (
             language.pick(
@@ -91,6 +94,41 @@ def headline(v: Verdict, plan: Plan, language: Language) -> str:
             + suffix
         )
     return _stop(v, language) + suffix
+
+
+def _but(arm: Arm, plan: Plan, language: Language) -> str:
+    """Ends a sentence about a better arm: says which guardrails are not decided."""
+    measured = {g.outcome: g for g in arm.guardrails}
+    open_ones = []
+    for name in arm.undecided(plan.guardrails):
+        text = outcome(name, language)
+        if g := measured.get(name):
+            low, high = (language.percent(x, 0, True) for x in (g.low, g.high))
+            tolerated = language.percent(g.tolerated, 0)
+            text += language.pick(
+                f" (between {low} and {high}, tolerated {tolerated})",
+                f" (entre {low} et {high}, toléré {tolerated})",
+            )
+        else:
+            text += language.pick(" (nothing measured)", " (rien de mesuré)")
+        open_ones.append(text)
+    if not open_ones:
+        return "."
+    return language.pick(
+        f", but it is not decided yet whether it hurts {language.listing(open_ones)}.",
+        f", mais il n'est pas encore décidé si cela dégrade : {language.listing(open_ones)}.",
+    )
+
+
+def _held(held: list[Arm], v: Verdict, plan: Plan, language: Language) -> str:
+    """Says that a better arm waits for its guardrails, as the plan is strict."""
+    arm = max(held, key=lambda a: a.effect.estimate)
+    if v.decision == "continue":
+        start = language.pick("Continue: ", "Continuez : ")
+    else:
+        start = language.pick("Stop, and keep the control: ", "Arrêtez, gardez le témoin : ")
+    proved = language.pick(f"{arm.name} is proved better", f"{arm.name} est prouvé meilleur")
+    return start + proved + _but(arm, plan, language)
 
 
 def _stop(v: Verdict, language: Language) -> str:

@@ -1,6 +1,7 @@
 """From plan to verdict through the command line, with what goes wrong in real files."""
 
 import csv
+import dataclasses
 import datetime
 import json
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from campaign.experiment import assignment, demo, looks, plan_file
 from campaign.experiment.reading.tables import Tables
 from campaign.language import Language
+from emoji_gan.errors import UserError
 
 
 def _plan(run, folder, *flags):
@@ -49,15 +51,17 @@ def _analyse(run, folder, *flags):
     )
 
 
-def _outcomes(folder, rate, extra="", seed=0, until=9):
-    """Writes outcomes with a rate by arm; the assigned rows are returned."""
+def _outcomes(folder, rate, extra="", seed=0, left=0.0):
+    """Writes outcomes with a click rate by arm; the assigned rows are returned."""
     with open(folder / "assignments.csv", newline="") as f:
         rows = sorted(csv.DictReader(f), key=lambda r: r["customer"])
-    u = np.random.default_rng(seed).random(len(rows))
+    rng = np.random.default_rng(seed)
+    u = rng.random(len(rows))
+    gone = rng.random(len(rows)) < left
     lines = ["client;date;clic;désinscription"]
-    for row, x in zip(rows, u, strict=True):
+    for row, x, g in zip(rows, u, gone, strict=True):
         day = datetime.date.fromisoformat(row["assigned"]) + datetime.timedelta(days=1)
-        lines.append(f"{row['customer']};{day:%d/%m/%Y};{int(x < rate[row['arm']])};0")
+        lines.append(f"{row['customer']};{day:%d/%m/%Y};{int(x < rate[row['arm']])};{g:d}")
     (folder / "outcomes.csv").write_text("\n".join(lines) + "\n" + extra, encoding="cp1252")
     return rows
 
@@ -97,6 +101,55 @@ def test_a_helpful_emoji_is_deployed_and_a_useless_one_is_not(run, folder):
     _outcomes(folder, RATES)
     _, out, _ = _analyse(run, folder, "--until=2026-03-31")
     assert "Stop, and keep the control" in out
+
+
+_NOT_DECIDED = ", but it is not decided yet whether it hurts unsubscribes (between "
+
+
+@pytest.mark.parametrize(
+    ("tolerated", "flags", "at_first", "at_last"),
+    [
+        ("2%", (), "Deploy emoji: clicks +", "Deploy emoji: clicks +"),
+        (
+            "2%",
+            ("--strict_guardrails",),
+            "Continue: emoji is proved better" + _NOT_DECIDED,
+            "Stop, and keep the control: emoji is proved better" + _NOT_DECIDED,
+        ),
+        ("90%", ("--strict_guardrails",), "Deploy emoji: clicks +", "Deploy emoji: clicks +"),
+    ],
+)
+def test_a_guardrail_that_is_not_decided_is_named_and_holds_back_by_a_strict_plan(
+    run, folder, tolerated, flags, at_first, at_last
+):
+    (folder / "plan.json").unlink()
+    (folder / "assignments.csv.record.json").unlink()
+    out = _plan(run, folder, f"--guardrails=unsubscribe:{tolerated}", *flags)
+    assert ("shown to stay within" in out) == bool(flags)
+    assert _assign(run, folder, folder / "customers.csv")[0] == 0
+    _outcomes(folder, RATES | {"emoji": 0.35}, left=0.3)
+    for until, start in (("2026-03-08", at_first), ("2026-03-31", at_last)):
+        code, out, err = _analyse(run, folder, f"--until={until}")
+        headline = out.splitlines()[-2]
+        assert code == 0 and headline.startswith(start), (headline, err)
+        assert (_NOT_DECIDED in headline) == (tolerated == "2%")
+
+
+def test_a_guardrail_that_nobody_measures_is_said_in_the_first_sentence(run, folder):
+    _outcomes(folder, RATES | {"emoji": 0.35})
+    _, out, _ = _analyse(run, folder, "--until=2026-03-31", "--lang=fr")
+    assert out.splitlines()[-2].endswith(
+        ", mais il n'est pas encore décidé si cela dégrade : désinscriptions (rien de mesuré)."
+    )
+
+
+def test_plans_from_before_a_field_was_added_are_still_sealed(run, folder):
+    plan = plan_file.read(folder / "plan.json", Language("en"))
+    assert "strict_guardrails" not in json.loads((folder / "plan.json").read_text("utf-8"))
+    strict = dataclasses.replace(plan, strict_guardrails=True)
+    assert plan_file.seal(strict) != plan_file.seal(plan)
+    with pytest.raises(UserError, match="strict_guardrails: None -> True"):
+        plan_file.compare(plan_file.fields_of(plan), strict, Language("en"))
 
 
 def test_looks_end_where_the_plan_says(run, folder):
