@@ -118,9 +118,13 @@ def _page(answer: Answer, language: Language) -> str:
         for use in s.uses:
             channel = f"{use['channel']}: " if use["channel"] else ""
             lines.append(f"       · {channel}{use[code]}")
-        if s.avoid[code]:
-            lines.append(language.pick("       avoid: ", "       à éviter : ") + s.avoid[code])
-        if s.meanings[code]:
+        not_examined = language.pick(
+            "nobody has written when to avoid this one; that does not mean never",
+            "personne n'a écrit quand l'éviter ; cela ne veut pas dire jamais",
+        )
+        avoid = s.avoid[code] if s.avoid else not_examined
+        lines.append(language.pick("       avoid: ", "       à éviter : ") + avoid)
+        if s.meanings:
             lines.append(language.pick("       also: ", "       aussi : ") + s.meanings[code])
     if answer.withheld:
         lines.append(language.pick("  not suggested:", "  non proposés :"))

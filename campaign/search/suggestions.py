@@ -23,8 +23,8 @@ class Suggestion:
       names: by language.
       score: of the ranking; comparable within one text only.
       uses: channel, tone, "en", "fr"; from a theme where no use is written, then without channel.
-      avoid: when it does harm, by language; "" where nothing is written.
-      meanings: its other meanings, by language; "" where nothing is written.
+      avoid: when it does harm, by language; None where nobody has looked at this emoji.
+      meanings: its other meanings, by language; None likewise.
     """
 
     codepoints: str
@@ -32,8 +32,8 @@ class Suggestion:
     names: dict[str, str]
     score: float
     uses: list[dict[str, str]]
-    avoid: dict[str, str]
-    meanings: dict[str, str]
+    avoid: dict[str, str] | None
+    meanings: dict[str, str] | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,14 +126,8 @@ def _described(
         names={"en": entry.meta.name_en, "fr": entry.meta.name_fr},
         score=round(ranked.score, 4),
         uses=_uses(entry, wanted, channels, ranker),
-        avoid={
-            "en": caution.avoid_en if caution else "",
-            "fr": caution.avoid_fr if caution else "",
-        },
-        meanings={
-            "en": caution.meanings_en if caution else "",
-            "fr": caution.meanings_fr if caution else "",
-        },
+        avoid={"en": caution.avoid_en, "fr": caution.avoid_fr} if caution else None,
+        meanings={"en": caution.meanings_en, "fr": caution.meanings_fr} if caution else None,
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 from campaign import __main__ as program
 from campaign import folder
 from emoji_gan import errors
+from input_pipeline.contexts import emoji_usage
 
 
 @pytest.fixture
@@ -106,3 +107,15 @@ def test_a_text_in_another_language_is_warned_of(campaign, tmp_path):
     text = "Sommerschlussverkauf bei Gartenmöbeln"
     _, out, _ = campaign("brief", text, f"--dir={tmp_path}", "--lang=en")
     assert "neither English nor French" in out
+
+
+def test_an_emoji_that_nobody_has_examined_is_not_called_harmless(campaign):
+    _, out, _ = campaign("search", "--text=drapeau de la Belgique", "--n=20", "--json")
+    results = json.loads(out.splitlines()[-1])["themes"][0]["results"]
+    examined = emoji_usage.cautions().keys()
+    assert {r["avoid"] is None for r in results} == {True, False}
+    for r in results:
+        assert (r["avoid"] is None) == (r["meanings"] is None) == (r["codepoints"] not in examined)
+        assert r["avoid"] is None or (r["avoid"]["en"] and r["avoid"]["fr"])
+    _, out, _ = campaign("search", "--text=drapeau de la Belgique", "--n=20", "--lang=fr")
+    assert out.count("à éviter : personne n'a écrit") == sum(r["avoid"] is None for r in results)
