@@ -172,6 +172,7 @@ def _row(
 ) -> dict[str, Any]:
     """Returns the record of a loop."""
     figures = latent.loop_figures(drawn)
+    rates = flash_rate.flashes(drawn, frame_ms)
     return {
         "name": name,
         "of": artwork.entry.name,
@@ -182,13 +183,19 @@ def _row(
         "seam": round(figures["seam"], 3),
         "median_step": round(figures["median_step"], 3),
         "evenness": round(figures["evenness"], 3),
-        "flashes_a_second": round(flash_rate.flashes(drawn, frame_ms), 2),
+        "flashes_a_second": round(rates.general, 2),
+        "red_flashes_a_second": round(rates.red, 2),
     }
 
 
+def _rates(row: dict[str, Any]) -> flash_rate.Rates:
+    return flash_rate.Rates(row["flashes_a_second"], row["red_flashes_a_second"])
+
+
 def _calm_or_refused(row: dict[str, Any], language: Language) -> None:
-    if row["flashes_a_second"] > flash_rate.MOST:
-        reason = language.pick(*flash_rate.reason(row["flashes_a_second"]))
+    rates = _rates(row)
+    if rates.worst > flash_rate.MOST:
+        reason = language.pick(*flash_rate.reason(rates))
         raise UserError(f"{row['name']}: {reason}")
 
 
@@ -198,18 +205,13 @@ def _entry(artwork: Artwork, row: dict[str, Any], texts: dict[str, str]) -> mani
 
 def _line(row: dict[str, Any], language: Language) -> str:
     seam, median = (language.number(row[k], 1) for k in ("seam", "median_step"))
-    rate = row["flashes_a_second"]
     return language.counted(
         row["frames"],
         f"{row['name']}: {{n}} [frame|frames] of {row['duration_ms']} ms, seam {seam} levels "
         f"(other steps {median}), ",
         f"{row['name']} : {{n}} [image|images] de {row['duration_ms']} ms, raccord {seam} "
         f"niveaux (autres pas {median}), ",
-    ) + language.counted(
-        rate,
-        f"{language.number(rate, 1)} [flash|flashes] a second",
-        f"{language.number(rate, 1)} [flash|flashs] par seconde",
-    )
+    ) + language.pick(*_rates(row).texts())
 
 
 def _record(a: argparse.Namespace, rows: list[dict], entries: list[manifest.Entry]) -> None:

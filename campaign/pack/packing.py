@@ -127,12 +127,15 @@ def _calm(artworks: Sequence[Artwork], language: Language) -> tuple[list[Artwork
     """Returns the artworks that do not flash too often, and whether there are others."""
     calm = []
     for artwork in artworks:
-        rate = flash_rate.flashes(artwork.frames(64), artwork.frame_ms) if artwork.moves else 0
-        if rate <= flash_rate.MOST:
+        if not artwork.moves:
+            calm.append(artwork)
+            continue
+        rates = flash_rate.flashes(artwork.frames(64), artwork.frame_ms)
+        if rates.worst <= flash_rate.MOST:
             calm.append(artwork)
             continue
         name = artwork.entry.name
-        reason = flash_rate.reason(rate)
+        reason = flash_rate.reason(rates)
         print(
             language.pick("refused", "refusé"), f"{name}:", language.pick(*reason), file=sys.stderr
         )

@@ -51,9 +51,49 @@ def test_flashes_are_counted(per_second):
     frames[..., 3] = 255
     lit = (np.arange(50) * per_second / 50) % 1 < 0.5
     frames[lit, :, :8] = 255  # half of the canvas
-    assert flash_rate.flashes(frames, 20) == pytest.approx(per_second)
+    assert flash_rate.flashes(frames, 20).general == pytest.approx(per_second)
     frames[:, :, 3:] = (0, 0, 0, 255)  # less than a quarter of it
-    assert flash_rate.flashes(frames, 20) == 0
+    assert flash_rate.flashes(frames, 20).worst == 0
+
+
+def _alternating(first, second, per_second=5):
+    """Returns a second of two opaque colours in turns, frames of 20 ms."""
+    frames = np.zeros((50, 16, 16, 4), np.uint8)
+    frames[:] = (*first, 255)
+    frames[(np.arange(50) * per_second / 50) % 1 >= 0.5] = (*second, 255)
+    return frames
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "general", "red"),
+    [
+        ((200, 0, 0), (0, 102, 102), 0, 5),  # as light as each other: luminance sees nothing
+        ((255, 0, 0), (0, 0, 0), 5, 5),
+        ((255, 0, 0), (255, 255, 255), 5, 5),
+        ((255, 0, 0), (200, 0, 0), 0, 0),  # saturated both, and of one chromaticity
+        ((200, 120, 120), (100, 145, 145), 0, 0),  # reddish, not saturated
+        ((0, 0, 255), (0, 90, 0), 0, 0),  # far apart in chromaticity, no red
+    ],
+)
+def test_red_flashes_are_counted_as_wcag_2_2_defines_them(first, second, general, red):
+    rates = flash_rate.flashes(_alternating(first, second), 20)
+    assert (rates.general, rates.red) == (pytest.approx(general), pytest.approx(red))
+
+
+def test_a_red_flash_needs_a_quarter_of_the_canvas_and_counts_on_any_ground():
+    frames = _alternating((200, 0, 0), (0, 102, 102))
+    frames[:, :, 3:] = (0, 0, 0, 255)
+    assert flash_rate.flashes(frames, 20).worst == 0
+    fading = _alternating((255, 0, 0), (255, 0, 0))
+    fading[5::10, ..., 3] = 0  # through, to the white or the black behind it
+    assert flash_rate.flashes(fading, 20).red == pytest.approx(5)
+
+
+def test_which_kind_flashes_is_said_in_both_languages():
+    english, french = flash_rate.reason(flash_rate.Rates(1.0, 4.5))
+    assert english.startswith("4.5 red flashes a second")
+    assert french.startswith("4,5 flashs rouges par seconde")
+    assert flash_rate.Rates(1.0, 0.0).texts() == ("1.0 flash a second", "1,0 flash par seconde")
 
 
 def _campaign(folder, failing="disc_2"):
