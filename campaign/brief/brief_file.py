@@ -18,8 +18,8 @@ _TEXTS = ("name", "language", "text", "tone", "audience", "start", "end")
 _LISTS = ("themes", "channels", "avoid")
 _SEGMENT = ("name", "palette", "style", "words")
 _HEAD = {
-    "en": "# The brief of a campaign; edit it by hand and run `python -m campaign search`.\n",
-    "fr": "# Le brief d'une campagne ; modifiez-le, puis `python -m campaign search`.\n",
+    "en": "# The brief of a campaign; edit it by hand and run `search` again.\n",
+    "fr": "# Le brief d'une campagne ; modifiez-le, puis relancez `search`.\n",
 }
 
 
