@@ -74,7 +74,8 @@ def run(a: argparse.Namespace, language: Language) -> int:
     else:
         source = origin.of_campaign(a.dir, language)
     for name, reason in source.left_out.items():
-        print(language.pick("left out", "écarté"), f"{name}:", language.pick(*reason))
+        start = language.pick(f"left out {name}:", f"écarté {name} :")
+        print(start, language.pick(*reason))
     artworks, flashing = _calm(source.artworks, language)
     if not artworks:
         command = language.command("check", a.dir)
@@ -136,9 +137,8 @@ def _calm(artworks: Sequence[Artwork], language: Language) -> tuple[list[Artwork
             continue
         name = artwork.entry.name
         reason = flash_rate.reason(rates)
-        print(
-            language.pick("refused", "refusé"), f"{name}:", language.pick(*reason), file=sys.stderr
-        )
+        start = language.pick(f"refused {name}:", f"refusé {name} :")
+        print(start, language.pick(*reason), file=sys.stderr)
     return calm, len(calm) < len(artworks)
 
 
@@ -195,5 +195,6 @@ def _report(folder: pathlib.Path, built: Built, language: Language) -> None:
         flush=True,
     )
     for name, reason in built.refused.items():
-        start = language.pick("refused", "refusé")
-        print(f"{start} {folder.name}/{name}: {language.pick(*reason)}", file=sys.stderr)
+        what = f"{folder.name}/{name}"
+        start = language.pick(f"refused {what}:", f"refusé {what} :")
+        print(start, language.pick(*reason), file=sys.stderr)

@@ -70,6 +70,12 @@ def run(a: argparse.Namespace, language: Language) -> int:
         recolouring.parse_palette(segment.palette, language)
     themes = theme_emoji.of_folder(a.dir, brief, a.emoji, language)
     kept = _kept(a.dir, language)
+    print(
+        language.pick(
+            "drawing and judging: this takes minutes", "dessin et jugement : quelques minutes"
+        ),
+        flush=True,
+    )
     host.setup_host_memory()
     host.setup_compilation_cache()
     started = time.monotonic()

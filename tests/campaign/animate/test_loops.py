@@ -155,7 +155,7 @@ def test_a_campaign_moves_and_packs_what_is_picked_and_passed(run, tmp_path):
         assert len(frames) == 8 and frames[0].shape == (64, 64, 4)
     code, out, err = run("pack", *flags, "--for=slack,twitch")
     assert (code, err) == (0, "") and "slack : 3 émojis" in out
-    assert "écarté disc_2: écarté : trop pâle" in out and "écarté disc_3: non retenu" in out
+    assert "écarté disc_2 : écarté : trop pâle" in out and "écarté disc_3 : non retenu" in out
     entries = {e.name: e for e in manifest.read(tmp_path / "packs" / "slack", Language("fr"))}
     assert set(entries) == {"disc_1", "disc_1_wave", "disc_1_pulse"}
     assert entries["disc_1"].alt["fr"] == "disque, une variante"
