@@ -65,7 +65,7 @@ class Steps:
         parts = [problem] if problem else _chosen(verb, out.getvalue().splitlines())
         if code and not problem:
             parts += err.getvalue().splitlines()
-        line = _joined(parts).replace(f"{self.folder}/", "")
+        line = _joined(parts, self.language.pick("; ", " ; ")).replace(f"{self.folder}/", "")
         print(f"{line} ({seconds} s)", flush=True)
         self.exit_code = self.exit_code or code
         return not problem
@@ -83,7 +83,7 @@ def _chosen(verb: str, lines: list[str]) -> list[str]:
     return [lines[i] for i in numbers if -len(lines) <= i < len(lines)]
 
 
-def _joined(lines: list[str]) -> str:
+def _joined(lines: list[str], sign: str) -> str:
     """Returns lines as one, without the spaces of a table."""
     texts = [" ".join(line.split()) for line in lines]
-    return "; ".join(text.removesuffix(".") for text in texts if text).replace(":; ", ": ")
+    return sign.join(text.removesuffix(".") for text in texts if text).replace(f":{sign}", ": ")
