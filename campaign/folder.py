@@ -11,7 +11,7 @@ from emoji_gan.runtime import workdir
 BRIEF = "brief.yaml"  # what the campaign is about
 SEARCH = "search.json"  # relevant emoji by theme, with uses in context
 PROPOSALS = "proposals/proposals.json"  # what was drawn; its PNGs and contact sheet beside it
-PICKS = "picks.json"  # what a person chose and rejected
+PICKS = "picks.json"  # what a person, or --best, chose and rejected
 CHECKS = "checks.json"  # gates by proposal, with a reason each
 ANIMATIONS = "animations/animations.json"  # loops of picked emoji, APNGs beside it
 PACKS = "packs"  # a file or folder a target

@@ -102,6 +102,7 @@ def run(a: argparse.Namespace, language: Language) -> int:
         rows.append(row)
         print(_line(row, language), flush=True)
     _record(a, rows, entries)
+    print(language.pick(f"loops: {len(rows)} in {folder}", f"boucles : {len(rows)} dans {folder}"))
     return errors.EXIT_USER_ERROR if refused else errors.EXIT_OK
 
 

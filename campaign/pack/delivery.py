@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 
+from campaign.manifest import Entry
 from campaign.pack import budget
 from campaign.pack.artwork import Artwork
 from campaign.pack.budget import Fitted, Limits, OverBudget, Text
@@ -25,11 +26,13 @@ class About:
       title: of the pack, as people see it.
       code: of the pack, as file names have it.
       author: of the pack.
+      interactive: whether a page gets emoji that are drawn in it, too.
     """
 
     title: str
     code: str
     author: str
+    interactive: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,11 +58,13 @@ class Built:
       files: path in the pack -> bytes.
       items: a file of an artwork each.
       refused: name of an artwork, or of the pack -> why it is not in it.
+      further: files that are of no artwork and whose authors are to be named.
     """
 
     files: dict[str, bytes] = dataclasses.field(default_factory=dict)
     items: list[Item] = dataclasses.field(default_factory=list)
     refused: dict[str, Text] = dataclasses.field(default_factory=dict)
+    further: list[Entry] = dataclasses.field(default_factory=list)
 
     def names(self) -> list[str]:
         """Returns the names of the artworks that are in it, in their order."""

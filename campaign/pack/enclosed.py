@@ -31,8 +31,7 @@ def texts(target: str, built: Built, about: About, *, steps: Text) -> dict[str, 
     written = {}
     for number, name in enumerate((README, LISEZMOI)):
         written[name] = _readme(target, built, about, steps[number], number).encode()
-    artworks = {i.artwork.entry.name: i.artwork for i in built.items}
-    written[ATTRIBUTION] = attribution([a.entry for a in artworks.values()]).encode()
+    written[ATTRIBUTION] = attribution(built).encode()
     return written
 
 
@@ -58,10 +57,11 @@ def _readme(target: str, built: Built, about: About, steps: str, number: int) ->
     return "\n".join([*lines, rights, ""])
 
 
-def attribution(entries: Sequence[Entry]) -> str:
-    """Writes whom to name for each emoji, and under which licence it stands."""
+def attribution(built: Built) -> str:
+    """Writes whom to name for each emoji of a pack, and under which licence it stands."""
     lines = ["Attribution / Attribution", ""]
-    for e in entries:
+    of_name = {i.artwork.entry.name: i.artwork.entry for i in built.items}
+    for e in [*of_name.values(), *built.further]:
         lines += [
             e.name,
             f"  licence: {e.licence or ' / '.join(_UNKNOWN)}",

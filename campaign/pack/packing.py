@@ -63,12 +63,27 @@ def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
         ),
     )
     p.add_argument("--title", help=pick("of the packs", "titre des packs"))
+    p.add_argument(
+        "--interactive",
+        action="store_true",
+        help=pick(
+            "web: also emoji that are drawn in the page (7 MB)",
+            "web : aussi des émojis dessinés dans la page (7 Mo)",
+        ),
+    )
     p.add_argument("--author", default="emoji_gan", help=pick("of the packs", "auteur des packs"))
 
 
 def run(a: argparse.Namespace, language: Language) -> int:
     """Writes a pack for each target; 2 where something could not be packed."""
     targets = _targets(a.targets, language)
+    if a.interactive and "web" not in targets:
+        raise UserError(
+            language.pick(
+                "--interactive is for a page: add web to --for",
+                "--interactive est pour une page : ajoutez web à --for",
+            )
+        )
     if a.source:
         source = origin.of_folder(a.source, language)
     else:
@@ -121,7 +136,7 @@ def _about(a: argparse.Namespace, language: Language) -> About:
                 f"--title={title!r} : donnez une ligne d'au plus 60 caractères",
             )
         )
-    return About(title, naming.short_code(title), a.author)
+    return About(title, naming.short_code(title), a.author, a.interactive)
 
 
 def _calm(artworks: Sequence[Artwork], language: Language) -> tuple[list[Artwork], bool]:

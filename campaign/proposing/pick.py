@@ -1,4 +1,4 @@
-"""Records which proposals a person picks and rejects; earlier decisions stay."""
+"""Records which proposals a person picks and rejects, or a rule picks; decisions stay."""
 
 import argparse
 import collections
@@ -26,7 +26,11 @@ def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
         default=[],
         help=text("name:reason; repeatable", "nom:raison ; répétable"),
     )
-    p.add_argument("--best", type=int, help=text("so many per theme", "autant par thème"))
+    p.add_argument(
+        "--best",
+        type=int,
+        help=text("so many per theme, by score", "autant par thème, selon le score"),
+    )
     p.add_argument("--file", type=pathlib.Path, help=text("as saved", "tel qu'enregistré"))
 
 
@@ -37,10 +41,12 @@ class Picks:
     Attributes:
       picked: names, in the order of the decisions.
       rejected: name -> reason, "" without one.
+      automatic: names that are picked for their score and that no person has decided on.
     """
 
     picked: list[str]
     rejected: dict[str, str]
+    automatic: list[str] = dataclasses.field(default_factory=list)
 
     def names(self) -> set[str]:
         """Returns the names on which there is a decision."""
@@ -49,6 +55,7 @@ class Picks:
     def pick(self, name: str) -> None:
         """Picks a proposal, whatever was decided before."""
         self.rejected.pop(name, None)
+        self._decided(name)
         if name not in self.picked:
             self.picked.append(name)
 
@@ -56,7 +63,18 @@ class Picks:
         """Rejects a proposal, whatever was decided before."""
         if name in self.picked:
             self.picked.remove(name)
+        self._decided(name)
         self.rejected[name] = reason
+
+    def pick_by_score(self, name: str) -> None:
+        """Picks a proposal on which nobody has decided."""
+        if name not in self.names():
+            self.picked.append(name)
+            self.automatic.append(name)
+
+    def _decided(self, name: str) -> None:
+        if name in self.automatic:
+            self.automatic.remove(name)
 
 
 def read(folder: pathlib.Path, language: Language) -> Picks:
@@ -72,7 +90,11 @@ def read(folder: pathlib.Path, language: Language) -> Picks:
 def _parsed(content: object, path: pathlib.Path, language: Language) -> Picks:
     try:
         rejected = {str(r["name"]): str(r.get("reason") or "") for r in content["rejected"]}
-        return Picks([str(name) for name in content["picked"]], rejected)
+        picked, automatic = (
+            [str(name) for name in listed]
+            for listed in (content["picked"], content.get("automatic", []))
+        )
+        return Picks(picked, rejected, [name for name in automatic if name in picked])
     except (AttributeError, KeyError, TypeError):
         raise UserError(
             language.pick(
@@ -108,19 +130,7 @@ def run(a: argparse.Namespace, language: Language) -> int:
             picks.reject(name, reason)
     if a.best is not None:
         _pick_best(picks, proposals, a.best, language)
-    content = {
-        "picked": picks.picked,
-        "rejected": [{"name": n, "reason": r} for n, r in picks.rejected.items()],
-    }
-    path = folder_lib.write_record(a.dir, folder_lib.PICKS, content)
-    print(
-        language.counted(len(picks.picked), "{n} picked, ", "{n} [retenue|retenues], ")
-        + language.counted(
-            len(picks.rejected),
-            f"{{n}} rejected of {len(names)} in {path}",
-            f"{{n}} [écartée|écartées] sur {len(names)} dans {path}",
-        )
-    )
+    print(_summary(picks, len(names), _write(a.dir, picks), language))
     if not unknown:
         return errors.EXIT_OK
     listed = ", ".join(unknown)
@@ -132,6 +142,30 @@ def run(a: argparse.Namespace, language: Language) -> int:
         file=sys.stderr,
     )
     return errors.EXIT_USER_ERROR
+
+
+def _write(folder: pathlib.Path, picks: Picks) -> pathlib.Path:
+    content = {
+        "picked": picks.picked,
+        "rejected": [{"name": n, "reason": r} for n, r in picks.rejected.items()],
+        "automatic": picks.automatic,
+    }
+    return folder_lib.write_record(folder, folder_lib.PICKS, content)
+
+
+def _summary(picks: Picks, count: int, path: pathlib.Path, language: Language) -> str:
+    by_score = len(picks.automatic)
+    english = f" ({by_score} by score alone)" if by_score else ""
+    french = f" ({by_score} d'après le score seul)" if by_score else ""
+    return language.counted(
+        len(picks.picked),
+        f"{{n}} picked{english}, ",
+        f"{{n}} [retenue|retenues]{french}, ",
+    ) + language.counted(
+        len(picks.rejected),
+        f"{{n}} rejected of {count} in {path}",
+        f"{{n}} [écartée|écartées] sur {count} dans {path}",
+    )
 
 
 def _decisions(a: argparse.Namespace, language: Language) -> tuple[list[str], dict[str, str]]:
@@ -172,5 +206,5 @@ def _pick_best(picks: Picks, proposals: list[Proposal], count: int, language: La
     numbers: dict[str, int] = collections.defaultdict(int)
     for p in sorted(proposals, key=lambda p: -p.score):
         if p.name not in picks.rejected and numbers[p.theme] < count:
-            picks.pick(p.name)
+            picks.pick_by_score(p.name)
             numbers[p.theme] += 1

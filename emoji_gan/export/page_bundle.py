@@ -6,6 +6,7 @@ import json
 import pathlib
 import re
 import string
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,18 +25,21 @@ _POLICY = (
 )
 
 
-def script(source: str, step: int | None = None) -> str:
+def script(source: str, step: int | None = None, *, further: Sequence[str] = ()) -> str:
     """Returns the script that defines the element, with a stored model inside.
 
     Args:
       source: a workdir or a model file of a one-step generator.
       step: of the checkpoint; None: the newest good one.
+      further: emoji of Unicode's list that it understands besides the frequent ones.
 
     Raises:
       UserError: there is no such model, or a page cannot draw by it.
     """
     trained = open_trained(source, step)
-    data = json.dumps(_data(trained, source, step), ensure_ascii=False, separators=(",", ":"))
+    data = json.dumps(
+        _data(trained, source, step, further), ensure_ascii=False, separators=(",", ":")
+    )
     # Data can hold the end of a script that stands in a page.
     data = data.replace("</", "<\\/")
     engine, element = _read(_ENGINE), _read(_ELEMENT)
@@ -64,9 +68,11 @@ def page(source: str, step: int | None = None) -> str:
     return template.substitute(parts, POLICY=policy)
 
 
-def _data(trained: Trained, source: str, step: int | None) -> dict[str, Any]:
+def _data(
+    trained: Trained, source: str, step: int | None, further: Sequence[str]
+) -> dict[str, Any]:
     model = browser_model.of_trained(trained)
-    phrases = page_phrases.of_spec(trained.spec)
+    phrases = page_phrases.of_spec(trained.spec, further)
     provenance = Sampler(source, step).provenance(0, 1.0)
     for of_one in ("seed", "truncation"):
         del provenance[of_one]

@@ -6,6 +6,7 @@ understands, in English or French.
 
 import dataclasses
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -31,8 +32,12 @@ class PagePhrases:
     vectors: np.ndarray
 
 
-def of_spec(spec: Spec) -> PagePhrases:
+def of_spec(spec: Spec, further: Sequence[str] = ()) -> PagePhrases:
     """Embeds the phrases for a model that takes phrases; else there are none.
+
+    Args:
+      spec: what the model takes.
+      further: emoji that are to be understood as well, frequent or not.
 
     Raises:
       UserError: the model was trained with other weights of the encoder.
@@ -50,7 +55,7 @@ def of_spec(spec: Spec) -> PagePhrases:
     rows: dict[str, list[tuple[str, str, int]]] = {}
     for language in understanding.LANGUAGES:
         rows[language] = []
-        for phrase, name in _phrases(language).items():
+        for phrase, name in _phrases(language, further).items():
             try:
                 meant = understanding.understand(phrase, language).phrase
             except UserError:  # "dés", dice, sounds like an article
@@ -59,10 +64,10 @@ def of_spec(spec: Spec) -> PagePhrases:
     return PagePhrases(rows, phrases(list(row_of)))
 
 
-def _phrases(language: str) -> dict[str, str]:
+def _phrases(language: str, further: Sequence[str]) -> dict[str, str]:
     """Lists names of frequent emoji, everyday phrases, and the emoji, with their names."""
     names = {}
-    for emoji in _FREQUENT.read_text(encoding="utf-8").split():
+    for emoji in [*_FREQUENT.read_text(encoding="utf-8").split(), *further]:
         meta = emoji_names.lookup(emoji_names.normalise("-".join(f"{ord(c):04X}" for c in emoji)))
         names[emoji] = meta.name_fr if language == "fr" else meta.name_en
     texts = [*names.values(), *(phrase for phrase, _ in understanding.everyday_phrases(language))]

@@ -6,7 +6,7 @@ A browser takes the first source that it can show; the image itself is GIF, or P
 import html
 from collections.abc import Sequence
 
-from campaign.pack import delivery
+from campaign.pack import archives, delivery, enclosed, interactive
 from campaign.pack.artwork import Artwork
 from campaign.pack.budget import Limits
 from campaign.pack.delivery import About, Built
@@ -20,12 +20,17 @@ _STILL_FORMS = ("avif", "webp", "png")
 _TYPES = animation.MEDIA_TYPES | {"png": "image/png"}
 STEPS = (
     "Copy pictures/ to your site and the <picture> of an emoji from index.html into your page;\n"
-    "width and height are yours to choose. For an emoji that changes under the pointer:\n"
-    "python -m emoji_gan.export --element --out=emoji-gan.js writes the element <emoji-gan>.",
+    "width and height are yours to choose. For emoji that change under the pointer, pack with\n"
+    "--interactive: emoji-gan.js and the lines for it are then in the pack, too, and\n"
+    "interactive.zip has all of it in one file. Load the script once a page; a policy of yours\n"
+    "must allow 'wasm-unsafe-eval'.",
     "Copiez pictures/ sur votre site et le <picture> d'un émoji de index.html dans votre page ;\n"
-    "largeur et hauteur sont à votre choix. Pour un émoji qui change sous le pointeur :\n"
-    "python -m emoji_gan.export --element --out=emoji-gan.js écrit l'élément <emoji-gan>.",
+    "largeur et hauteur sont à votre choix. Pour des émojis qui changent sous le pointeur,\n"
+    "donnez --interactive à pack : emoji-gan.js et ses lignes sont alors dans le pack, et\n"
+    "interactive.zip contient tout en un fichier. Chargez le script une fois par page ; une\n"
+    "politique de sécurité doit permettre 'wasm-unsafe-eval'.",
 )
+_ZIP = "interactive.zip"
 _PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -38,6 +43,7 @@ body {{ font: 16px/1.5 system-ui, sans-serif; margin: 2rem;
 ul {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(18rem, 1fr)); gap: 1rem;
   padding: 0; list-style: none }}
 li {{ border: 1px solid #8888; border-radius: 8px; padding: 1rem }}
+emoji-gan {{ width: 128px }}
 code {{ font-size: .75rem; overflow-wrap: anywhere; white-space: pre-wrap }}
 </style>
 <h1>{title}</h1>
@@ -45,7 +51,7 @@ code {{ font-size: .75rem; overflow-wrap: anywhere; white-space: pre-wrap }}
 {items}
 </ul>
 <p>{credits}</p>
-</html>
+{note}</html>
 """
 
 
@@ -66,14 +72,20 @@ def build(artworks: Sequence[Artwork], about: About) -> Built:
         drawing = artwork.path.with_suffix(".svg")
         if not artwork.moves and drawing.is_file():
             built.files[f"pictures/{artwork.entry.name}.svg"] = drawing.read_bytes()
+    if about.interactive:
+        interactive.add_script(built, artworks)
     items = "\n".join(_item(a, built) for a in artworks if _fallback(a, built))
     credits = dict.fromkeys(a.entry.attribution for a in artworks if a.entry.attribution)
     page = _PAGE.format(
         title=html.escape(about.title),
         items=items,
         credits="<br>".join(html.escape(c) for c in credits),
+        note=f"{interactive.NOTE}\n" if interactive.SCRIPT in built.files else "",
     )
     built.files["index.html"] = page.encode()
+    if interactive.SCRIPT in built.files:
+        whole = built.files | {enclosed.ATTRIBUTION: enclosed.attribution(built).encode()}
+        built.files[_ZIP] = archives.to_zip(dict(sorted(whole.items())))
     return built
 
 
@@ -117,5 +129,21 @@ def _item(artwork: Artwork, built: Built) -> str:
     note = f'<p lang="fr">alt : {html.escape(french)}</p>' if french else ""
     return (
         f"<li>{english}\n<p><b>{html.escape(entry.name)}</b></p>{note}\n"
-        f"<details><summary>HTML</summary><code>{html.escape(english)}</code></details></li>"
+        f"<details><summary>HTML</summary><code>{html.escape(english)}</code></details>"
+        f"{_drawn_there(artwork, built)}</li>"
+    )
+
+
+def _drawn_there(artwork: Artwork, built: Built) -> str:
+    """Writes the element of a still that comes from one emoji, and its lines in both languages."""
+    entry = artwork.entry
+    if interactive.SCRIPT not in built.files or artwork.moves or not interactive.emoji_of(entry):
+        return ""
+    lines = [f'<script src="{interactive.SCRIPT}"></script>']
+    for code in ("en", "fr"):
+        fallback = picture(artwork, built, entry.alt.get(code) or entry.name)
+        lines.append(interactive.tag(entry, code, fallback))
+    return (
+        f"\n{lines[1]}\n<details><summary>HTML, &lt;emoji-gan&gt;</summary>"
+        f"<code>{html.escape(chr(10).join(lines))}</code></details>"
     )

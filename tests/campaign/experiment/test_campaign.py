@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from campaign.experiment import assignment, demo, looks, plan_file
+from campaign.demo import simulation
+from campaign.experiment import assignment, looks, plan_file
 from campaign.experiment.reading.tables import Tables
 from campaign.language import Language
 from emoji_gan.errors import UserError
@@ -306,7 +307,7 @@ def test_the_command_line_speaks_french(run):
     assert "plus petit effet relatif" in run("plan", "--lang=fr", "--help")[1]
 
 
-_PLAN = demo.demo_plan()
+_PLAN = simulation.plan()
 
 
 @hypothesis.settings(max_examples=10, deadline=None)
@@ -338,11 +339,3 @@ def test_shares_are_kept_and_records_name_nobody(run, folder):
     assert {r["propensity"] for r in rows if r["arm"] != "holdout"} == {"0.475"}
     record = (folder / "assignments.csv.record.json").read_text()
     assert plan_file.HOLDOUT in record and rows[0]["customer"] not in record
-
-
-@pytest.mark.slow
-def test_the_demo_says_what_is_true(run, tmp_path):
-    code, out, err = run("demo", f"--out={tmp_path}/d")
-    assert code == 0, err
-    assert "Deploy helpful" in out and "No verdict: the split" in out
-    assert run("demo", f"--out={tmp_path}/d", "--lang=fr")[0] == 2  # nothing is overwritten

@@ -31,6 +31,7 @@ def test_earlier_decisions_stay_and_later_ones_win(run, folder):
     assert picks(folder) == {
         "picked": ["pizza_b", "pizza_c"],
         "rejected": [{"name": "pizza_a", "reason": "too: dark"}],
+        "automatic": [],
     }
     before = (folder / "picks.json").read_bytes()
     run("pick", f"--dir={folder}", "--names=pizza_c")
@@ -38,8 +39,18 @@ def test_earlier_decisions_stay_and_later_ones_win(run, folder):
 
 
 def test_the_best_of_each_theme_are_not_those_rejected(run, folder):
-    code, _, _ = run("pick", f"--dir={folder}", "--best=2", "--reject=pizza_a:x")
+    code, out, _ = run("pick", f"--dir={folder}", "--best=2", "--reject=pizza_a:x")
     assert code == 0 and picks(folder)["picked"] == ["pizza_b", "pizza_c", "gift_a"]
+    assert "3 picked (3 by score alone), 1 rejected" in out
+
+
+def test_what_nobody_decided_is_recorded_as_such(run, folder):
+    run("pick", f"--dir={folder}", "--names=pizza_b", "--best=2")
+    assert picks(folder)["picked"] == ["pizza_b", "pizza_a", "gift_a"]
+    assert picks(folder)["automatic"] == ["pizza_a", "gift_a"]
+    run("pick", f"--dir={folder}", "--names=gift_a", "--reject=pizza_a:sale")
+    assert picks(folder)["picked"] == ["pizza_b", "gift_a"]
+    assert picks(folder)["automatic"] == []
 
 
 def test_what_is_unknown_is_named_and_the_rest_recorded(run, folder):
@@ -52,7 +63,7 @@ def test_a_saved_sheet_is_read(run, folder, tmp_path):
     saved = {"picked": ["gift_a"], "rejected": [{"name": "pizza_d", "reason": "é"}]}
     (tmp_path / "mine.json").write_text(json.dumps(saved), "utf-8")
     code, _, _ = run("pick", f"--dir={folder}", f"--file={tmp_path / 'mine.json'}")
-    assert code == 0 and picks(folder) == saved
+    assert code == 0 and picks(folder) == saved | {"automatic": []}
 
 
 @pytest.mark.parametrize(
