@@ -17,7 +17,7 @@ def check(frames: np.ndarray, duration_ms: float) -> Gate:
     """
     value = flash_rate.flashes(frames, duration_ms)
     return Gate(
-        "flash_rate",
+        "flashing",
         value <= LIMIT,
         round(value, 2),
         LIMIT,
