@@ -63,11 +63,15 @@ class NearestEmoji:
     def _real(self) -> Features:
         return real_cache.features_of(self._data.images, self._data.content_hash, self._extract)
 
+    @functools.cached_property
+    def _apart(self) -> np.ndarray:
+        return memorisation.apart(self._real.features, self._data.columns["cluster"])
+
     def __call__(self, drawn: np.ndarray) -> list[Neighbour]:
         """Returns the nearest training emoji of each of uint8 [n h w 4], straight alpha."""
         real = self._real.features
         index, away = distances.nearest(self._extract(drawn).features, real)
-        percentiles = memorisation.percentiles(away, real, self._data.columns["cluster"])
+        percentiles = memorisation.percentiles(away, self._apart)
         return [
             _neighbour(self._data, row, 1 - distance**2 / 2, percentile)
             for row, distance, percentile in zip(index, away, percentiles, strict=True)
