@@ -97,7 +97,7 @@ def drawn_pictures(folder: pathlib.Path, emoji: list[str], seed: int) -> np.ndar
         pool = drawer.variations({"": emoji}, line=False, each=1)
         half = len(emoji)  # strengths follow one another
         mine = [pool[i + half * (i % len(candidates.STRENGTHS))] for i in range(half)]
-        for c, picture in zip(emoji, candidates.finished(mine, _PX), strict=True):
+        for c, picture in zip(emoji, candidates.finished(drawer.restored(mine), _PX), strict=True):
             images.save_png(folder / f"{c}.png", picture, {"Software": "emoji_gan"})
         (folder / "done").touch()
     by_name = picture_folder.read(str(folder))

@@ -242,7 +242,9 @@ def figures_of(
     if of_parents is None:
         return figures
     distance = np.linalg.norm(fake.features - of_parents.repeat(seeds, 0), axis=1)
-    percentile = memorisation.percentiles(distance, real.features, real.clusters)
+    percentile = memorisation.percentiles(
+        distance, memorisation.apart(real.features, real.clusters)
+    )
     count = int((percentile >= memorisation.THRESHOLD).sum())
     figures["left"] = [count / len(each), *resample.wilson(count, len(each))]
     figures["percentile_of_distance"] = [float(np.median(percentile))]

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import math
 import pathlib
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -16,6 +17,7 @@ from input_pipeline.art import common_box
 MOST_PX = 2048  # a side of a picture that is read
 MOST_FRAMES = 500
 _CACHED_PX = 128
+_KEPT_BYTES = 256 << 20  # of frames as they are in their files
 _STEP_MS = 10  # of GIF, to which durations are rounded
 _LEAST_MS = 20  # what browsers play faster, they play at 100
 
@@ -32,6 +34,7 @@ class Artwork:
       px: side of the frames.
       large: uint8 [h h 4], a still that was restored to a larger size; None: as it is in the file.
       start: the frame of the file that comes first.
+      encoded: files of it that several targets want, kept by `budget.fit`.
     """
 
     entry: Entry
@@ -41,6 +44,7 @@ class Artwork:
     px: int
     large: np.ndarray | None = None
     start: int = 0
+    encoded: dict[tuple, Any] = dataclasses.field(default_factory=dict, compare=False, repr=False)
 
     @property
     def moves(self) -> bool:
@@ -51,7 +55,7 @@ class Artwork:
         """Returns the frames at a size: uint8 [n px px 4], straight alpha; None: as they are."""
         if self.large is None and px is not None and px <= _CACHED_PX:
             return np.roll(_small(self.path, px, self.path.stat().st_mtime_ns), -self.start, 0)
-        drawn = read_frames(self.path)[0] if self.large is None else self.large[None]
+        drawn = _read(self.path)[0] if self.large is None else self.large[None]
         drawn = np.roll(drawn, -self.start, 0)[: self.count]
         if px is None or drawn.shape[1] == px:
             return drawn
@@ -67,7 +71,26 @@ class Artwork:
 @functools.lru_cache(maxsize=100)  # most targets want the same sizes, of 2 MB a loop
 def _small(path: pathlib.Path, px: int, _: int) -> np.ndarray:
     """Returns the frames of a file, which has a time of change, at a small size."""
-    return np.stack([common_box.resize(frame, px) for frame in read_frames(path)[0]])
+    return np.stack([common_box.resize(frame, px) for frame in _read(path)[0]])
+
+
+class _Recent:
+    """Keeps the frames of the files that were read last, as every target wants them."""
+
+    def __init__(self) -> None:
+        self._files: dict[tuple[pathlib.Path, int], tuple[np.ndarray, int]] = {}
+
+    def __call__(self, path: pathlib.Path) -> tuple[np.ndarray, int]:
+        """Returns what `read_frames` does, which is not to be changed."""
+        key = path, path.stat().st_mtime_ns
+        frames = self._files.pop(key, None) or read_frames(path)
+        self._files[key] = frames  # the last
+        while sum(f.nbytes for f, _ in self._files.values()) > _KEPT_BYTES and self._files:
+            del self._files[next(iter(self._files))]
+        return frames
+
+
+_read = _Recent()
 
 
 def read_frames(path: pathlib.Path) -> tuple[np.ndarray, int]:
@@ -111,7 +134,7 @@ def read(path: pathlib.Path, entry: Entry, language: Language) -> Artwork:
       UserError: the picture cannot be read, or nothing is drawn in it.
     """
     try:
-        drawn, frame_ms = read_frames(path)
+        drawn, frame_ms = _read(path)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as e:
         raise UserError(
             language.pick(

@@ -5,6 +5,7 @@ hardly show first, then quality, then every second frame, then more of these, th
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping
 
@@ -17,6 +18,7 @@ from emoji_gan.media.indexed import Colours, Indexed
 Text = tuple[str, str]  # in English and in French
 Counted = dict[tuple[int, int], Colours]  # by (step, px) of the rung
 _STEP_MS = 10
+_WANTED_TWICE = ("png", "gif", "webp")  # forms that several targets want at one size
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,18 +124,27 @@ def fit(artwork: Artwork, limits: Limits) -> Fitted:
     """Encodes an artwork by the first rung of its ladder that fits.
 
     Where it does not fit as it is, the ladder is halved again and again, as its files become
-    smaller from rung to rung.
+    smaller from rung to rung. A file that another target had is taken from the artwork.
 
     Raises:
       OverBudget: no rung fits.
     """
-    drawn, frame_ms, timing = _timed(artwork, limits)
-    rungs = [r for r in LADDERS[limits.form] if _allowed(r, limits, len(drawn))]
+    step, frame_ms, timing = _timed(artwork, limits)
+    rungs = [r for r in LADDERS[limits.form] if _allowed(r, limits, -(-artwork.count // step))]
     tried: dict[int, Fitted] = {}
     counted: Counted = {}
+    drawn = functools.cache(lambda: artwork.frames(limits.px)[::step])
 
     def fits(i: int) -> bool:
-        tried[i] = encoded(artwork, drawn, frame_ms, limits=limits, rung=rungs[i], counted=counted)
+        key = (limits.form, limits.px, step, frame_ms, artwork.start, rungs[i])
+        if key in artwork.encoded:
+            tried[i] = artwork.encoded[key]
+        else:
+            tried[i] = encoded(
+                artwork, drawn(), frame_ms, limits=limits, rung=rungs[i], counted=counted
+            )
+        if limits.form in _WANTED_TWICE:
+            artwork.encoded[key] = tried[i]
         return len(tried[i].data) <= limits.max_bytes
 
     last = len(rungs) - 1
@@ -155,20 +166,19 @@ def _allowed(rung: Rung, limits: Limits, count: int) -> bool:
     return rung.step == 1 or count >= 2 * rung.step  # else nothing of the motion is left
 
 
-def _timed(artwork: Artwork, limits: Limits) -> tuple[np.ndarray, int, tuple[Text, ...]]:
-    """Returns the frames that the target's times allow, how long each lasts, what was given up."""
-    drawn = artwork.frames(limits.px)
+def _timed(artwork: Artwork, limits: Limits) -> tuple[int, int, tuple[Text, ...]]:
+    """Returns every which frame the target's times allow, how long it lasts, what was given up."""
     if not artwork.moves:
-        return drawn, 0, ()
-    frame_ms, given_up = artwork.frame_ms, []
-    step = max(math.ceil(limits.min_frame_ms / frame_ms), math.ceil(len(drawn) / limits.max_frames))
-    length_ms = len(drawn) * frame_ms
+        return 1, 0, ()
+    count, frame_ms, given_up = artwork.count, artwork.frame_ms, []
+    step = max(math.ceil(limits.min_frame_ms / frame_ms), math.ceil(count / limits.max_frames))
+    length_ms = count * frame_ms
     if length_ms > limits.max_ms:
-        kept = math.ceil(len(drawn) / step)
+        kept = math.ceil(count / step)
         frame_ms_now = _STEP_MS * int(limits.max_ms / kept / _STEP_MS)
         while frame_ms_now < limits.min_frame_ms:
             step += 1
-            kept = math.ceil(len(drawn) / step)
+            kept = math.ceil(count / step)
             frame_ms_now = _STEP_MS * int(limits.max_ms / kept / _STEP_MS)
         seconds = (length_ms / 1000, kept * frame_ms_now / 1000)
         given_up.append(
@@ -180,8 +190,8 @@ def _timed(artwork: Artwork, limits: Limits) -> tuple[np.ndarray, int, tuple[Tex
     else:
         frame_ms_now = frame_ms * step
     if step > 1:
-        given_up.append(_fewer_frames(math.ceil(len(drawn) / step), len(drawn)))
-    return drawn[::step], frame_ms_now, tuple(given_up)
+        given_up.append(_fewer_frames(math.ceil(count / step), count))
+    return step, frame_ms_now, tuple(given_up)
 
 
 def encoded(
@@ -209,14 +219,15 @@ def encoded(
         frames = artwork.frames(px)[:: math.ceil(artwork.count / len(frames))]
     if limits.form == "gif":
         frames = animation.thresholded(frames)
-    palette = None
+    palette, is_reduced = None, False
     if rung.colours:
         key = rung.step, px
         counted[key] = counted.get(key) or Colours.of(frames)
         palette = counted[key].reduced(rung.colours)
+        is_reduced = len(counted[key].straight) > rung.colours
     data = _file(limits.form, frames, frame_ms, palette=palette, artwork=artwork, rung=rung)
     given_up, first = [], LADDERS[limits.form][0]
-    if palette is not None and rung.colours != first.colours and _reduced(frames, palette):
+    if is_reduced and rung.colours != first.colours:
         n = len(palette.palette)
         given_up.append((f"{n} colours", f"{n} couleurs"))
     if rung.quality is not None and rung.quality != first.quality:
@@ -227,10 +238,6 @@ def encoded(
         given_up.append((f"{px} px instead of {limits.px}", f"{px} px au lieu de {limits.px}"))
     colours = len(palette.palette) if palette is not None else None
     return Fitted(data, px, len(frames), frame_ms, colours, tuple(given_up))
-
-
-def _reduced(frames: np.ndarray, palette: Indexed) -> bool:
-    return not np.array_equal(frames, palette.rgba())
 
 
 def _fewer_frames(now: int, before: int) -> Text:

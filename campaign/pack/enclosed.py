@@ -10,7 +10,6 @@ from campaign.pack.artwork import Artwork
 from campaign.pack.budget import Text
 from campaign.pack.delivery import About, Built
 from emoji_gan import images
-from input_pipeline.art import common_box
 
 README, LISEZMOI = "README.txt", "LISEZMOI.txt"
 ATTRIBUTION, PREVIEW = "ATTRIBUTION.txt", "preview.png"
@@ -82,7 +81,7 @@ def entries(built: Built) -> list[Entry]:
 
 def preview(artworks: Sequence[Artwork]) -> bytes:
     """Draws the emoji of a pack, of loops the first frame, on white and on dark, as PNG."""
-    small = np.stack([common_box.resize(a.frames()[0], _PREVIEW_PX) for a in artworks])
+    small = np.stack([a.frames(_PREVIEW_PX)[0] for a in artworks])
     rows = -(-len(small) // _COLUMNS)
     columns = min(len(small), _COLUMNS)
     cells = np.zeros((rows * columns, *small.shape[1:]), np.uint8)

@@ -28,7 +28,7 @@ class Candidate:
     """Holds a drawing that may become a proposal.
 
     Attributes:
-      picture: uint8 [256 256 4], straight alpha.
+      picture: uint8 [h h 4], straight alpha, as the model draws it; of 256 px once it is restored.
       parents: code points of the emoji that it was made from; of a drawing from words, those of
         which one is meant.
       theme: of the brief.
@@ -56,7 +56,7 @@ class Candidate:
 
 
 class Drawer:
-    """Draws candidates by models that are opened once.
+    """Draws candidates by models that are opened once; those of all themes share batches.
 
     Args:
       seed: of all drawings.
@@ -82,7 +82,7 @@ class Drawer:
         return [(start + i) % 2**32 for i in range(count)]
 
     def variations(self, themes: dict[str, list[str]], *, line: bool, each: int) -> list[Candidate]:
-        """Varies the emoji of every theme, `each` seeds at each strength; all share batches."""
+        """Varies the emoji of every theme, `each` seeds at each strength."""
         rows = [
             (theme, self._parent(codepoints, line), seed)
             for theme, listed in themes.items()
@@ -104,55 +104,61 @@ class Drawer:
                 strength=strength,
             )
             made += [
-                self._of_flow(large, theme, [parent], "vary", seed, strength, request)
-                for large, (theme, parent, seed) in zip(self._restored(drawn), rows, strict=True)
+                self._of_flow(picture, theme, [parent], "vary", seed, strength, request)
+                for picture, (theme, parent, seed) in zip(drawn, rows, strict=True)
             ]
         return made
 
-    def crosses(
-        self, theme: str, listed: Sequence[str], *, line: bool, count: int
-    ) -> list[Candidate]:
-        """Crosses the first two emoji of a theme that may be; [] where no two may."""
-        pair = allowed_pair(listed)
-        if pair is None or count < 1:
+    def crosses(self, themes: dict[str, list[str]], *, line: bool, count: int) -> list[Candidate]:
+        """Crosses of every theme the first two emoji that may be, where two may."""
+        allowed = {theme: allowed_pair(listed) for theme, listed in themes.items()}
+        pairs = {
+            theme: [self._parent(c, line) for c in pair] for theme, pair in allowed.items() if pair
+        }
+        if not pairs or count < 1:
             return []
-        both, request = [self._parent(c, line) for c in pair], self._style(line)
-        seeds = self.seeds(count)
-        mixed = mix.mix(self.flow, both, seeds, strength=_MIX_STRENGTH, request=request)
+        request, seeds = self._style(line), self.seeds(count)
+        crossed = mix.mix_each(
+            self.flow, list(pairs.values()), seeds, strength=_MIX_STRENGTH, request=request
+        )
         return [
-            self._of_flow(large, theme, both, "mix", seed, _MIX_STRENGTH, request)
-            for large, seed in zip(self._restored(mixed.images), seeds, strict=True)
+            self._of_flow(picture, theme, both, "mix", seed, _MIX_STRENGTH, request)
+            for (theme, both), mixed in zip(pairs.items(), crossed, strict=True)
+            for picture, seed in zip(mixed.images, seeds, strict=True)
         ]
 
     def drawings(
-        self, theme: str, listed: Sequence[str], phrase: str, count: int
+        self, themes: dict[str, list[str]], phrases: dict[str, str], count: int
     ) -> list[Candidate]:
-        """Draws from words by the one-step model; [] where the words are not understood."""
-        if count < 1:
-            return []
-        request = {conditions.TEXT: phrase, "style": "openmoji"}
-        try:
-            understanding.understand(phrase)
-        except understanding.NotUnderstood:
+        """Draws from the words of every theme by the one-step model, where it understands them."""
+        requests = {
+            theme: {conditions.TEXT: phrases[theme], "style": "openmoji"}
+            for theme in themes
+            if _is_understood(phrases[theme])
+        }
+        if not requests or count < 1:
             return []
         seeds = self.seeds(count)
-        drawn = self._words(seeds, ask(self._words.spec, request, count), _TRUNCATION)
+        each = [ask(self._words.spec, request, count) for request in requests.values()]
+        condition = {name: np.concatenate([one[name] for one in each]) for name in each[0]}
+        drawn = self._words(seeds * len(requests), condition, _TRUNCATION)
+        rows = [(theme, request, seed) for theme, request in requests.items() for seed in seeds]
         work = licences.of_style("openmoji")
         return [
             Candidate(
-                picture=large,
-                parents=tuple(listed),
+                picture=picture,
+                parents=tuple(themes[theme]),
                 theme=theme,
                 recipe="draw",
                 seed=seed,
                 strength=0.0,
                 line=False,
                 style="openmoji",
-                phrase=phrase,
+                phrase=phrases[theme],
                 work=work,
                 texts=self._words.provenance(seed, _TRUNCATION, request),
             )
-            for large, seed in zip(self._restored(drawn), seeds, strict=True)
+            for picture, (theme, request, seed) in zip(drawn, rows, strict=True)
         ]
 
     def restyled(self, theme: str, listed: Sequence[str]) -> list[Candidate]:
@@ -169,9 +175,7 @@ class Drawer:
                 work = licences.adapted(licences.of_style("openmoji"), self._restyler.art_of(style))
             except DataError:  # a licence that forbids it: this style is left out
                 continue
-            for image, codepoints, seed in zip(
-                self._restored(drawn), listed, self.seeds(len(listed)), strict=True
-            ):
+            for image, codepoints, seed in zip(drawn, listed, self.seeds(len(listed)), strict=True):
                 texts = self._restyler.provenance(style, seed) | {"parent": codepoints}
                 made.append(
                     Candidate(
@@ -211,7 +215,7 @@ class Drawer:
 
     def _of_flow(
         self,
-        large: np.ndarray,
+        picture: np.ndarray,
         theme: str,
         of: list[Parent],
         recipe: str,
@@ -222,7 +226,7 @@ class Drawer:
         style = request.get("style", "openmoji")
         texts = vary.provenance_of(self.flow, of, strength, request)
         return Candidate(
-            picture=large,
+            picture=picture,
             parents=tuple(parent.codepoints for parent in of),
             theme=theme,
             recipe=recipe,
@@ -235,9 +239,26 @@ class Drawer:
             texts=texts | {"seed": str(seed)},
         )
 
-    def _restored(self, drawn: np.ndarray) -> list[np.ndarray]:
-        large = self._restorer(list(drawn), max(1, _RESTORED_PX // drawn.shape[1]))
-        return [common_box.resize(picture, _RESTORED_PX) for picture in large]
+    def restored(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Brings the pictures of candidates to 256 px."""
+        result = list(candidates)
+        for px in {len(c.picture) for c in candidates}:
+            rows = [i for i, c in enumerate(candidates) if len(c.picture) == px]
+            small = [candidates[i].picture for i in rows]
+            for i, large in zip(
+                rows, self._restorer(small, max(1, _RESTORED_PX // px)), strict=True
+            ):
+                picture = common_box.resize(large, _RESTORED_PX)
+                result[i] = dataclasses.replace(candidates[i], picture=picture)
+        return result
+
+
+def _is_understood(phrase: str) -> bool:
+    try:
+        understanding.understand(phrase)
+    except understanding.NotUnderstood:
+        return False
+    return True
 
 
 def allowed_pair(listed: Sequence[str]) -> tuple[str, str] | None:

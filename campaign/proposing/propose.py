@@ -168,13 +168,14 @@ def _propose(
     varied = {theme: listed[:_MOST_PARENTS] for theme, listed in themes.items()}
     fewest = min(len(listed) for listed in varied.values())
     pool = drawer.variations(varied, line=kind.line, each=max(1, math.ceil(count / fewest)))
-    words = " ".join(s.words for s in kind.segments[:1] if s.words)
-    for theme, listed in themes.items():
-        pool += drawer.crosses(theme, listed, line=kind.line, count=min(_CROSSES, 2 * count))
-        if not kind.line:
-            phrase = f"{theme} {words}".strip()
-            pool += drawer.drawings(theme, listed, phrase, min(_DRAWINGS, count))
-            pool += drawer.restyled(theme, varied[theme])
+    pool += drawer.crosses(themes, line=kind.line, count=min(_CROSSES, 2 * count))
+    if not kind.line:
+        words = " ".join(s.words for s in kind.segments[:1] if s.words)
+        phrases = {theme: f"{theme} {words}".strip() for theme in themes}
+        pool += drawer.drawings(themes, phrases, min(_DRAWINGS, count))
+        for theme, listed in varied.items():
+            pool += drawer.restyled(theme, listed)
+    pool = drawer.restored(pool)
     chosen: list[Candidate] = []
     seen = judge(_judged([c.picture for c in pool]))
     scores = [selection.score(s, _parents(c, s), real) for c, s in zip(pool, seen, strict=True)]

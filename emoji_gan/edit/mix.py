@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Iterable, Sequence
 
@@ -81,13 +82,21 @@ class Mixed:
     Attributes:
       images: uint8 [n h w 4], straight alpha.
       recipes: n, what each is made of.
-      likeness: f32 [n 2], to either parent: the recogniser's similarity to it, where it is most,
-        as a fraction of that of the parent's own picture.
+      pair: the two emoji.
     """
 
     images: np.ndarray
     recipes: Sequence[str]
-    likeness: np.ndarray
+    pair: Sequence[Parent]
+
+    @functools.cached_property
+    def likeness(self) -> np.ndarray:
+        """Measures the likeness to either parent: f32 [n 2].
+
+        It is the recogniser's similarity to the parent, where it is most, as a fraction of that of
+        the parent's own picture.
+        """
+        return _likeness(self.images, self.pair)
 
     def ranked(self) -> np.ndarray:
         """Returns the rows with most of both parents first: by the likeness to the lesser one."""
@@ -112,38 +121,57 @@ def mix(
     strength: float,
     request: dict[str, str],
 ) -> Mixed:
-    """Crosses two emoji, by five recipes in turn.
+    """Crosses two emoji, as `mix_each` does."""
+    return mix_each(sampler, [pair], seeds, strength=strength, request=request)[0]
+
+
+def mix_each(
+    sampler: Sampler,
+    pairs: Sequence[Sequence[Parent]],
+    seeds: Sequence[int],
+    *,
+    strength: float,
+    request: dict[str, str],
+) -> list[Mixed]:
+    """Crosses the two emoji of each pair, by five recipes in turn; all pairs share batches.
 
     These are the picture of one with the name of the other, both ways; the mean of both pictures
     and names; and one of them small upon the other, both ways, which is left less far.
 
     Args:
       sampler: of a flow.
-      pair: two parents at the model's resolution.
-      seeds: n integers in [0, 2^32); seed s is of recipe s modulo 5.
+      pairs: two parents each, at the model's resolution.
+      seeds: of each pair, n integers in [0, 2^32); seed s is of recipe s modulo 5.
       strength: in (0, 1], as `Sampler.vary` has it.
       request: class name by condition.
 
     Raises:
       UserError: the model cannot vary, or has no such condition or class.
     """
-    recipes = _recipes(sampler, pair, strength, request)
-    numbers = np.asarray(seeds) % len(recipes)
+    recipes: list[_Recipe] = []
+    for pair in pairs:
+        each = _recipes(sampler, pair, strength, request)
+        recipes += [each[seed % len(each)] for seed in seeds]
+    all_seeds = [seed for _ in pairs for seed in seeds]
     px = sampler.config.data.resolution
-    drawn = np.zeros((len(seeds), px, px, 4), np.uint8)
-    strengths = np.array([recipe.strength for recipe in recipes])[numbers]
+    drawn = np.zeros((len(recipes), px, px, 4), np.uint8)
+    strengths = np.array([recipe.strength for recipe in recipes])
     for one in np.unique(strengths):  # recipes of one strength share batches
         rows = np.flatnonzero(strengths == one)
-        own = [recipes[i] for i in numbers[rows]]
+        own = [recipes[i] for i in rows]
         starts = np.stack([recipe.image for recipe in own])
         condition = {
             name: np.concatenate([recipe.condition[name] for recipe in own])
             for name in own[0].condition
         }
         drawn[rows] = sampler.vary(
-            starts, [seeds[row] for row in rows], condition, strength=float(one)
+            starts, [all_seeds[row] for row in rows], condition, strength=float(one)
         )
-    return Mixed(drawn, [recipes[i].name for i in numbers], _likeness(drawn, pair))
+    n = len(seeds)
+    return [
+        Mixed(drawn[i * n : (i + 1) * n], [r.name for r in recipes[i * n : (i + 1) * n]], pair)
+        for i, pair in enumerate(pairs)
+    ]
 
 
 def _recipes(
@@ -151,7 +179,8 @@ def _recipes(
 ) -> list[_Recipe]:
     (a, b), (name_a, name_b) = pair, (parent.meta.name for parent in pair)
     of_a, of_b = (vary.condition_of(sampler, parent, 1, request) for parent in pair)
-    both, less = _mean_condition(of_a, of_b), _ON_STRENGTH * strength
+    both = _mean_condition(of_a, of_b)
+    less = round(_ON_STRENGTH * strength, 6)  # a variation's strength, and so its program
     return [
         _Recipe(f"{name_a} as {name_b}", a.image, of_b, strength),
         _Recipe(f"{name_b} as {name_a}", b.image, of_a, strength),
@@ -191,7 +220,7 @@ def _mean_condition(first: Condition, second: Condition) -> Condition:
 
 
 def _likeness(drawn: np.ndarray, pair: Sequence[Parent]) -> np.ndarray:
-    """Measures the likeness of pictures to either parent, as `Mixed` has it.
+    """Measures the likeness of pictures to either parent, as `Mixed.likeness` has it.
 
     A parent counts wherever it is best seen: in the whole picture, or in one of its corners, as a
     small emoji upon another fills only that.

@@ -22,7 +22,8 @@ class Indexed:
 
     def rgba(self) -> np.ndarray:
         """Returns the frames: uint8 [n h w 4], straight alpha."""
-        return self.palette[self.indices]
+        packed = np.ascontiguousarray(self.palette).view(np.uint32)[:, 0]  # a pixel at a time
+        return packed[self.indices].view(np.uint8).reshape(*self.indices.shape, 4)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,12 +44,18 @@ class Colours:
     def of(cls, frames: np.ndarray) -> "Colours":
         """Counts the colours of frames uint8 [n h w 4], straight alpha, RGB = 0 where alpha = 0."""
         packed = np.ascontiguousarray(frames).view(np.uint32)[..., 0]
-        colours, inverse, weights = np.unique(packed, return_inverse=True, return_counts=True)
+        flat = packed.ravel()
+        # Flat art is runs of equal pixels, far fewer than pixels.
+        starts = np.flatnonzero(np.append(True, flat[1:] != flat[:-1]))
+        lengths = np.diff(starts, append=len(flat))
+        colours, inverse = np.unique(flat[starts], return_inverse=True)
+        weights = np.bincount(inverse, lengths).astype(np.int64)
         straight = colours.view(np.uint8).reshape(-1, 4)
         # Transparent first: it stays itself, whatever the others are.
         order = np.argsort(straight[:, 3] > 0, kind="stable")
         rank = np.argsort(order).astype(np.int64)
-        return cls(straight[order], weights[order], rank[inverse].reshape(packed.shape))
+        rows = np.repeat(rank[inverse], lengths).reshape(packed.shape)
+        return cls(straight[order], weights[order], rows)
 
     def reduced(self, count: int) -> Indexed:
         """Chooses a palette for all frames and gives each pixel its nearest colour, undithered.
@@ -97,18 +104,23 @@ def _cut(points: np.ndarray, weights: np.ndarray, count: int) -> np.ndarray:
     parts = [np.arange(len(points))]
     errors = [_error(points, weights)]
     while len(parts) < count and max(errors)[0] > 0:
-        i = max(range(len(parts)), key=lambda j: errors[j][0])
+        i = int(np.argmax([error for error, *_ in errors]))
         rows, (_, axis, mean) = parts[i], errors[i]
         low = points[rows, axis] <= mean
         for j, part in ((i, rows[low]), (len(parts), rows[~low])):
             parts[j : j + 1] = [part]
             errors[j : j + 1] = [_error(points[part], weights[part])]
-    return np.stack([np.average(points[rows], 0, weights[rows]) for rows in parts])
+    return np.stack([_mean(points[rows], weights[rows]) for rows in parts])
 
 
 def _error(points: np.ndarray, weights: np.ndarray) -> tuple[float, int, float]:
     """Returns the squared error along the axis that has most of it, the axis and its mean."""
-    mean = np.average(points, 0, weights)
+    mean = _mean(points, weights)
     squared = weights @ np.square(points - mean)
     axis = int(np.argmax(squared))
     return float(squared[axis]), axis, float(mean[axis])
+
+
+def _mean(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Returns the weighted mean of points [n d]; `np.average` spends most of its time on checks."""
+    return (points * weights[:, None]).sum(0) / weights.sum()

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -203,12 +204,11 @@ class Sampler:
             )
         if not 0 < strength <= 1:
             raise UserError(f"strength {strength:g}: expected above 0, at most 1")
-        latents = self.latents(seeds)
         mask = np.full(parents.shape[1:3], 255, np.uint8) if changeable is None else changeable
         mask01 = jnp.asarray(mask[..., None], jnp.float32) / 255
         drawn = []
         for rows, count, batch_condition in self._batches(len(seeds), condition):
-            batch = dataclasses.replace(latents, values=latents.values[rows])
+            batch = self.latents([seeds[row] for row in rows])  # one program for any number
             images_in = images.to_model(jnp.asarray(parents[rows]))
             of = base.Parents(images_in, jnp.broadcast_to(mask01, (len(rows), *mask01.shape)))
             x = self._vary(self.params, of, batch, batch_condition, strength)
@@ -324,10 +324,20 @@ def embed_phrase(spec: conditions.Spec, phrase: str) -> np.ndarray:
     Raises:
       UserError: the model was trained with other weights of the encoder.
     """
-    phrases = encoder.PhraseEncoder()
+    phrases = _phrases()
     if phrases.sha256 != spec.text_hash:
         raise UserError(
             "--text: this model was trained with other weights of the emoji encoder "
             f"({spec.text_hash[:12]}, here {phrases.sha256[:12]}): check out the version it is from"
         )
-    return phrases([phrase])[0]
+    return _embedded(phrase).copy()
+
+
+@functools.cache
+def _phrases() -> encoder.PhraseEncoder:
+    return encoder.PhraseEncoder()
+
+
+@functools.lru_cache(maxsize=1024)  # a request has one phrase for many images
+def _embedded(phrase: str) -> np.ndarray:
+    return _phrases()([phrase])[0]

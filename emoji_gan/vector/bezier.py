@@ -161,7 +161,9 @@ def _split(
         length > 0 and _off_chord(points, chord / length) <= _STRAIGHT * tolerance
     ):
         return [_straight(points[0], points[-1])]
-    at = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
+    steps = points[1:] - points[:-1]
+    at = np.zeros(len(points))
+    np.cumsum(np.sqrt((steps * steps).sum(1)), out=at[1:])
     u = at / at[-1]
     for _ in range(_REPARAMETRISATIONS):
         curve = _least_squares(points, u, left, right)
@@ -188,7 +190,11 @@ def _off_chord(points: np.ndarray, direction: np.ndarray) -> float:
 
 def _weights(u: np.ndarray) -> np.ndarray:
     """Returns Bernstein's polynomials of degree 3 [n 4]."""
-    return np.stack([(1 - u) ** 3, 3 * u * (1 - u) ** 2, 3 * u**2 * (1 - u), u**3], -1)
+    weights = np.empty((len(u), 4))
+    v = 1 - u
+    weights[:, 0], weights[:, 1] = v**3, 3 * u * v**2
+    weights[:, 2], weights[:, 3] = 3 * u**2 * v, u**3
+    return weights
 
 
 def _at(curve: np.ndarray, u: np.ndarray) -> np.ndarray:
@@ -201,8 +207,8 @@ def _least_squares(
     """Returns the nearest curve with given ends and directions there."""
     b = _weights(u)
     first, last = points[0], points[-1]
-    rest = points - np.outer(b[:, 0] + b[:, 1], first) - np.outer(b[:, 2] + b[:, 3], last)
-    a1, a2 = np.outer(b[:, 1], left), np.outer(b[:, 2], right)
+    rest = points - (b[:, 0] + b[:, 1])[:, None] * first - (b[:, 2] + b[:, 3])[:, None] * last
+    a1, a2 = b[:, 1:2] * left, b[:, 2:3] * right
     c11, c12, c22 = (a1 * a1).sum(), (a1 * a2).sum(), (a2 * a2).sum()
     x1, x2 = (a1 * rest).sum(), (a2 * rest).sum()
     determinant = c11 * c22 - c12**2
@@ -219,10 +225,15 @@ def _least_squares(
 
 def _newton(curve: np.ndarray, points: np.ndarray, u: np.ndarray) -> np.ndarray:
     """Moves each parameter to where the curve is nearer to its point."""
-    d1, d2 = 3 * np.diff(curve, axis=0), 6 * np.diff(curve, n=2, axis=0)
+    first = curve[1:] - curve[:-1]
+    d1, d2 = 3 * first, 6 * (first[1:] - first[:-1])
     off = _at(curve, u) - points
-    q1 = np.stack([(1 - u) ** 2, 2 * u * (1 - u), u**2], -1) @ d1
-    q2 = np.stack([1 - u, u], -1) @ d2
+    v = 1 - u
+    weights = np.empty((len(u), 3))
+    weights[:, 0], weights[:, 1], weights[:, 2] = v**2, 2 * u * v, u**2
+    q1 = weights @ d1
+    weights[:, 0], weights[:, 1] = v, u
+    q2 = np.ascontiguousarray(weights[:, :2]) @ d2
     slope = (q1 * q1).sum(1) + (off * q2).sum(1)
     step = np.where(np.abs(slope) > 1e-12, (off * q1).sum(1) / np.where(slope == 0, 1, slope), 0)
     return np.maximum.accumulate(np.clip(u - step, 0, 1))

@@ -9,6 +9,7 @@ from skimage import morphology
 from emoji_gan.vector import bezier
 
 _EIGHT = np.ones((3, 3), int)
+_STRAIGHT_FIRST = ((-1, 0), (0, -1), (0, 1), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1))
 _THICK = 1.6  # half widths of a line; what is thicker is no line
 _USUAL = 0.5  # of the usual width, by which a width may be mistaken
 _STRAIGHT_DEGREES = 40.0  # two lines that meet go on as one if it turns by less
@@ -98,15 +99,11 @@ def _touched(clusters: np.ndarray, point: np.ndarray) -> int:
 
 def _walk(points: np.ndarray) -> np.ndarray:
     """Orders the pixels of a simple path or a loop by walking along them."""
-    left = {tuple(p) for p in points}
+    left = {tuple(p) for p in points.tolist()}
 
     def near(p: tuple) -> list[tuple]:
         x, y = p
-        straight_first = sorted(
-            ((i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j),
-            key=lambda d: abs(d[0] * d[1]),
-        )
-        return [q for i, j in straight_first if (q := (x + i, y + j)) in left]
+        return [q for i, j in _STRAIGHT_FIRST if (q := (x + i, y + j)) in left]
 
     ends = [p for p in sorted(left) if len(near(p)) <= 1]
     at = ends[0] if ends else min(left)

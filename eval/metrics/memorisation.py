@@ -48,19 +48,23 @@ def neighbours(real: np.ndarray, clusters: np.ndarray | None, fake: np.ndarray) 
       UserError: all training images are of one cluster.
     """
     index, distance = distances.nearest(fake, real)
-    return Neighbours(index, distance, percentiles(distance, real, clusters))
+    return Neighbours(index, distance, percentiles(distance, apart(real, clusters)))
 
 
-def percentiles(distance: np.ndarray, real: np.ndarray, clusters: np.ndarray | None) -> np.ndarray:
-    """Ranks distances among those from training images to their nearest in another cluster.
+def percentiles(distance: np.ndarray, between: np.ndarray) -> np.ndarray:
+    """Ranks distances f32 [m] among those that `apart` returns: f64 [m] in [0, 100]."""
+    return 100.0 * np.searchsorted(between, distance, side="left") / len(between)
+
+
+def apart(real: np.ndarray, clusters: np.ndarray | None) -> np.ndarray:
+    """Computes the distances from training images to their nearest in another cluster.
 
     Args:
-      distance: f32 [m], in feature space.
       real: f32 [n d], of the training images.
       clusters: int64 [n], or None: each image is a cluster.
 
     Returns:
-      f64 [m] in [0, 100].
+      f32 [at most n] in feature space, ascending, without those of the same drawing.
 
     Raises:
       UserError: all training images are of one cluster, or each is drawn twice.
@@ -71,10 +75,10 @@ def percentiles(distance: np.ndarray, real: np.ndarray, clusters: np.ndarray | N
             "memorisation: all real images are of one cluster, there is nothing to rank against"
         )
     _, between = distances.nearest(real, real, (clusters, clusters))
-    apart = np.sort(between[between > _SAME])
-    if not len(apart):
+    between = np.sort(between[between > _SAME])
+    if not len(between):
         raise UserError("memorisation: every real image is drawn twice, none is there to rank by")
-    return 100.0 * np.searchsorted(apart, distance, side="left") / len(apart)
+    return between
 
 
 def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict[str, Estimate]:

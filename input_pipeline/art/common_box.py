@@ -45,23 +45,26 @@ def _resample(image: np.ndarray, x: float, y: float, side: float, size_px: int) 
     height, width = image.shape[:2]
     if side == size_px and height == width == size_px and x == y == side / 2:
         return np.where(image[..., 3:] > 0, image, 0).astype(np.uint8)
-    premultiplied = image.astype(np.float32)
-    premultiplied[..., :3] *= premultiplied[..., 3:] / 255
+    # Channel by channel, as contiguous planes are several times faster than strided ones.
+    alpha = image[..., 3].astype(np.float32)
+    planes = [image[..., c].astype(np.float32) * (alpha / 255) for c in range(3)] + [alpha]
     # Padded where the window, and two pixels for the filter, reach beyond the picture. Where they
     # do not, the filter ends at the edge: a picture that fills its square stays opaque there.
     over = [(side / 2 - y, y + side / 2 - height), (side / 2 - x, x + side / 2 - width)]
     pads = [tuple(int(o) + 3 if o > 0 else 0 for o in axis) for axis in over]
-    premultiplied = np.pad(premultiplied, (*pads, (0, 0)))
+    if any(sum(axis) for axis in pads):
+        planes = [np.pad(plane, pads) for plane in planes]
     x, y = x + pads[1][0], y + pads[0][0]
     window = (x - side / 2, y - side / 2, x + side / 2, y + side / 2)
     # Hamming is never negative: no halo round the edges, and RGB <= A stays true.
-    channels = [
-        Image.fromarray(premultiplied[..., c]).resize(
-            (size_px, size_px), Image.Resampling.HAMMING, window
-        )
-        for c in range(4)
-    ]
-    out = np.stack([np.asarray(channel) for channel in channels], axis=-1)
-    alpha = np.round(out[..., 3:])
-    rgb = np.where(alpha > 0, out[..., :3] / np.maximum(out[..., 3:], 1e-6) * 255, 0)
-    return np.clip(np.concatenate([np.round(rgb), alpha], -1), 0, 255).astype(np.uint8)
+    size = (size_px, size_px)
+    *colours, alpha = (
+        np.asarray(Image.fromarray(p).resize(size, Image.Resampling.HAMMING, window))
+        for p in planes
+    )
+    out = np.zeros((*size, 4), np.uint8)
+    out[..., 3] = np.clip(np.round(alpha), 0, 255)
+    visible, divisor = out[..., 3] > 0, np.maximum(alpha, 1e-6)
+    for c, plane in enumerate(colours):
+        out[..., c] = np.where(visible, np.clip(np.round(plane / divisor * 255), 0, 255), 0)
+    return out

@@ -1,6 +1,9 @@
 """What the tests of a campaign have in common."""
 
+import contextlib
+import io
 import sys
+from unittest import mock
 
 import pytest
 
@@ -8,15 +11,19 @@ from campaign import __main__ as program
 from emoji_gan import errors
 
 
-@pytest.fixture
-def run(monkeypatch, capsys):
+@pytest.fixture(scope="session")
+def run():
     """Runs the program; returns exit code, output and errors."""
 
     def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["campaign", *map(str, arguments)])
-        with pytest.raises(SystemExit) as e:
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            mock.patch.object(sys, "argv", ["campaign", *map(str, arguments)]),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            pytest.raises(SystemExit) as e,
+        ):
             errors.run(program.main)
-        out = capsys.readouterr()
-        return e.value.code, out.out, out.err
+        return e.value.code, out.getvalue(), err.getvalue()
 
     return call

@@ -7,8 +7,6 @@ import pytest
 
 from campaign.demo.demo_steps import Steps
 from campaign.language import Language
-from campaign.proposing import proposal
-from input_pipeline.art import picture_folder
 
 _DRAWING = ("brief", "search", "propose", "pick", "check", "animate", "pack")
 _MEASURING = ("plan", "assign", *["analyse"] * 4, "next", "plan", "assign", "analyse")
@@ -44,36 +42,6 @@ def test_the_demo_goes_from_a_brief_to_a_true_verdict(run, tmp_path):
         if typed[0] not in ("propose", "check", "animate", "pack", "analyse"):
             assert run(*typed)[0] == 0, typed
     assert run(*[c for c in commands if c[0] == "analyse"][3])[0] == 0  # the same look
-    _propose_again(run, folder)
-
-
-def _propose_again(run, folder):
-    """Draws for a segment, with what was picked beside it; the same bytes again."""
-    first = _pictures(folder)
-    brief = (folder / "brief.yaml").read_text("utf-8")
-    segment = "segments: [{name: fidèles, palette: ['#E4002B', '#0B3D91']}]"
-    (folder / "brief.yaml").write_text(brief.replace("segments: []", segment), "utf-8")
-    flags = (f"--dir={folder}", "--per_theme=1", "--seed=1")
-    code, _, err = run("propose", *flags)
-    assert code == 0, err
-    picked = json.loads((folder / "picks.json").read_text("utf-8"))["picked"]
-    listed = proposal.read_all(folder, Language("en"))
-    assert len(listed) == 4 and {p.name for p in listed} > {*picked}
-    again = _pictures(folder)
-    for p in listed:
-        assert proposal.picture(folder, p, Language("en")).shape == (128, 128, 4)
-        texts = picture_folder.own_texts(folder / "proposals" / p.file)
-        assert 0 < p.score <= 1 and texts["License"] == p.licence
-        assert texts["seed"] == str(p.seed) and texts["parent"] == ", ".join(p.parents)
-        if p.name in picked:
-            assert again[p.file] == first[p.file]
-        else:
-            assert p.segment == "fidèles" and "E4002B" in texts["palette"]
-    assert run("propose", *flags)[0] == 0 and _pictures(folder) == again
-
-
-def _pictures(folder):
-    return {f.name: f.read_bytes() for f in (folder / "proposals").glob("*.png")}
 
 
 def test_a_folder_with_something_in_it_is_left_alone(run, tmp_path):

@@ -1,6 +1,7 @@
 """Proposals through the command line, names that last, what is chosen, and the contact sheet."""
 
 import dataclasses
+import json
 import re
 import shlex
 
@@ -11,10 +12,44 @@ from campaign.language import Language
 from campaign.proposing import candidates, contact_sheet, proposal, selection
 from campaign.proposing.candidates import Candidate
 from emoji_gan.edit import parents
-from input_pipeline.art import licences
+from input_pipeline.art import licences, picture_folder
 from tests.campaign.gates.test_gates import seen_as
-from tests.support import campaign_folder
+from tests.support import campaign_folder, tiny_model
 from tests.support.campaign_folder import record
+
+
+@pytest.mark.slow
+def test_from_a_brief_to_checked_proposals(run, tmp_path):
+    campaign_folder.write(tmp_path, [])
+    model = tiny_model.write_flow(tmp_path / "flow.safetensors")
+    flags = (f"--dir={tmp_path}", "--per_theme=1", f"--model={model}", "--lang=en")
+    code, out, err = run("propose", *flags)
+    assert code == 0, err
+    assert re.search(r"[12] proposals? in", out)
+    proposals = proposal.read_all(tmp_path, Language("en"))
+    assert {p.theme for p in proposals} <= {"pizza", "cadeaux"} and proposals
+    for p in proposals:
+        assert p.segment == "fidèles" and 0 < p.score <= 1
+        assert "1F37A" not in p.parents  # bière is avoided
+        path = tmp_path / "proposals" / p.file
+        assert proposal.picture(tmp_path, p, Language("en")).shape == (128, 128, 4)
+        texts = picture_folder.own_texts(path)
+        assert texts["License"] == p.licence and texts["seed"] == str(p.seed)
+        assert texts["parent"] == ", ".join(p.parents) and "E4002B" in texts["palette"]
+    first = {f.name: f.read_bytes() for f in (tmp_path / "proposals").iterdir()}
+    assert run("pick", f"--dir={tmp_path}", f"--names={proposals[-1].name}")[0] == 0
+    assert run("propose", *flags)[0] == 0
+    again = {f.name: f.read_bytes() for f in (tmp_path / "proposals").iterdir()}
+    del first["contact_sheet.html"], again["contact_sheet.html"]  # it has the pick now
+    assert first == again
+    assert run("propose", *flags, "--seed=1")[0] == 0
+    kept = proposal.read_all(tmp_path, Language("en"))
+    assert proposals[-1].key in {p.key for p in kept}
+    assert (tmp_path / "proposals" / proposals[-1].file).read_bytes() == again[proposals[-1].file]
+    code, out, err = run("check", f"--dir={tmp_path}")
+    assert code == 0 and "pass every gate" in out, err
+    checked = json.loads((tmp_path / "checks.json").read_text("utf-8"))["checked"]
+    assert [c["name"] for c in checked] == [p.name for p in kept]
 
 
 @pytest.mark.parametrize(

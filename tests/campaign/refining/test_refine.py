@@ -6,8 +6,7 @@ import pytest
 from campaign.language import Language
 from campaign.refining import model_comparison, pick_ranker
 from campaign.refining.model_comparison import Side
-from emoji_gan.trained.sampler import SHIPPED_FLOW
-from tests.support import campaign_folder
+from tests.support import campaign_folder, tiny_model
 from tests.support.campaign_folder import record
 
 
@@ -63,7 +62,8 @@ def test_bad_input_is_one_line(run, tmp_path):
 def test_it_trains_and_reports_and_a_second_run_only_reports(run, tmp_path):
     campaign_folder.write(tmp_path, [record("pizza_01"), record("pizza_02", seed=1)])
     assert run("pick", f"--dir={tmp_path}", "--best=2")[0] == 0
-    flags = ("--kimg=0.064", "--draws=4", f"--model={SHIPPED_FLOW}")
+    model = tiny_model.write_flow(tmp_path / "flow.safetensors")
+    flags = ("--kimg=0.064", "--draws=4", f"--model={model}")
     code, out, err = run("refine", f"--dir={tmp_path}", *flags)
     assert code == 0, err
     page = (tmp_path / "refine" / "report.html").read_text("utf-8")
