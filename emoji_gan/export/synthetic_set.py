@@ -64,7 +64,7 @@ def add_arguments(p: argparse._ArgumentGroup) -> None:
 
 
 def run(a: argparse.Namespace) -> int:
-    """Draws, judges and writes the set.
+    """Draws the pictures, judges them and writes the set.
 
     Raises:
       UserError: a flag is out of range, the folder exists, the model cannot be asked for emoji, or
