@@ -14,6 +14,7 @@ from campaign.proposing import pick
 from campaign.proposing.proposal import Proposal
 from emoji_gan import images
 from emoji_gan.runtime import workdir
+from input_pipeline.contexts import emoji_usage
 
 SHEET = "contact_sheet.html"
 _OWN = pathlib.Path(__file__).parent
@@ -140,6 +141,7 @@ def _card(
         (text("score", "note"), language.number(p.score, 2)),
         *([(text("segment", "segment"), p.segment)] if p.segment else []),
         (text("licence", "licence"), p.licence),
+        *_cautions(p, language),
     ]
     listed = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in facts)
     return f"""<fieldset style="--p:url({url})"><legend>{escape(p.name)}</legend>
@@ -147,6 +149,17 @@ def _card(
 <dl>{listed}</dl>
 {_choices(p, picks, language)}
 </fieldset>"""
+
+
+def _cautions(p: Proposal, language: Language) -> list[tuple[str, str]]:
+    """Returns when the emoji that it comes from do harm, and what else they mean."""
+    text, rows = language.pick, []
+    for caution in filter(None, map(emoji_usage.cautions().get, p.parents)):
+        avoid = text(caution.avoid_en, caution.avoid_fr)
+        meanings = text(caution.meanings_en, caution.meanings_fr)
+        rows += [(text("avoid", "à éviter"), avoid)] if avoid else []
+        rows += [(text("also means", "autre sens"), meanings)] if meanings else []
+    return rows
 
 
 def _choices(p: Proposal, picks: pick.Picks, language: Language) -> str:

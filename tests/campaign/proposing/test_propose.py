@@ -1,6 +1,7 @@
 """Proposals through the command line, names that last, what is chosen, and the contact sheet."""
 
 import dataclasses
+import html
 import json
 import re
 import shlex
@@ -13,6 +14,7 @@ from campaign.proposing import candidates, contact_sheet, proposal, selection
 from campaign.proposing.candidates import Candidate
 from emoji_gan.edit import parents
 from input_pipeline.art import licences, picture_folder
+from input_pipeline.contexts import emoji_usage
 from tests.campaign.gates.test_gates import seen_as
 from tests.support import campaign_folder, tiny_model
 from tests.support.campaign_folder import record
@@ -176,5 +178,6 @@ def test_the_sheet_is_one_offline_file_in_the_language_of_the_brief(run, tmp_pat
     for p in listed:
         assert page.count(f'type="radio" name="{p.name}"') == 3
         assert re.search(rf'role="img" aria-label="{p.name} : pizza', page)
+    assert html.escape(emoji_usage.cautions()["1F355"].avoid_fr) in page
     checked = re.findall(r'name="(\S+)" value="(\w*)" checked', page)
     assert checked == [("pizza_01", "pick"), ("pizza_02", "reject")]
