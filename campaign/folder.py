@@ -15,6 +15,7 @@ PICKS = "picks.json"  # what a person, or --best, chose and rejected
 CHECKS = "checks.json"  # gates by proposal, with a reason each
 ANIMATIONS = "animations/animations.json"  # loops of picked emoji, APNGs beside it
 PACKS = "packs"  # a file or folder a target
+SOME_TARGETS = "slack,email,web"  # of packs, where a command is shown as an example
 
 # Command -> the record that it writes, in the order of a campaign.
 _WRITTEN_BY = {

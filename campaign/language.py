@@ -23,6 +23,9 @@ _ARGPARSE_IN_FRENCH = (
 )
 
 
+NEXT = ("next: ", "ensuite : ")  # begins the line that names the command that follows
+
+
 @dataclasses.dataclass(frozen=True)
 class Language:
     """Chooses texts and writes numbers in one language.
@@ -49,6 +52,10 @@ class Language:
         where = f" --dir={shlex.quote(str(folder))}" if str(folder) != "." else ""
         lang = f" --lang={self.code}" if self.is_explicit else ""
         return f"python -m campaign {verb}{where}{lang}"
+
+    def next_line(self, verb: str, folder: object = ".") -> str:
+        """Returns the line that a verb ends with: the command that follows."""
+        return f"{self.pick(*NEXT)}{self.command(verb, folder)}"
 
     def counted(self, count: float, english: str, french: str) -> str:
         """Returns the text of this language, its words in the number of the count.

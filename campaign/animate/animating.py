@@ -103,6 +103,8 @@ def run(a: argparse.Namespace, language: Language) -> int:
         print(_line(row, language), flush=True)
     _record(a, rows, entries)
     print(language.pick(f"loops: {len(rows)} in {folder}", f"boucles : {len(rows)} dans {folder}"))
+    if rows and not a.source:
+        print(language.next_line(f"pack --for={folder_lib.SOME_TARGETS}", a.dir))
     return errors.EXIT_USER_ERROR if refused else errors.EXIT_OK
 
 

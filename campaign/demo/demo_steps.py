@@ -7,7 +7,7 @@ import shlex
 import time
 
 from campaign import verbs
-from campaign.language import Language
+from campaign.language import NEXT, Language
 from emoji_gan import errors
 from emoji_gan.errors import UserError
 from input_pipeline import DataError
@@ -62,13 +62,18 @@ class Steps:
             problem = self.language.pick(f"failed: {e}", f"échec : {e}")
         seconds = self.language.number(time.monotonic() - started)
         self._keep(typed, out.getvalue() + err.getvalue() + (f"{problem}\n" if problem else ""))
-        parts = [problem] if problem else _chosen(verb, out.getvalue().splitlines())
+        parts = [problem] if problem else _chosen(verb, self._lines(out.getvalue()))
         if code and not problem:
             parts += err.getvalue().splitlines()
         line = _joined(parts, self.language.pick("; ", " ; ")).replace(f"{self.folder}/", "")
         print(f"{line} ({seconds} s)", flush=True)
         self.exit_code = self.exit_code or code
         return not problem
+
+    def _lines(self, printed: str) -> list[str]:
+        """Returns what a verb said of its work, not what to type next."""
+        hint = self.language.pick(*NEXT)
+        return [line for line in printed.splitlines() if not line.startswith(hint)]
 
     def _keep(self, typed: list[str], printed: str) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

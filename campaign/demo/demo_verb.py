@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 
+from campaign import folder as folder_lib
 from campaign.demo import demo_steps, simulation
 from campaign.demo.demo_steps import Steps
 from campaign.experiment import plan_file
@@ -88,7 +89,7 @@ def _draw(steps: Steps) -> None:
         ("pick", "--best=3"),
         ("check",),
         ("animate", "--move=bounce"),
-        ("pack", "--for=slack,email,web", f"--title={pick(*_TITLE)}"),
+        ("pack", f"--for={folder_lib.SOME_TARGETS}", f"--title={pick(*_TITLE)}"),
     ):
         if not steps.run(*typed, folder):
             return

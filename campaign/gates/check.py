@@ -154,3 +154,7 @@ def _report(checked: list[dict[str, Any]], path: pathlib.Path, language: Languag
             f"{{n}} sur {len(checked)} [passe|passent] tous les contrôles ; {path}",
         )
     )
+    if passed:
+        pack = language.command(f"pack --for={folder_lib.SOME_TARGETS}", path.parent)
+        moved = language.next_line("animate --move=bounce", path.parent)
+        print(moved + language.pick(f"; or at once: {pack}", f" ; ou sans attendre : {pack}"))

@@ -132,6 +132,7 @@ def run(a: argparse.Namespace, language: Language) -> int:
         _pick_best(picks, proposals, a.best, language)
     print(_summary(picks, len(names), _write(a.dir, picks), language))
     if not unknown:
+        print(language.next_line("check", a.dir))
         return errors.EXIT_OK
     listed = ", ".join(unknown)
     print(

@@ -58,6 +58,8 @@ def run(a: argparse.Namespace, language: Language) -> int:
     if not a.json:
         print(language.pick(f"written: {path}", f"écrit : {path}"))
     print(_shown_answers(answers, language, a.json))
+    if not a.json:
+        print(language.next_line("propose", a.dir))
     return 0
 
 

@@ -52,6 +52,8 @@ def test_the_next_command_works_as_it_is_pasted(run, tmp_path):
     assert pasted[:3] == ["python", "-m", "campaign"]
     code, out, err = run(*pasted[3:])
     assert code == 0 and "écrit : " in out, err
+    follows = shlex.split(out.splitlines()[-1].removeprefix("ensuite : "))
+    assert follows == ["python", "-m", "campaign", "propose", f"--dir={folder}", "--lang=fr"]
     (folder / "search.json").unlink()
     _, _, err = run("propose", f"--dir={folder}", "--lang=fr")
     assert shlex.split(err.split("`")[1]) == pasted
