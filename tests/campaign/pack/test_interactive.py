@@ -23,7 +23,7 @@ def test_web_elements_are_in_the_page_and_the_zip(run, tmp_path):
         images.png_bytes(np.full((64, 64, 4), 200, np.uint8), TEXTS)
     )
     code, _, err = run("pack", *flags, "--for=web")
-    assert code == 2 and "emoji-gan.js: aucune image fixe" in err and err.count("\n") == 1
+    assert code == 2 and "emoji-gan.js : aucune image fixe" in err and err.count("\n") == 1
     assert run("pack", *flags, "--for=email")[::2] == (
         2,
         "erreur : --interactive est pour une page : ajoutez web à --for\n",
