@@ -324,20 +324,17 @@ def embed_phrase(spec: conditions.Spec, phrase: str) -> np.ndarray:
     Raises:
       UserError: the model was trained with other weights of the encoder.
     """
-    phrases = _phrases()
+    phrases = encoder.PhraseEncoder()
     if phrases.sha256 != spec.text_hash:
         raise UserError(
             "--text: this model was trained with other weights of the emoji encoder "
             f"({spec.text_hash[:12]}, here {phrases.sha256[:12]}): check out the version it is from"
         )
-    return _embedded(phrase).copy()
-
-
-@functools.cache
-def _phrases() -> encoder.PhraseEncoder:
-    return encoder.PhraseEncoder()
+    return _embedded(phrase, phrases.sha256).copy()
 
 
 @functools.lru_cache(maxsize=1024)  # a request has one phrase for many images
-def _embedded(phrase: str) -> np.ndarray:
-    return _phrases()([phrase])[0]
+def _embedded(phrase: str, weights: str) -> np.ndarray:
+    """Embeds a phrase by the weights of a SHA-256."""
+    del weights  # it tells the vectors of other weights apart
+    return encoder.PhraseEncoder()([phrase])[0]
