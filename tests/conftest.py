@@ -49,6 +49,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "interrupted" in item.fixturenames:
             item.add_marker(pytest.mark.xdist_group("interrupted"))
+        elif item.get_closest_marker("xdist_group"):
+            pass  # the file has chosen its group
         elif _shares_a_fixture(item):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
         elif item.path.name in _OF_ONE_METHOD:  # the first test of a method compiles for the others
