@@ -16,7 +16,7 @@ COMMANDS = "commands.txt"  # what was typed and what it printed
 # Verb -> the lines of its output that say what it did, None for all; else the last one.
 _LINES = {
     "search": (0,),
-    "propose": None,
+    "propose": (-2, -1),
     "check": None,
     "pack": None,
     "plan": (0, -1),
