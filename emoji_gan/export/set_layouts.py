@@ -2,10 +2,8 @@
 
 import contextlib
 import dataclasses
-import hashlib
 import io
 import json
-import os
 import pathlib
 import re
 import shutil
@@ -181,13 +179,13 @@ def _silent_log() -> Iterator[None]:
 
 def seal(folder: pathlib.Path) -> None:
     """Writes the SHA-256 of every file of a folder."""
-    names = sorted(
-        pathlib.Path(root, name).relative_to(folder).as_posix()
-        for root, _, found_names in os.walk(folder)
-        for name in found_names
-    )
-    sums = [f"{hashlib.sha256((folder / n).read_bytes()).hexdigest()}  {n}\n" for n in names]
-    workdir.write_atomic(folder / checksums.FILE, "".join(sums).encode())
+    written = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    sums = checksums.with_sums(written)[checksums.FILE]
+    workdir.write_atomic(folder / checksums.FILE, sums)
 
 
 def _summary(about: About, count: int) -> str:
