@@ -16,7 +16,6 @@ from input_pipeline.unicode import emoji_names
 
 SMALL_PX = 22  # as running text shows an emoji
 _FITTED_PX = 64
-_LEAST_VISIBLE_PX = 4  # opaque pixels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +67,7 @@ class PictureJudge:
         features = self.features(pictures)
         small = self.features(legibility.reduce(pictures, SMALL_PX))
         similarity = features @ np.asarray(self._params["classes"]).T
-        visible = (pictures[..., 3] >= 128).sum((1, 2)) >= _LEAST_VISIBLE_PX
+        visible = legibility.is_visible(pictures)
         names = self._meta["codepoints"]
         order = np.argsort(-similarity, axis=1, kind="stable")[:, :5]
         return [

@@ -21,6 +21,7 @@ from emoji_gan.export import checksums, hub_folder, set_layouts
 from emoji_gan.trained.sampler import Sampler
 from eval.extractors.features import Extractor
 from eval.extractors.nearest_emoji import NearestEmoji, Neighbour
+from eval.metrics import legibility
 from input_pipeline import dataset
 from input_pipeline.unicode import emoji_names
 
@@ -28,7 +29,6 @@ METAVAR = "NAME"
 LABELS = ("group", "emoji")
 _AT_ONCE = 1024  # pictures drawn and judged together
 _FIRST = 5  # of the recogniser's choices, in which the label `emoji` must be
-_LEAST_VISIBLE_PX = 4  # opaque pixels
 _MOST = 1_000_000  # pictures
 
 
@@ -181,7 +181,7 @@ class _Judge:
         logits = self._extract(pictures).logits
         first = np.argsort(-logits, axis=1, kind="stable")[:, :_FIRST]
         groups = recogniser.group_probabilities(logits, self._group).argmax(1)
-        visible = (pictures[..., 3] >= 128).sum((1, 2)) >= _LEAST_VISIBLE_PX
+        visible = legibility.is_visible(pictures)
         for i, near in enumerate(self._nearest(pictures)):
             seen = [self._meta["codepoints"][k] for k in first[i]]
             meta, group = emoji_names.lookup(codepoints[i]), self._groups[groups[i]]

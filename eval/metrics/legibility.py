@@ -32,6 +32,11 @@ def reduce(images: np.ndarray, size: int) -> np.ndarray:
     return reduced
 
 
+def is_visible(images: np.ndarray) -> np.ndarray:
+    """Returns which pictures show anything: bool [n] of uint8 [n h w 4], straight alpha."""
+    return (images[..., 3] >= 128).sum((1, 2)) >= _LEAST_VISIBLE_PX
+
+
 def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict[str, Estimate]:
     """Computes 'legibility_16' and so on: how often the recogniser's first choice stays the same.
 
@@ -52,7 +57,7 @@ def evaluate(real: SampleSet, fake: SampleSet, rng: np.random.Generator) -> dict
         count = len(side.images)
         rows = np.sort(rng.choice(count, min(count, _MOST), replace=False))
         images, full = side.images[rows], side.logits[rows].argmax(1)
-        visible = (images[..., 3] >= 128).sum((1, 2)) >= _LEAST_VISIBLE_PX
+        visible = is_visible(images)
         side_note = sets.join(
             f"of {len(rows)} of the {count} images" if len(rows) < count else "",
             "" if visible.all() else f"{np.sum(~visible)} show nothing and count as not legible",
