@@ -24,7 +24,7 @@ import pytest
 from tests.support import runs as runs_lib
 
 # Most of the suite's time is the compilation of small programs, half of that LLVM's optimisation:
-# this process does without. The programs that tests start are compiled as a user's are.
+# this process and tiny trainings (support/runs.py) do without; other programs are as a user's.
 with mock.patch.dict(os.environ, XLA_FLAGS="--xla_backend_optimization_level=0"):
     jax.devices()  # XLA reads its flags once
 
