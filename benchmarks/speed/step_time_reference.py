@@ -3,7 +3,7 @@
 Needs torch; started by `benchmarks.speed.step_times`, not by hand, with its settings as one JSON
 argument. It runs a cycle of iterations for every line on stdin. StyleGAN2 and R3GAN are the
 official code, imported from a checkout: the phases, their order and their optimisers follow its
-training loop. DCGAN and WGAN-GP are in torch_dcgan.py.
+training loop. DCGAN and WGAN-GP are in torch_dcgan.py, the masked transformer in torch_masked.py.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.speed import official_r3gan, torch_dcgan
+from benchmarks.speed import official_r3gan, torch_dcgan, torch_masked
 from benchmarks.speed.turns import serve
 
 
@@ -129,6 +129,7 @@ def main() -> None:
         "r3gan": r3gan,
         "dcgan": torch_dcgan.dcgan,
         "wgan_gp": torch_dcgan.wgan_gp,
+        "masked": torch_masked.masked,
     }
     iteration = methods[settings["method"]](settings)
 

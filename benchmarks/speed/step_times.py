@@ -5,10 +5,10 @@
 
 PYTHON is an interpreter with torch (numpy, scipy and requests for the official code); without it
 only ours is timed. CHECKOUT is a copy of stylegan2-ada-pytorch (`stylegan2`) or R3GAN (`r3gan`);
-DCGAN and WGAN-GP are measured against plain PyTorch (torch_dcgan.py), flow matching against
-nothing. `--before` times ours against another checkout of this project, run by this interpreter;
-`ratio_before` is the median of each turn's ours / before. `--host` times ours against itself on
-one CPU device and with freed memory given back to the system
+DCGAN, WGAN-GP and the masked transformer are measured against plain PyTorch (torch_dcgan.py,
+torch_masked.py), flow matching against nothing. `--before` times ours against another checkout of
+this project, run by this interpreter; `ratio_before` is the median of each turn's ours / before.
+`--host` times ours against itself on one CPU device and with freed memory given back to the system
 (`emoji_gan.runtime.host.setup_host_memory`).
 
 An iteration is all that a step of the run is, with its fraction of lazy regularisers (StyleGAN2:
@@ -53,6 +53,10 @@ WIDTHS = {
         "tiny": {"width": 32, "multipliers": (1, 2, 2), "blocks": 1},
         "small": {"width": 64, "multipliers": (1, 2, 2), "blocks": 2},
     },
+    "masked": {
+        "tiny": {"width": 128, "heads": 4, "depth": 6},
+        "small": {"width": 192, "heads": 6, "depth": 8},
+    },
 }
 OFFICIAL = ("stylegan2", "r3gan")  # measured against a checkout
 # Iterations of a turn: regularisers run as often in each as their intervals say.
@@ -62,6 +66,7 @@ CYCLE = {
     "wgan_gp": 20,
     "r3gan": 8,
     "flow": 10,
+    "masked": 6,
 }
 CRITIC_STEPS = 5
 
@@ -72,7 +77,7 @@ def make_config(args: argparse.Namespace) -> ml_collections.ConfigDict:
     config = importlib.import_module(f"configs.{name}").get_config()
     config.batch_size, config.data.resolution = args.batch, args.resolution
     config.model.update(WIDTHS[args.method][args.width])
-    if args.method == "flow":
+    if args.method in ("flow", "masked"):
         return config
     if args.penalty != "exact":
         config.loss.penalty = args.penalty
@@ -166,7 +171,7 @@ def references(args: argparse.Namespace) -> tuple[dict[str, Peer], dict[str, Pee
         "model": WIDTHS[args.method][args.width],
     }
     if args.method != "stylegan2":
-        settings["model"] = settings["model"] | {"z_dim": make_config(args).model.z_dim}
+        settings["model"] = make_config(args).model.to_dict()
     theirs, kept = {}, {}
     for layout in ("nchw", "channels_last"):
         argument = json.dumps(settings | {"layout": layout})
