@@ -31,6 +31,9 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     c.data.captions = ml_collections.ConfigDict(
         {
             "length": 26,  # pieces of a text with its end; longer ones are left out
+            # Pictures of other emoji; the vector of each is a point between it and one of these.
+            # Without, each of 1,800 emoji is soon known by heart, and a new one is like none.
+            "near": 8,
         }
     )
     c.condition.drop_all = 0.1  # fraction of texts that are written without a picture

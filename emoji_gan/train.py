@@ -48,7 +48,7 @@ class Options:
       make_judge: `make_judge(config, data)` returns the function that judges a state on
         `config.eval`.
       embed: needed for the condition 'text' only.
-      caption: (data, held out, length of a text) -> the same with texts; for captioners only.
+      caption: (data, held out, fields of data.captions) -> both with texts; for captioners only.
     """
 
     stop_after_minutes: float = math.inf
@@ -138,7 +138,7 @@ def _load_data(
             raise UserError(f"eval.patience: no held-out emoji, {e}; set eval.every_kimg") from e
         logging.warning("no held-out emoji, so no signs/validation: %s", e)
     if options.caption:
-        data, held_out = options.caption(data, held_out, config.data.captions.length)
+        data, held_out = options.caption(data, held_out, **config.data.captions)
     count = len(held_out.images) if held_out else 0
     logging.info("%d emoji to train on, %d held out", len(data.images), count)
     return data, held_out

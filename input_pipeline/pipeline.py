@@ -19,12 +19,14 @@ from input_pipeline.dataset import EmojiData
 with contextlib.suppress(RuntimeError):  # too late if TensorFlow already runs
     tf.config.set_visible_devices([], "GPU")  # else it takes all of the GPU's memory
 
-# The first number of the seeds: of the order of the emoji, of the choice of phrases, sources and
-# captions.
+# The first number of the seeds: of the order of the emoji, of the choice of phrases, sources,
+# captions, pictures near to another, and of how near.
 _ORDER_SALT = 498247692
 _PHRASE_SALT = 771204377
 _SOURCE_SALT = 350377129
 _CAPTION_SALT = 622690161
+_NEAR_SALT = 913384027
+_WAY_SALT = 288470635
 _AHEAD = 3  # batches
 _DRAWS = 2**20  # numbers that an emoji's phrase or source is chosen by
 
@@ -151,8 +153,13 @@ def _batch_maker(data: EmojiData, *, seed: int, rows: int) -> Callable[[tf.Tenso
 def _caption_maker(
     data: EmojiData, *, seed: int
 ) -> Callable[[tf.Tensor, tf.Tensor], dict[str, Any]]:
-    """Returns what makes vectors and a text of each image of a batch."""
+    """Returns what makes vectors and a text of each image of a batch.
+
+    Where others are near to a picture, its vector is a point of the line to one of them.
+    """
     captions = data.captions
+    others = captions.near.shape[1]
+    near = tf.constant(captions.near)
     names = ("tokens", "languages", "kinds", "rows", "first", "features")
     tokens, languages, kinds, rows, begin, features = (
         tf.constant(getattr(captions, name)) for name in names
@@ -162,8 +169,16 @@ def _caption_maker(
         start = tf.gather(begin, row)
         draw = _shuffled(sample, _DRAWS, salt=_CAPTION_SALT, seed=seed)
         text = tf.gather(rows, start + draw % (tf.gather(begin, row + 1) - start))
+        seen = tf.gather(features, row)
+        if others:
+            draw = _shuffled(sample, _DRAWS, salt=_NEAR_SALT, seed=seed)
+            other = tf.gather(near, row)
+            other = tf.gather(other, tf.cast(draw % others, tf.int32), batch_dims=1)
+            way = _shuffled(sample, _DRAWS, salt=_WAY_SALT, seed=seed)
+            share = tf.cast(way, tf.float32)[:, None] / _DRAWS
+            seen += share * (tf.gather(features, other) - seen)
         return {
-            "features": tf.gather(features, row),
+            "features": seen,
             "caption": {
                 "tokens": tf.gather(tokens, text),
                 "language": tf.gather(languages, text),

@@ -39,6 +39,7 @@ from emoji_gan.networks import captioner_networks as networks
 from emoji_gan.runtime import rules
 
 NETWORKS = {"g": "writer", "d": "critic"}
+HELD_OUT_LOSS = "nll/validation"
 LANGUAGES, KINDS = 2, 3  # how many there are of each (input_pipeline/unicode/captions.py)
 _MAX_GRADIENT_NORM = 1.0
 _SPACE = 12  # pieces a text, on average, for which training computes logits: most are padding
@@ -68,6 +69,7 @@ class State:
 _RULES = {
     **{f"model.{name}": rules.at_least(1) for name in ("width", "embedding", "critic_width")},
     "data.captions.length": rules.at_least(2),
+    "data.captions.near": rules.at_least(0),
     "loss.adversarial": rules.at_least(0),
     "loss.gamma": rules.at_least(0),
     "loss.gumbel": rules.POSITIVE,

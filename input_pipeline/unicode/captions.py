@@ -27,6 +27,7 @@ _NAME_COPIES = 2  # so often an emoji's name stands among its texts of one langu
 _KEYWORD_LISTS = 4  # texts of keywords of one emoji and language
 _LISTED = 4  # keywords in such a text
 _LEAST, _MOST = 2, 5000  # of the vocabulary
+_ROWS = 1024  # compared with all at once
 See = Callable[[np.ndarray], np.ndarray]  # u8 [n h w 4], straight alpha, to f32 [n d]
 
 
@@ -58,6 +59,8 @@ class Captions:
       first: i64 [n + 1], where each picture's begin in `rows`.
       vocabulary: of the texts of the training split.
       picture_hash: SHA-256 of the network that made `features`.
+      near: i32 [n k], the pictures of other emoji that are nearest to each; k = 0 where a picture
+        is seen as it is.
     """
 
     features: np.ndarray
@@ -68,6 +71,7 @@ class Captions:
     first: np.ndarray
     vocabulary: Vocabulary
     picture_hash: str
+    near: np.ndarray
 
 
 def of_emoji(codepoints: str) -> list[Text]:
@@ -104,7 +108,13 @@ def _uses() -> dict[str, list[emoji_usage.Use]]:
 
 
 def attached(
-    data: "EmojiData", held_out: "EmojiData | None", *, length: int, see: See, picture_hash: str
+    data: "EmojiData",
+    held_out: "EmojiData | None",
+    *,
+    length: int,
+    near: int,
+    see: See,
+    picture_hash: str,
 ) -> tuple["EmojiData", "EmojiData | None"]:
     """Adds the texts of the emoji to the data of training, and to those held out.
 
@@ -112,6 +122,7 @@ def attached(
       data: of the training split; the vocabulary is that of its texts alone.
       held_out: emoji that are not trained on, or None.
       length: pieces of a text with its end; longer ones are left out.
+      near: pictures of other emoji among which each one trained on finds its like.
       see: makes vectors of the pictures.
       picture_hash: SHA-256 of the network that does.
 
@@ -122,17 +133,40 @@ def attached(
     texts = dict.fromkeys(text.text for c in codepoints for text in of_emoji(c))
     vocabulary = Vocabulary.of_texts(texts, least=_LEAST, most=_MOST)
 
-    def with_captions(emoji: "EmojiData") -> "EmojiData":
-        captions = _captions(emoji.columns["codepoints"].tolist(), vocabulary, length)
+    def with_captions(emoji: "EmojiData", near: int) -> "EmojiData":
+        codes, features = emoji.columns["codepoints"], see(emoji.images)
+        captions = _captions(codes.tolist(), vocabulary, length)
         captions = dataclasses.replace(
-            captions, features=see(emoji.images), picture_hash=picture_hash
+            captions,
+            features=features,
+            picture_hash=picture_hash,
+            near=nearest_others(features, codes, near),
         )
         content = hashlib.sha256(emoji.content_hash.encode())
-        for array in (captions.tokens, captions.rows, captions.features):
+        for array in (captions.tokens, captions.rows, captions.features, captions.near):
             content.update(np.ascontiguousarray(array).data)
         return dataclasses.replace(emoji, captions=captions, content_hash=content.hexdigest())
 
-    return with_captions(data), with_captions(held_out) if held_out else None
+    return with_captions(data, near), with_captions(held_out, 0) if held_out else None
+
+
+def nearest_others(features: np.ndarray, codepoints: np.ndarray, count: int) -> np.ndarray:
+    """Returns the pictures of other emoji that are nearest to each by the angle: i32 [n count].
+
+    Args:
+      features: f32 [n d].
+      codepoints: [n], whose pictures of one emoji are no others.
+      count: at most; fewer where there are fewer others of some emoji.
+    """
+    _, numbers, copies = np.unique(codepoints, return_inverse=True, return_counts=True)
+    count = min(count, len(codepoints) - copies.max())
+    unit = features / np.linalg.norm(features, axis=1, keepdims=True)
+    near = np.zeros((len(unit), count), np.int32)
+    for start in range(0, len(unit) if count else 0, _ROWS):
+        rows = slice(start, start + _ROWS)
+        cosine = np.where(numbers[rows, None] == numbers[None], -2.0, unit[rows] @ unit.T)
+        near[rows] = np.argsort(-cosine, axis=1, kind="stable")[:, :count]
+    return near
 
 
 def _captions(codepoints: Sequence[str], vocabulary: Vocabulary, length: int) -> Captions:
@@ -162,4 +196,5 @@ def _captions(codepoints: Sequence[str], vocabulary: Vocabulary, length: int) ->
         first=np.cumsum([0, *(len(rows_of_emoji[c]) for c in codepoints)], dtype=np.int64),
         vocabulary=vocabulary,
         picture_hash="",
+        near=np.zeros((len(codepoints), 0), np.int32),
     )

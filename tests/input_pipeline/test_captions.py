@@ -68,9 +68,9 @@ def _see(images):
     return images.reshape(len(images), -1).astype(np.float32)
 
 
-def _attached(train, held_out, length=150):
+def _attached(train, held_out, length=150, near=0):
     return captions.attached(
-        _data(train), _data(held_out), length=length, see=_see, picture_hash="h"
+        _data(train), _data(held_out), length=length, near=near, see=_see, picture_hash="h"
     )
 
 
@@ -106,6 +106,28 @@ def test_a_batch_has_a_text_of_its_own_picture():
     again = next(pipeline.batches(train, seed=3, batch_size=16, start_sample=5 * 16))
     np.testing.assert_array_equal(again["caption"]["tokens"], batches[5]["caption"]["tokens"])
     np.testing.assert_array_equal(again["features"], batches[5]["features"])
+
+
+def test_a_picture_is_seen_between_itself_and_one_near():
+    codes = ["1F355", "1F355", "1F408", "1F600"]
+    train, held_out = _attached(codes, ["1F680"], near=2)
+    near, vectors = train.captions.near, _see(train.images)
+    assert near.shape == (4, 2) and held_out.captions.near.shape == (1, 0)
+    assert all(codes[other] != codes[row] for row in range(4) for other in near[row])
+    seen = set()
+    for batch in itertools.islice(pipeline.batches(train, seed=3, batch_size=16), 12):
+        for row, vector in enumerate(batch["features"]):
+            number = int(batch["image"][row, 0, 0, 0]) // 16
+            shares = [
+                (vector[0] - vectors[number, 0]) / (16.0 * (o - number)) for o in near[number]
+            ]
+            assert any(0 <= share < 1 for share in shares)
+            seen.add(round(float(shares[0]), 1))
+    assert len(seen) > 5
+    near = captions.nearest_others(
+        np.float32([[1, 0], [1, 0.1], [0, 1]]), np.array(["a", "b", "c"]), 9
+    )
+    np.testing.assert_array_equal(near, [[1, 2], [0, 2], [1, 0]])
 
 
 def test_a_length_that_no_text_has_is_refused():
