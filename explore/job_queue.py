@@ -1,7 +1,7 @@
 """Runs one piece of work at a time, in the order of arrival, on a thread of its own.
 
 All drawing shares one processor, so more threads would only make everyone wait longer. Work is an
-iterator: between two of its events it can be cancelled.
+iterator: between two of its events it can be cancelled, and wherever it calls `JobQueue.tick`.
 """
 
 import collections
@@ -17,6 +17,10 @@ from input_pipeline import DataError
 Event = dict[str, Any]
 Work = Callable[[], Iterator[Event]]
 MOST_WAITING = 64
+
+
+class Cancelled(Exception):
+    """Ends work that nobody waits for any more."""
 
 
 class Job:
@@ -52,6 +56,7 @@ class JobQueue:
         self._most_waiting = most_waiting
         self._waiting: collections.deque[Job] = collections.deque()
         self._changed = threading.Condition()
+        self._current: Job | None = None
         threading.Thread(target=self._run, name="drawing", daemon=True).start()
 
     def submit(self, job: Job) -> None:
@@ -72,6 +77,15 @@ class JobQueue:
         """Removes cancelled jobs and tells those behind them that they moved up."""
         with self._changed:
             self._forget_cancelled()
+
+    def tick(self) -> None:
+        """Ends the work that calls it, on the thread of the queue, if that was cancelled.
+
+        Raises:
+          Cancelled: nobody waits for it any more.
+        """
+        if self._current and self._current.is_cancelled:
+            raise Cancelled
 
     def __len__(self) -> int:
         """Returns the number of jobs that wait."""
@@ -96,6 +110,7 @@ class JobQueue:
                 self._post_places()
             if not job.is_cancelled:
                 job.post({"place": 0})
+                self._current = job
                 _work(job)
                 job.post(None)
 
@@ -107,6 +122,8 @@ def _work(job: Job) -> None:
             if job.is_cancelled:
                 return
             job.post(event)
+    except Cancelled:
+        return
     except (UserError, DataError) as e:
         job.post(e)
     except Exception as e:  # a bug of one request must not end the others

@@ -48,6 +48,7 @@ def make_app(session: Session, token: str, hosts: list[str], queue: JobQueue) ->
       hosts: that it answers to.
       queue: of the work.
     """
+    session.tick = queue.tick
     files = {
         path.name: Response(path.read_bytes(), media_type=_TYPES[path.suffix])
         for path in sorted(_PAGE.iterdir())

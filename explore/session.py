@@ -51,6 +51,7 @@ class Session:
 
     Attributes:
       sampler: of the model whose latent space is explored.
+      tick: called now and then in long work; what it raises ends the work.
 
     Args:
       source: a workdir or model file; None: the shipped one-step model.
@@ -61,6 +62,7 @@ class Session:
 
     def __init__(self, source: str | None = None) -> None:
         self.sampler = Sampler(source or str(SHIPPED_MODEL))
+        self.tick: Callable[[], None] = lambda: None
         self._starts: collections.OrderedDict[Point, latent.Points] = collections.OrderedDict()
         self._planes: collections.OrderedDict[Any, Any] = collections.OrderedDict()
         self._condition = functools.lru_cache(maxsize=256)(self._new_condition)
@@ -82,7 +84,7 @@ class Session:
 
     @functools.cached_property
     def _nearest(self) -> Callable[[np.ndarray], list[Any]]:
-        # Reads the training emoji by TensorFlow, which most sessions do without.
+        # The first session on a machine reads the training emoji, by TensorFlow.
         from eval.extractors.nearest_emoji import NearestEmoji
 
         return NearestEmoji(self.sampler.config.data, data_hash=self.sampler.data_hash)
@@ -199,7 +201,9 @@ class Session:
         missing = [start for start in starts if start not in self._starts]
         for start in [s for s in missing if s.picture is not None]:
             picture = common_box.resize(uploads.unpacked(start.picture), self.px)
-            self._starts[start] = inversion.invert(self.sampler, picture[None], steps=_SEARCH_STEPS)
+            self._starts[start] = inversion.invert(
+                self.sampler, picture[None], steps=_SEARCH_STEPS, tick=self.tick
+            )
         missing = [start for start in missing if start.picture is None]
         for psi in {start.truncation for start in missing}:
             group = sorted((s for s in missing if s.truncation == psi), key=lambda s: s.seed)

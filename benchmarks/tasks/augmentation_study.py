@@ -75,10 +75,13 @@ class Study:
 # ---- pictures ------------------------------------------------------------------------------------
 
 
-def data_config(model: ml_collections.FrozenConfigDict) -> ml_collections.ConfigDict:
-    """Returns the data of a model, in colour and of one style."""
+def data_config(
+    model: ml_collections.FrozenConfigDict, groups: Sequence[str]
+) -> ml_collections.ConfigDict:
+    """Returns the data of a model, in colour and of one style, of some groups or all."""
     config = ml_collections.ConfigDict(model.data.to_dict())
     config.sources, config.domains, config.conditions = ("openmoji",), ("full",), ()
+    config.groups = tuple(groups) or config.groups
     return config
 
 
@@ -111,11 +114,10 @@ def rare_groups(labels: Sequence[str]) -> tuple[str, ...]:
 
 
 def drawn_pictures(
-    sampler: Sampler, path: pathlib.Path, per_emoji: int, truncation: float
+    sampler: Sampler, path: pathlib.Path, request: synthetic_set.Request
 ) -> Labelled:
     """Draws emoji of the training split; reads those that an earlier call kept in `path`."""
     if not path.exists():
-        request = synthetic_set.Request("group", per_emoji, 0, truncation, (), "")
         rows = [row for row in synthetic_set.drawn(sampler, request) if not row.refused]
         buffer = io.BytesIO()
         np.savez(
@@ -137,7 +139,7 @@ def gathered(a: argparse.Namespace, out: pathlib.Path) -> Study:
     sampler = Sampler(a.model, changes={"steps": a.steps_to_draw} if a.steps_to_draw else None)
     if sampler.config.data.get("split", "auto") == "all":
         raise UserError(f"{a.model}: it was trained on the held-out emoji; give another --model")
-    config = data_config(sampler.config)
+    config = data_config(sampler.config, a.groups)
     tests = held_out(config, a.source)
     train = dataset.load(config)
     listed = train.columns["group"]
@@ -150,7 +152,8 @@ def gathered(a: argparse.Namespace, out: pathlib.Path) -> Study:
     tests["rare"] = tests["openmoji"].rows(
         np.isin(tests["openmoji"].labels, rare_groups(listed.tolist()))
     )
-    drawn = drawn_pictures(sampler, out / "drawn.npz", a.per_emoji, a.truncation)
+    request = synthetic_set.Request("group", a.per_emoji, 0, a.truncation, a.groups, "")
+    drawn = drawn_pictures(sampler, out / "drawn.npz", request)
 
     def numbered(data: Labelled) -> Labelled:
         of_groups = data.rows(np.isin(data.labels, groups))
@@ -235,6 +238,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--model", type=paths.local, default=str(SHIPPED_FLOW))
     p.add_argument("--source", action="append", default=[], help="STYLE=PATH, may be repeated")
+    p.add_argument(
+        "--groups",
+        type=lambda text: tuple(text.split(",")),
+        default=(),
+        help="of Unicode, with commas; default: all that the model knows",
+    )
     p.add_argument("--sizes", type=numbers, default=SIZES, help="parts of the real emoji")
     p.add_argument("--ratios", type=numbers, default=RATIOS, help="the first must be 0")
     p.add_argument("--seeds", type=int, default=5)
@@ -244,6 +253,17 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--steps_to_draw", type=int, help="default: the model's")
     p.add_argument("--out", type=paths.local, required=True, help="folder")
     return p
+
+
+def _keep_to(path: pathlib.Path, a: argparse.Namespace) -> None:
+    """Keeps what the pictures and runs of a folder depend on; refuses what differs from it."""
+    names = ("model", "source", "groups", "steps", "per_emoji", "truncation", "steps_to_draw")
+    settings = json.loads(json.dumps({name: getattr(a, name) for name in names}))
+    if not path.exists():
+        workdir.write_atomic(path, json.dumps(settings, indent=1).encode())
+    for name, value in json.loads(path.read_text()).items():
+        if value != settings[name]:
+            raise UserError(f"{path.parent} is of --{name}={value}: give a new --out")
 
 
 def main() -> int:
@@ -257,6 +277,7 @@ def main() -> int:
     host.setup_compilation_cache()
     out = pathlib.Path(a.out)
     workdir.make_folder(out)
+    _keep_to(out / "settings.json", a)
     study = gathered(a, out)
     sizes = {name: len(data.labels) for name, data in study.tests.items()}
     print(f"{len(study.real.labels)} real, {len(study.drawn.labels)} drawn, tests {sizes}")

@@ -30,6 +30,8 @@ LIMITS = {
     "candidates_s": 1.0,  # 20 of another phrase, median
     "peak_mib": 1024.0,  # after these
     "peak_of_all_mib": 1024.0,  # after variations, crosses, a loop and an SVG, too
+    "inversion_s": 10.0,  # of a picture, the second one
+    "peak_of_session_mib": 1024.0,  # after inversions, a slider and the nearest real emoji, too
 }
 _PHRASES = ("smiling cat", "red heart", "old man", "blue car", "angry face", "moon", "dog", "tree")
 _POINT = {"seed": 1, "text": "red heart"}
@@ -52,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     figures = measure(a.turns)
     for name, value in figures.items():
         limit = LIMITS[name]
-        print(f"{name:16} {value:8.2f}  limit {limit:7.1f}  {'ok' if value < limit else 'ABOVE'}")
+        print(f"{name:20} {value:8.2f}  limit {limit:7.1f}  {'ok' if value < limit else 'ABOVE'}")
     if a.json:
         pathlib.Path(a.json).write_text(json.dumps(figures, indent=2))
     return errors.EXIT_OK
@@ -76,7 +78,11 @@ def measure(turns: int) -> dict[str, float]:
             figures |= _peak("peak_mib", process.pid)
             for name, body in _OTHERS:
                 _post(address, name, body)
-            return figures | _peak("peak_of_all_mib", process.pid)
+            figures |= _peak("peak_of_all_mib", process.pid)
+            figures["inversion_s"] = [_inverted(address, name) for name in ("pizza", "cat")][-1]
+            _post(address, "draw", {"items": [_POINT | {"moves": {"redder": 1}}]})
+            _post(address, "draw", {"items": [_POINT], "nearest": True})
+            return figures | _peak("peak_of_session_mib", process.pid)
         finally:
             process.send_signal(signal.SIGINT)
 
@@ -84,6 +90,14 @@ def measure(turns: int) -> dict[str, float]:
 def _candidates(address: str, text: str) -> None:
     events = _post(address, "draw", {"items": [{"seed": i, "text": text} for i in range(20)]})
     assert sum(len(event.get("pictures", ())) for event in events) == CANDIDATES
+
+
+def _inverted(address: str, emoji: str) -> float:
+    """Returns the seconds that an inversion takes."""
+    picture = _post(address, "emoji", {"text": emoji})[-1]["source"]["picture"]
+    start = time.perf_counter()
+    _post(address, "draw", {"items": [{"picture": picture}]})
+    return time.perf_counter() - start
 
 
 def _post(address: str, name: str, body: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ latents are noise of its shape, else the best of a few seeds.
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -24,9 +25,8 @@ from emoji_gan.trained.latent import Points
 from emoji_gan.trained.sampler import Sampler
 
 Arrays = tuple[jax.Array, jax.Array]  # latents f32 [n ...] and encoded conditions f32 [n dim]
-Search = Callable[..., Arrays]
 
-_ROWS = 8  # of every batch: a kernel may round differently at another size
+_AT_ONCE = 5  # steps of a search between two chances to stop it
 _SEEDS = 32  # that a start is chosen from where latents are not of the picture's shape
 _PICTURE_IN_START = 0.5  # of the length of noise; the rest is noise
 _RATE, _CONDITION_RATE = 0.05, 0.005  # of Adam, falling to 0: of standard deviations, of unit parts
@@ -38,16 +38,18 @@ def invert(
     condition: Condition | None = None,
     *,
     steps: int = 100,
+    tick: Callable[[], None] = lambda: None,
 ) -> Points:
     """Finds points that a model draws about these pictures of.
 
-    A result depends on its own picture and condition only.
+    A result depends on its own picture and condition only: each is searched for by itself.
 
     Args:
       sampler: of any model.
       pictures: uint8 [n h w 4] at the model's resolution, straight alpha.
       condition: arrays of n rows; None: what the encoder sees, in models that take phrases.
       steps: of the search, where the method has no way back of its own; 0: the guess.
+      tick: called every few steps; what it raises ends the search.
 
     Raises:
       UserError: the pictures are not of the model's resolution.
@@ -66,11 +68,8 @@ def invert(
     start = _start(sampler, pictures, condition, vectors)
     if not steps:
         return start
-    search, spread = _search(sampler, start.kind, steps), _spread(sampler, start.kind)
-    searched = [
-        _searched(sampler, start[i : i + _ROWS], pictures[i : i + _ROWS], search, spread)
-        for i in range(0, len(pictures), _ROWS)
-    ]
+    search, spread = _Search(sampler, start.kind, steps), _spread(sampler, start.kind)
+    searched = [search(start[[i]], pictures[i : i + 1], spread, tick) for i in range(len(pictures))]
     return latent.joined(searched)
 
 
@@ -109,21 +108,6 @@ def _start(
     return latent.joined(chosen)
 
 
-def _searched(
-    sampler: Sampler, start: Points, pictures: np.ndarray, search: Search, spread: float
-) -> Points:
-    """Returns the points that the search ends at, of at most `_ROWS` pictures."""
-    rows = np.resize(np.arange(len(start)), _ROWS)
-    values, vectors = search(
-        sampler.params,
-        jnp.asarray(start.values[rows]),
-        jnp.asarray(start.vectors[rows]),
-        images.to_model(jnp.asarray(pictures[rows])),
-        jnp.float32(spread),
-    )
-    return Points(np.asarray(values), start.kind, np.asarray(vectors))[: len(start)]
-
-
 def _spread(sampler: Sampler, kind: str) -> float:
     """Returns the standard deviation of latents about their mean."""
     if kind not in base.STRAIGHT_KINDS:
@@ -139,34 +123,60 @@ def _visible(x: jax.Array) -> jax.Array:
     return x + jax.lax.stop_gradient(seen - x)
 
 
+class _Search:
+    """Searches for the point that a picture is drawn of.
+
+    Args:
+      sampler: of the model.
+      kind: of the latents that are searched among.
+      steps: of the search.
+    """
+
+    def __init__(self, sampler: Sampler, kind: str, steps: int) -> None:
+        self._sampler, self._kind, self._steps = sampler, kind, steps
+        self._adam, self._walk, self._better = _programs(sampler, kind, steps)
+
+    def __call__(
+        self, start: Points, picture: np.ndarray, spread: float, tick: Callable[[], None]
+    ) -> Points:
+        """Returns the best point on the way from one, for a picture uint8 [1 h w 4]."""
+        params, target = self._sampler.params, images.to_model(jnp.asarray(picture))
+        point = jnp.asarray(start.values), jnp.asarray(start.vectors)
+        carry = point, self._adam.init(point), jnp.full(1, jnp.inf), point
+        for done in range(0, self._steps, _AT_ONCE):
+            tick()
+            count = min(_AT_ONCE, self._steps - done)
+            carry = self._walk(params, carry, target, jnp.float32(spread), count)
+        values, vectors = self._better(params, carry, target)
+        return Points(np.asarray(values), start.kind, np.asarray(vectors))
+
+
 @functools.lru_cache(maxsize=8)
-def _search(sampler: Sampler, kind: str, steps: int) -> Search:
-    """Returns the compiled search: (params, values, vectors, targets, spread) -> its best point."""
+def _programs(
+    sampler: Sampler, kind: str, steps: int
+) -> tuple[optax.GradientTransformation, Callable[..., Any], Callable[..., Arrays]]:
+    """Returns the optimiser of a search, its steps, and what takes the best point of its end."""
     adam = optax.adam(optax.cosine_decay_schedule(1.0, steps))
 
-    def search(
-        params: base.Params,
-        values: jax.Array,
-        vectors: jax.Array,
-        targets: jax.Array,
-        spread: jax.Array,
-    ) -> Arrays:
-        def error(point: Arrays) -> tuple[jax.Array, jax.Array]:
-            drawn = _visible(latent.images_of(sampler, params, *point, kind=kind))
-            each = jnp.square(drawn - targets).mean((1, 2, 3))
-            return each.sum(), each
+    def error(point: Arrays, params: base.Params, target: jax.Array) -> tuple[jax.Array, jax.Array]:
+        drawn = _visible(latent.images_of(sampler, params, *point, kind=kind))
+        each = jnp.square(drawn - target).mean((1, 2, 3))
+        return each.sum(), each
 
-        def better(
-            each: jax.Array, least: jax.Array, point: Arrays, best: Arrays
-        ) -> tuple[jax.Array, Arrays]:
-            def chosen(new: jax.Array, old: jax.Array) -> jax.Array:
-                return jnp.where(jnp.expand_dims(each < least, range(1, new.ndim)), new, old)
+    def better(
+        each: jax.Array, least: jax.Array, point: Arrays, best: Arrays
+    ) -> tuple[jax.Array, Arrays]:
+        def chosen(new: jax.Array, old: jax.Array) -> jax.Array:
+            return jnp.where(jnp.expand_dims(each < least, range(1, new.ndim)), new, old)
 
-            return jnp.minimum(each, least), jax.tree.map(chosen, point, best)
+        return jnp.minimum(each, least), jax.tree.map(chosen, point, best)
 
-        def one_step(carry: tuple, _: None) -> tuple[tuple, None]:
+    def walk(
+        params: base.Params, carry: tuple, target: jax.Array, spread: jax.Array, count: int
+    ) -> tuple:
+        def one_step(_: jax.Array, carry: tuple) -> tuple:
             point, state, least, best = carry
-            (_, each), gradient = jax.value_and_grad(error, has_aux=True)(point)
+            (_, each), gradient = jax.value_and_grad(error, has_aux=True)(point, params, target)
             least, best = better(each, least, point, best)
             with jax.numpy_dtype_promotion("standard"):
                 updates, state = adam.update(gradient, state)
@@ -175,12 +185,12 @@ def _search(sampler: Sampler, kind: str, steps: int) -> Search:
                 axes = tuple(range(1, values.ndim))
                 values *= jax.lax.rsqrt(jnp.square(values).mean(axes, keepdims=True))
             point = values, point[1] + _CONDITION_RATE * updates[1]
-            return (point, state, least, best), None
+            return point, state, least, best
 
-        point = values, vectors
-        least = jnp.full(len(values), jnp.inf)
-        carry = point, adam.init(point), least, point
-        (point, _, least, best), _ = jax.lax.scan(one_step, carry, length=steps)
-        return better(error(point)[1], least, point, best)[1]
+        return jax.lax.fori_loop(0, count, one_step, carry)
 
-    return jax.jit(search)
+    def best_of(params: base.Params, carry: tuple, target: jax.Array) -> Arrays:
+        point, _, least, best = carry
+        return better(error(point, params, target)[1], least, point, best)[1]
+
+    return adam, jax.jit(walk), jax.jit(best_of)

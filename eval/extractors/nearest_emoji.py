@@ -8,11 +8,10 @@ import ml_collections
 import numpy as np
 
 from emoji_gan.errors import UserError
-from eval.extractors import real_cache
+from eval.extractors import real_cache, real_emoji
 from eval.extractors.features import Extractor, Features
+from eval.extractors.real_emoji import RealEmoji
 from eval.metrics import distances, memorisation
-from input_pipeline import dataset
-from input_pipeline.dataset import EmojiData
 
 _ROWS = 32  # of a call of the encoder
 
@@ -44,7 +43,7 @@ class Neighbour:
 class NearestEmoji:
     """Finds the nearest training emoji of drawn ones, by the emoji encoder.
 
-    The features of the training emoji are computed at the first call and kept for later programs.
+    The training emoji, and their features at the first call, are kept for later programs.
 
     Args:
       data_config: `config.data` of the model.
@@ -54,7 +53,7 @@ class NearestEmoji:
     """
 
     def __init__(self, data_config: ml_collections.ConfigDict, *, data_hash: str = "") -> None:
-        self._data = dataset.load(data_config, "train")
+        self._data = real_emoji.load(data_config)
         if data_hash and self._data.content_hash != data_hash:
             raise UserError(
                 "the emoji here are not those that the model was trained on; prepare them by the "
@@ -82,7 +81,7 @@ class NearestEmoji:
         ]
 
 
-def _neighbour(data: EmojiData, row: int, similarity: float, percentile: float) -> Neighbour:
+def _neighbour(data: RealEmoji, row: int, similarity: float, percentile: float) -> Neighbour:
     text = {name: str(data.columns[name][row]) for name in ("codepoints", "name", "name_fr")}
     return Neighbour(
         codepoints=text["codepoints"],

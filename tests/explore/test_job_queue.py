@@ -115,3 +115,25 @@ def test_work_ends_when_its_client_goes(app, queue, monkeypatch):
     queue.submit(Job(lambda: iter([{"next": 1}]), posted.append))
     _wait(lambda: posted[-1:] == [None])
     assert len(steps) <= after + 1
+
+
+def test_work_without_events_ends_where_it_ticks():
+    queue, began, ended = JobQueue(), threading.Event(), threading.Event()
+
+    def long():
+        try:
+            while True:
+                began.set()
+                queue.tick()
+        finally:
+            ended.set()
+        yield {}
+
+    job, posted = Job(long, lambda event: None), []
+    queue.submit(job)
+    assert began.wait(10) and not ended.is_set()
+    job.cancel()
+    assert ended.wait(10)
+    queue.submit(Job(lambda: iter([{"step": 1}]), posted.append))
+    _wait(lambda: posted[-1:] == [None])
+    assert {"step": 1} in posted
