@@ -101,9 +101,9 @@ class Parser(argparse.ArgumentParser):
                 if re.fullmatch(pattern, message):
                     message = re.sub(pattern, french, message)
                     break
-        start = self.language.pick("error", "erreur")
+        start = self.language.pick("error:", "erreur :")
         hint = self.language.pick("see", "voir")
-        self.exit(2, f"{start}: {message} ({hint} {self.prog} --help)\n")
+        self.exit(2, f"{start} {message} ({hint} {self.prog} --help)\n")
 
 
 def from_arguments(arguments: list[str]) -> Language:

@@ -19,6 +19,7 @@ from campaign.picture_judge import PictureJudge
 from campaign.proposing import contact_sheet, pick, proposal, recolouring, selection, theme_emoji
 from campaign.proposing.candidates import Candidate, Drawer, finished
 from campaign.proposing.proposal import Proposal
+from campaign.search import search_verb
 from emoji_gan import errors, images
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import host, paths
@@ -70,6 +71,8 @@ def run(a: argparse.Namespace, language: Language) -> int:
         recolouring.parse_palette(segment.palette, language)
     themes = theme_emoji.of_folder(a.dir, brief, a.emoji, language)
     kept = _kept(a.dir, language)
+    for theme in [] if a.emoji else theme_emoji.guessed(a.dir, brief, language):
+        print(search_verb.not_understood(theme, language))
     print(
         language.pick(
             "drawing and judging: this takes minutes", "dessin et jugement : quelques minutes"

@@ -74,6 +74,13 @@ def _searched(folder: pathlib.Path, brief: Brief, language: Language) -> dict[st
     return {theme: by_theme[theme] for theme in brief.themes}
 
 
+def guessed(folder: pathlib.Path, brief: Brief, language: Language) -> list[str]:
+    """Lists the themes of a brief of which the search knew no word."""
+    content = folder_lib.read_record(folder, folder_lib.SEARCH, language)
+    listed = {entry["theme"]: entry.get("understood", True) for entry in content["themes"]}
+    return [theme for theme in brief.themes if not listed.get(theme, True)]
+
+
 def _is_usable(codepoints: str, avoided: set[str]) -> bool:
     """Returns whether OpenMoji can draw an emoji and none of its names or keywords is avoided."""
     meta = emoji_names.lookup(codepoints)

@@ -60,6 +60,11 @@ class Query:
             if not w.terms and not any(terms.is_stop_word(w.typed, x) for x in terms.LANGUAGES)
         ]
 
+    @property
+    def is_understood(self) -> bool:
+        """Returns whether anything is known by at least one of the words."""
+        return any(w.terms for w in self.words)
+
     def terms(self, language: str) -> list[tuple[str, float]]:
         """Returns the terms of a language with their weights, each once."""
         weights: dict[str, float] = {}

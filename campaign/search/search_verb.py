@@ -108,6 +108,8 @@ def _page(answer: Answer, language: Language) -> str:
         lines.append(language.pick("  read as: ", "  lu comme : ") + ", ".join(typos))
     if unknown:
         lines.append(language.pick("  not known: ", "  inconnu : ") + ", ".join(unknown))
+    if answer.suggestions and not answer.query.is_understood:
+        lines.append("  " + not_understood(answer.query.text, language))
     if not answer.suggestions:
         lines.append(
             language.pick(
@@ -132,6 +134,16 @@ def _page(answer: Answer, language: Language) -> str:
         lines.append(language.pick("  not suggested:", "  non proposés :"))
         lines += [_line(w, code) for w in answer.withheld]
     return "\n".join(lines)
+
+
+def not_understood(theme: str, language: Language) -> str:
+    """Warns that no word of a theme is known, so that its emoji are hardly more than a guess."""
+    return language.pick(
+        f"warning: {theme!r}: no word of it is known, its emoji are a guess; say it in other "
+        "words, or name emoji by `propose --emoji`",
+        f"attention : {theme!r} : aucun mot n'en est connu, ses emoji sont devinés ; dites-le "
+        "autrement, ou donnez des emoji par `propose --emoji`",
+    )
 
 
 def _line(withheld: Withheld, code: str) -> str:

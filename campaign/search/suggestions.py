@@ -71,6 +71,7 @@ class Answer:
         """Returns the suggestions as search.json has them."""
         return {
             "theme": self.query.text,
+            "understood": self.query.is_understood,
             "results": list(map(dataclasses.asdict, self.suggestions)),
         }
 

@@ -9,8 +9,9 @@ import shlex
 import numpy as np
 import pytest
 
+from campaign.brief import brief_file
 from campaign.language import Language
-from campaign.proposing import candidates, contact_sheet, proposal, selection
+from campaign.proposing import candidates, contact_sheet, proposal, selection, theme_emoji
 from campaign.proposing.candidates import Candidate
 from emoji_gan.edit import parents
 from input_pipeline.art import licences, picture_folder
@@ -90,6 +91,15 @@ def test_bad_files_are_one_line(run, tmp_path, file, content, reason):
         (tmp_path / file).write_text(content, "utf-8")
     code, _, err = run("propose", f"--dir={tmp_path}", "--lang=fr")
     assert code == 2 and reason in err and err.count("\n") == 1
+
+
+def test_themes_of_unknown_words_are_told_from_others(tmp_path):
+    campaign_folder.write(tmp_path, [])
+    language, brief = Language("fr"), brief_file.read(tmp_path, Language("fr"))
+    for understood, guessed in (({}, []), ({"understood": False}, list(brief.themes[:1]))):
+        entries = [{"theme": brief.themes[0], "results": []} | understood]
+        (tmp_path / "search.json").write_text(json.dumps({"themes": entries}), "utf-8")
+        assert theme_emoji.guessed(tmp_path, brief, language) == guessed
 
 
 def test_a_bad_palette_is_one_line(run, tmp_path):

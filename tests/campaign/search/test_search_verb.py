@@ -58,6 +58,15 @@ def test_brief_then_search_twice_gives_the_same_bytes(campaign, tmp_path):
     assert "1F355" not in suggested_now and "évite" in withheld["1F355"]
 
 
+def test_emoji_of_words_that_nobody_knows_are_called_a_guess(campaign):
+    code, out, _ = campaign("search", "--text=zzkwqx vrtplm", "--lang=fr", "--n=3")
+    assert code == 0 and "'zzkwqx vrtplm' : aucun mot n'en est connu" in out
+    for text, understood in (("zzkwqx vrtplm", False), ("zzkwqx pizza", True), ("pizzza", True)):
+        _, out, _ = campaign("search", f"--text={text}", "--lang=en", "--json")
+        assert json.loads(out.splitlines()[-1])["themes"][0]["understood"] == understood, text
+    assert "no word of it is known" not in campaign("search", "--text=zzkwqx pizza")[1]
+
+
 @pytest.mark.parametrize(
     ("text", "emoji", "suggested"),
     [
