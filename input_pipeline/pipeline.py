@@ -175,8 +175,8 @@ def _caption_maker(
             other = tf.gather(near, row)
             other = tf.gather(other, tf.cast(draw % others, tf.int32), batch_dims=1)
             way = _shuffled(sample, _DRAWS, salt=_WAY_SALT, seed=seed)
-            share = tf.cast(way, tf.float32)[:, None] / _DRAWS
-            seen += share * (tf.gather(features, other) - seen)
+            fraction = tf.cast(way, tf.float32)[:, None] / _DRAWS
+            seen += fraction * (tf.gather(features, other) - seen)
         return {
             "features": seen,
             "caption": {

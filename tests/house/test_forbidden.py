@@ -95,6 +95,7 @@ EXCEPTIONS = {
     ("benchmarks/speed/step_time_reference.py", "import torch"): "the reference",
     ("benchmarks/speed/official_r3gan.py", "import torch"): "the same",
     ("benchmarks/speed/torch_dcgan.py", "import torch"): "the same",
+    ("benchmarks/speed/torch_masked.py", "import torch"): "the same",
     ("benchmarks/methods/compare_reference.py", "import torch"): "the same",
     (
         "benchmarks/methods/comparison_schedule.py",
