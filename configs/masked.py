@@ -54,8 +54,9 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     c.optim.update(default.schedule(warmup_kimg=5.0))
     c.sample = ml_collections.ConfigDict(
         {
-            "steps": 8,  # in which all pixels are settled
-            "order": "halton",  # halton: evenly spread; confidence: the surest pixels first
+            "steps": 16,  # in which all pixels are settled
+            # halton: evenly spread; confidence: the surest pixels first, at truncation 1 only.
+            "order": "halton",
             "choice_noise": 4.0,  # of the second order, at its first step; nats
             "guidance": 1.0,  # by the condition; 1: none
         }
