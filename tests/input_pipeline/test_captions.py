@@ -118,9 +118,7 @@ def test_a_picture_is_seen_between_itself_and_one_near():
     for batch in itertools.islice(pipeline.batches(train, seed=3, batch_size=16), 12):
         for row, vector in enumerate(batch["features"]):
             number = int(batch["image"][row, 0, 0, 0]) // 16
-            ways = [
-                (vector[0] - vectors[number, 0]) / (16.0 * (o - number)) for o in near[number]
-            ]
+            ways = [(vector[0] - vectors[number, 0]) / (16.0 * (o - number)) for o in near[number]]
             assert any(0 <= way < 1 for way in ways)
             seen.add(round(float(ways[0]), 1))
     assert len(seen) > 5
