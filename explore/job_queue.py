@@ -112,6 +112,7 @@ class JobQueue:
                 job.post({"place": 0})
                 self._current = job
                 _work(job)
+                self._current = None
                 job.post(None)
 
 

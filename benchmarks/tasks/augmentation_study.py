@@ -5,17 +5,18 @@
 Small classifiers learn the Unicode group of a picture from a part of OpenMoji's training emoji in
 colour, from drawn ones, or from both (classification accuracy scores, 1905.10887). All train for
 the same number of steps and with the same augmentation, so that drawn emoji add variety and no
-training time. They are drawn by a model that has seen the training split alone, and are kept where
-the gates of `python -m emoji_gan.export --dataset` pass. A row is a number of real emoji and how
-many drawn ones were added, as a multiple of the real ones; `real` is the mean accuracy over the
-seeds, each with its own part and initial weights, on
+training time. They are drawn by a model that has seen the training split alone, but all of it, and
+are kept where the gates of `python -m emoji_gan.export --dataset` pass: what a small part of the
+real emoji gains it may owe to the others. A row is a part of the real emoji and how many drawn ones
+were added to each; a cell is the mean accuracy in % over the seeds, each with its own part and
+initial weights, on
 
   openmoji  held-out emoji of OpenMoji
   rare      those of its groups with the fewest emoji to train on, a tenth of all or more
   STYLE     the same held-out emoji in the style of each --source, which nobody was trained on
 
-and `+` the difference to the same parts and seeds without drawn emoji, with its 95 % interval by
-Student's t over the seeds. FOLDER keeps the drawings and every run, so that the same command goes
+and in brackets the difference to the same parts and seeds without drawn emoji, with its 95 %
+interval by Student's t over the seeds. FOLDER keeps the drawings and every run, so that the same command goes
 on from there, and gets augmentation_study.md and augmentation_study.json.
 """
 
@@ -134,7 +135,8 @@ def gathered(a: argparse.Namespace, out: pathlib.Path) -> Study:
     """Loads and draws all pictures of a study.
 
     Raises:
-      UserError: the model has seen the held-out emoji, or there are fewer pictures than groups.
+      UserError: the model has seen the held-out emoji, there are fewer pictures than groups, or
+        fewer drawn ones than the ratios ask for.
     """
     sampler = Sampler(a.model, changes={"steps": a.steps_to_draw} if a.steps_to_draw else None)
     if sampler.config.data.get("split", "auto") == "all":
@@ -154,6 +156,12 @@ def gathered(a: argparse.Namespace, out: pathlib.Path) -> Study:
     )
     request = synthetic_set.Request("group", a.per_emoji, 0, a.truncation, a.groups, "")
     drawn = drawn_pictures(sampler, out / "drawn.npz", request)
+    wanted = round(max(a.ratios) * max(a.sizes) * len(listed))
+    if len(drawn.labels) < wanted:
+        raise UserError(
+            f"--ratios={max(a.ratios):g}: {wanted} drawn emoji are needed and {len(drawn.labels)} "
+            "passed the gates; give smaller ratios, or more --per_emoji with a new --out"
+        )
 
     def numbered(data: Labelled) -> Labelled:
         of_groups = data.rows(np.isin(data.labels, groups))

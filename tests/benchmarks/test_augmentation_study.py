@@ -110,6 +110,8 @@ def test_the_whole_program(monkeypatch, capsys, tmp_path):
     assert (tmp_path / "a" / "augmentation_study.md").read_text().count("\n") == 7
     code, message = _run(monkeypatch, capsys, *flags, "--steps=3")
     assert code == 2 and "is of --steps=2: give a new --out" in message
+    code, message = _run(monkeypatch, capsys, *flags, "--ratios=0,9")
+    assert code == 2 and "passed the gates; give smaller ratios" in message
 
 
 def test_what_cannot_be_is_one_line(monkeypatch, capsys, tmp_path):
