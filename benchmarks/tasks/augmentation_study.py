@@ -16,8 +16,8 @@ initial weights, on
   STYLE     the same held-out emoji in the style of each --source, which nobody was trained on
 
 and in brackets the difference to the same parts and seeds without drawn emoji, with its 95 %
-interval by Student's t over the seeds. FOLDER keeps the drawings and every run, so that the same command goes
-on from there, and gets augmentation_study.md and augmentation_study.json.
+interval by Student's t over the seeds. FOLDER keeps the drawings and every run, so that the same
+command goes on from there, and gets augmentation_study.md and augmentation_study.json.
 """
 
 import argparse
