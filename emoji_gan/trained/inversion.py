@@ -68,8 +68,10 @@ def invert(
     start = _start(sampler, pictures, condition, vectors)
     if not steps:
         return start
-    search, spread = _Search(sampler, start.kind, steps), _spread(sampler, start.kind)
-    searched = [search(start[[i]], pictures[i : i + 1], spread, tick) for i in range(len(pictures))]
+    how = {"steps": steps, "spread": _spread(sampler, start.kind), "tick": tick}
+    searched = [
+        _searched(sampler, start[[i]], pictures[i : i + 1], **how) for i in range(len(pictures))
+    ]
     return latent.joined(searched)
 
 
@@ -123,32 +125,26 @@ def _visible(x: jax.Array) -> jax.Array:
     return x + jax.lax.stop_gradient(seen - x)
 
 
-class _Search:
-    """Searches for the point that a picture is drawn of.
-
-    Args:
-      sampler: of the model.
-      kind: of the latents that are searched among.
-      steps: of the search.
-    """
-
-    def __init__(self, sampler: Sampler, kind: str, steps: int) -> None:
-        self._sampler, self._kind, self._steps = sampler, kind, steps
-        self._adam, self._walk, self._better = _programs(sampler, kind, steps)
-
-    def __call__(
-        self, start: Points, picture: np.ndarray, spread: float, tick: Callable[[], None]
-    ) -> Points:
-        """Returns the best point on the way from one, for a picture uint8 [1 h w 4]."""
-        params, target = self._sampler.params, images.to_model(jnp.asarray(picture))
-        point = jnp.asarray(start.values), jnp.asarray(start.vectors)
-        carry = point, self._adam.init(point), jnp.full(1, jnp.inf), point
-        for done in range(0, self._steps, _AT_ONCE):
-            tick()
-            count = min(_AT_ONCE, self._steps - done)
-            carry = self._walk(params, carry, target, jnp.float32(spread), count)
-        values, vectors = self._better(params, carry, target)
-        return Points(np.asarray(values), start.kind, np.asarray(vectors))
+def _searched(
+    sampler: Sampler,
+    start: Points,
+    picture: np.ndarray,
+    *,
+    steps: int,
+    spread: float,
+    tick: Callable[[], None],
+) -> Points:
+    """Returns the best point on the way from one, for a picture uint8 [1 h w 4]."""
+    adam, walk, best_of = _programs(sampler, start.kind, steps)
+    target = images.to_model(jnp.asarray(picture))
+    point = jnp.asarray(start.values), jnp.asarray(start.vectors)
+    carry = point, adam.init(point), jnp.full(1, jnp.inf), point
+    for done in range(0, steps, _AT_ONCE):
+        tick()
+        count = min(_AT_ONCE, steps - done)
+        carry = walk(sampler.params, carry, target, jnp.float32(spread), count)
+    values, vectors = best_of(sampler.params, carry, target)
+    return Points(np.asarray(values), start.kind, np.asarray(vectors))
 
 
 @functools.lru_cache(maxsize=8)

@@ -12,9 +12,9 @@ from emoji_gan.trained.source import open_trained
 from tests.emoji_gan.methods.test_methods import tiny_config
 
 
-def write(path: pathlib.Path, **changes) -> pathlib.Path:
-    """Writes a DCGAN of 16 px, with changes of its config by dotted name."""
-    return _write(path, methods.resolve(tiny_config("dcgan", **changes), 1), conditions.NONE)
+def write(path: pathlib.Path, method: str = "dcgan", **changes) -> pathlib.Path:
+    """Writes an unconditional model of 16 px, with changes of its config by dotted name."""
+    return _write(path, methods.resolve(tiny_config(method, **changes), 1), conditions.NONE)
 
 
 def write_flow(path: pathlib.Path) -> pathlib.Path:

@@ -39,6 +39,15 @@ def test_a_search_finds_a_picture(one_step, pictures):
     alone = inversion.invert(one_step, pictures[1:], steps=20)
     np.testing.assert_array_equal(alone.values, again.values[1:])
     np.testing.assert_array_equal(alone.vectors, again.vectors[1:])
+    ticks = []
+
+    def tick():
+        ticks.append(None)
+        if len(ticks) == 2:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        inversion.invert(one_step, pictures, steps=20, tick=tick)
 
 
 @pytest.mark.slow
