@@ -95,7 +95,7 @@ def test_the_whole_program(monkeypatch, capsys, tmp_path):
     flags = [
         "--groups=Activities,Food & Drink",
         "--sizes=0.2,1",
-        "--ratios=0,1",
+        "--ratios=0,0.1",
         "--seeds=2",
         "--steps=2",
     ]
