@@ -126,9 +126,7 @@ def variations(flow: sampler.Sampler, style: str) -> Restyle:
 
 def ways(restyler: Restyler, style: str) -> dict[str, Restyle]:
     """Returns the ways of restyling to a style, by name."""
-    by_name: dict[str, Restyle] = {
-        "restyle": lambda pictures: restyler(pictures, style, range(len(pictures)))
-    }
+    by_name: dict[str, Restyle] = {"restyle": lambda pictures: restyler(pictures, style)}
     flow = sampler.Sampler(str(sampler.SHIPPED_FLOW))
     if style in dict(flow.spec.classes)["style"] and restyler.px == flow.config.data.resolution:
         by_name["vary"] = variations(flow, style)
@@ -164,14 +162,11 @@ def main() -> int:
     )
     p.add_argument("--model", type=paths.local, help="of configs/restyle.py; default: shipped")
     p.add_argument("--n", type=int, default=40, help="emoji of each pair of styles, at most")
-    p.add_argument("--guidance", type=float, help="default: as trained")
-    p.add_argument("--steps", type=int, help="of the solver")
     p.add_argument("--out", type=paths.local, required=True, help="folder")
     a = p.parse_args()
     host.setup_host_memory()
     host.setup_compilation_cache()
-    changes = {k: v for k in ("guidance", "steps") if (v := getattr(a, k)) is not None}
-    restyler = Restyler(a.model, changes)
+    restyler = Restyler(a.model)
     train, held_out = dataset.load(restyler.config.data), _held_out(restyler.config.data)
     styles = train.classes["style"]
     classifier = style_classifier.trained(train.images, styles)
@@ -204,7 +199,7 @@ def main() -> int:
     board = images_lib.grid(np.stack(strips), len(results), 3 * _IN_PICTURE)
     images_lib.save_png(out / "restyling.png", board.repeat(2, 0).repeat(2, 1))
     workdir.write_atomic(out / "restyling.md", text.encode())
-    summary = {"model": restyler.provenance("", 0)["checkpoint_sha256"], "styles": results}
+    summary = {"model": restyler.provenance("")["checkpoint_sha256"], "styles": results}
     workdir.write_atomic(out / "restyling.json", json.dumps(summary, indent=1).encode())
     return errors.EXIT_OK
 

@@ -170,20 +170,20 @@ class Drawer:
                 continue
             large = [parents.of_openmoji(c, 4 * self._restyler.px).image for c in listed]
             given = np.stack([self._restyler.prepared(image) for image in large])
-            drawn = self._restyler(given, style, self.seeds(len(listed)))
+            drawn = self._restyler(given, style)
             try:
                 work = licences.adapted(licences.of_style("openmoji"), self._restyler.art_of(style))
             except DataError:  # a licence that forbids it: this style is left out
                 continue
-            for image, codepoints, seed in zip(drawn, listed, self.seeds(len(listed)), strict=True):
-                texts = self._restyler.provenance(style, seed) | {"parent": codepoints}
+            for image, codepoints in zip(drawn, listed, strict=True):
+                texts = self._restyler.provenance(style) | {"parent": codepoints}
                 made.append(
                     Candidate(
                         picture=image,
                         parents=(codepoints,),
                         theme=theme,
                         recipe="restyle",
-                        seed=seed,
+                        seed=0,
                         strength=0.0,
                         line=False,
                         style=style,

@@ -29,10 +29,7 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--line", action="store_true", help="of --emoji take OpenMoji's line art")
     p.add_argument("--to", required=True, help="style of the model, e.g. noto, or a part of it")
     p.add_argument("--licence", help="of the files, e.g. CC-BY-4.0; default: as they say, or own")
-    p.add_argument("--seed", type=int, default=0, help="another one draws otherwise; default: 0")
     p.add_argument("--model", type=paths.local, help="of configs/restyle.py; default: shipped")
-    p.add_argument("--guidance", type=float, help="how strictly to follow picture and style")
-    p.add_argument("--steps", type=int, help="of the solver")
     finishing.add_arguments(p)
     p.add_argument("--out", type=paths.local, default="restyled", help="folder")
 
@@ -49,11 +46,8 @@ class _Picture:
 
 def run(a: argparse.Namespace) -> int:
     """Runs the verb by its flags: every picture that can be is restyled, the others are counted."""
-    if not 0 <= a.seed < 2**32:
-        raise UserError(f"--seed={a.seed}: expected 0 to 4294967295")
     files = _files(a)
-    changes = {k: v for k in ("guidance", "steps") if (v := getattr(a, k)) is not None}
-    restyler = Restyler(a.model, changes)
+    restyler = Restyler(a.model)
     style = restyler.style_named(a.to)
     stated = licences.parse(a.licence) if a.licence else None
     finisher = finishing.Finisher(restyler.px, a.size, a.format)
@@ -118,9 +112,9 @@ def _write(
     style: str,
 ) -> None:
     """Restyles the pictures and writes them, each with its parent and its licence."""
-    drawn = restyler(np.stack([p.image for p in pictures]), style, [a.seed] * len(pictures))
+    drawn = restyler(np.stack([p.image for p in pictures]), style)
     common = {
-        **restyler.provenance(style, a.seed),
+        **restyler.provenance(style),
         **finisher.texts(),
         "Changes": f"drawn anew in the style of {style} by emoji_gan",
     }

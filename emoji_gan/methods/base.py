@@ -7,8 +7,7 @@ A method is a module of `emoji_gan.methods` with these names:
   NETWORKS    field of the state -> what that network is called, e.g. {"g": "generator"}.
   networks    the module of its networks, which says of a parameter's path: is_embedding,
               depends_on_condition, and discriminator_depth(path, resolution); finer(field, path,
-              value, times), a parameter for larger patches, only where there are patches;
-              equivalent(path), what starts as another of a teacher's, only where one does.
+              value, times), a parameter for larger patches, only where there are patches.
   resolve     (config, num_devices) -> None: fills the method's auto fields and checks its own, in
               place; raises `UserError`.
   init        (config, spec, seed) -> State: the state before the first step.
@@ -17,8 +16,7 @@ A method is a module of `emoji_gan.methods` with these names:
   summaries   (config, spec) -> Summaries: what is shown besides the losses.
   HELD_OUT_LOSS  the scalar of the summaries that falls as the method learns; only where one does.
   starts_from (config) -> {method: {field: its field}}: which fields of another method's state a
-              run may start from; only where a method has it. ANY_CONDITIONS = True beside it:
-              the other's conditions may differ.
+              run may start from; only where a method has it.
 
 Other rooms rely on this besides:
 

@@ -44,7 +44,6 @@ _MAX_GRADIENT_NORM = 1.0
 _STRENGTH_PX = 32  # resolution at which 1 - strength is the time that a variation starts from
 
 Velocity = Callable[..., jax.Array]
-MakeNetwork = Callable[[Config, Spec, int], nnx.Module]  # (config, spec, seed)
 Losses = Callable[[Any, Any, Batch], jax.Array]  # (parameters, state, batch) -> f32 [b]
 
 
@@ -154,14 +153,13 @@ def _optimizer(config: Config, lr: float | jax.Array) -> optax.GradientTransform
 # ---- training ------------------------------------------------------------------------------------
 
 
-def velocity_function(config: Config, spec: Spec, make: MakeNetwork = make_network) -> Velocity:
+def velocity_function(config: Config, spec: Spec) -> Velocity:
     """Returns `velocity(params, x, t, c, dtype)`: f32 [b h w 4] at x [b h w 4] and time t [b].
 
     A network whose positions are squares of pixels has to carry their noise through to predict a
-    velocity; an image lies on few dimensions and needs no such room (2511.13720). What else the
-    network of `make` is called with follows the dtype.
+    velocity; an image lies on few dimensions and needs no such room (2511.13720).
     """
-    graph = nnx.graphdef(nnx.eval_shape(lambda: make(config, spec, 0)))
+    graph = nnx.graphdef(nnx.eval_shape(lambda: make_network(config, spec, 0)))
     is_image = predicts_image(config)
 
     def velocity(
@@ -170,9 +168,8 @@ def velocity_function(config: Config, spec: Spec, make: MakeNetwork = make_netwo
         t: jax.Array,
         c: jax.Array | None,
         dtype: jnp.dtype = jnp.float32,
-        *more: jax.Array,
     ) -> jax.Array:
-        y = nnx.merge(graph, params)(x, t, c, dtype, *more)
+        y = nnx.merge(graph, params)(x, t, c, dtype)
         if not is_image:
             return y
         return (y - x) / jnp.maximum(1 - t, _MIN_TIME_LEFT)[:, None, None, None]
@@ -191,21 +188,19 @@ def velocity_loss(
     real: jax.Array,
     c: jax.Array | None,
     *,
-    start: jax.Array,
+    noise: jax.Array,
     t_keys: jax.Array,
     dtype: jnp.dtype,
-    time_mean: float = 0.0,
 ) -> jax.Array:
     """Computes the mean squared error [b] of the velocity at a random time (2210.02747, eq. 23).
 
-    The path leads from `start`, noise or whatever a method has there, to the real images. The
-    time's logit is normal, around `time_mean`: at 0 it is more often midway (2403.03206, section
-    3.1).
+    The path leads from noise to the real images. The time's logit is normal: it is more often
+    midway (2403.03206, section 3.1).
     """
-    t = jax.nn.sigmoid(step.normal(t_keys) + time_mean)
+    t = jax.nn.sigmoid(step.normal(t_keys))
     t_image = t[:, None, None, None]
-    v = velocity(params, (1 - t_image) * start + t_image * real, t, c, dtype)
-    return jnp.mean(jnp.square(v - (real - start)), (1, 2, 3))
+    v = velocity(params, (1 - t_image) * noise + t_image * real, t, c, dtype)
+    return jnp.mean(jnp.square(v - (real - noise)), (1, 2, 3))
 
 
 def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
@@ -221,7 +216,7 @@ def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
             v,
             real,
             c,
-            start=step.normal(noise_keys, *real.shape[1:]),
+            noise=step.normal(noise_keys, *real.shape[1:]),
             t_keys=t_keys,
             dtype=jnp.dtype(config.dtype),
         )
@@ -344,7 +339,7 @@ def summaries(config: Config, spec: Spec) -> Summaries:
             state.v_ema,
             real,
             conditions.encode(spec, batch["condition"]),
-            start=step.normal(noise_keys, *real.shape[1:]),
+            noise=step.normal(noise_keys, *real.shape[1:]),
             t_keys=t_keys,
             dtype=jnp.float32,
         )

@@ -199,21 +199,13 @@ class Trunk(nnx.Module):
         """Embeds conditions `b c_dim`: f32 `b n`."""
         return self.condition1(jax.nn.silu(c @ self.condition0[...]))
 
-    def read(
-        self, x: jax.Array, embedding: jax.Array, more: jax.Array | None = None
-    ) -> tuple[jax.Array, list[jax.Array]]:
+    def read(self, x: jax.Array, embedding: jax.Array) -> tuple[jax.Array, list[jax.Array]]:
         """Reads images `b h w image_channels` in the dtype of the activations.
-
-        Args:
-          x: images.
-          embedding: of times and conditions.
-          more: `b h/p w/p n`, added to the largest map; None: nothing.
 
         Returns:
           The middle `b h/k w/k n`, and the maps before it from the first, largest one on.
         """
-        first = self.enter(to_patches(x, self.patch))
-        maps = [first if more is None else first + more]
+        maps = [self.enter(to_patches(x, self.patch))]
         for i, block in enumerate(self.down):
             x = _halve(maps[-1]) if i and i % self.blocks == 0 else maps[-1]
             maps.append(block(x, embedding))
@@ -273,19 +265,8 @@ class UNet(Trunk):
         Returns:
           f32 `b h w image_channels`.
         """
-        return self.field(x, t, c, dtype)
-
-    def field(
-        self,
-        x: jax.Array,
-        t: jax.Array,
-        c: jax.Array | None,
-        dtype: DTypeLike,
-        more: jax.Array | None = None,
-    ) -> jax.Array:
-        """Computes the field as a call does, with `more` on the largest map as in `read`."""
         embedding = self.embed(t, c)
-        x, skips = self.read(x.astype(dtype), embedding, more)
+        x, skips = self.read(x.astype(dtype), embedding)
         for block in self.up:
             skip = skips.pop()
             if skip.shape[1] != x.shape[1]:

@@ -1,17 +1,15 @@
 """Draws pictures in the style of another emoji set by a trained restyler."""
 
 import pathlib
-from collections.abc import Mapping, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
+import ml_collections
 import numpy as np
 
 from emoji_gan import conditions, images, methods
 from emoji_gan.errors import UserError
 from emoji_gan.methods.base import Latents
-from emoji_gan.trained import sampler
 from emoji_gan.trained.source import open_trained
 from input_pipeline.art import common_box, licences
 
@@ -23,20 +21,19 @@ class Restyler:
     """Draws pictures in the style of another emoji set.
 
     Attributes:
-      config: the resolved config, with the changes.
+      config: the resolved config.
       styles: that it draws in.
       px: side of what it reads and draws.
 
     Args:
       source: a workdir of configs/restyle.py, or its model file; None: the shipped one.
-      changes: of fields of `config.sample`, e.g. {'guidance': 2.0}.
 
     Raises:
-      UserError: there is no good checkpoint, none is shipped, the model is of another method or
-        an earlier version, or it does not allow a change.
+      UserError: there is no good checkpoint, none is shipped, or the model is of another method or
+        an earlier version.
     """
 
-    def __init__(self, source: str | None = None, changes: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, source: str | None = None) -> None:
         if source is None and not SHIPPED_RESTYLER.exists():
             raise UserError(
                 "--model: no restyler comes with this version; python main.py "
@@ -49,17 +46,16 @@ class Restyler:
                 f"--model={source}: it is of method {self._trained.config['method']!r}; give a "
                 "restyler, of configs/restyle.py"
             )
-        if "start_noise" not in self._trained.config["loss"]:
+        if "keep" not in self._trained.config["loss"]:
             raise UserError(
-                f"--model={source}: trained by an earlier version, along a path from noise that "
-                "did not keep the emoji; train it anew by configs/restyle.py"
+                f"--model={source}: trained by an earlier version, as a flow that did not keep the "
+                "emoji; train it anew by configs/restyle.py"
             )
-        self.config = sampler.changed(self._trained.config, changes or {})
+        self.config = ml_collections.FrozenConfigDict(self._trained.config)
         self.spec, self.px = self._trained.spec, self.config.data.resolution
         self.styles = dict(self.spec.classes)["style"]
         generator = methods.load("restyle").generator(self.config, self.spec)
         self._params = self._trained.fields(generator.fields)
-        self._shape = generator.shapes["noise"]
         self._draw = jax.jit(generator.draw)
 
     def style_named(self, text: str) -> str:
@@ -79,15 +75,14 @@ class Restyler:
         scale = common_box.fit if self.config.data.common_box else common_box.resize
         return scale(picture, self.px)
 
-    def __call__(self, pictures: np.ndarray, style: str, seeds: Sequence[int]) -> np.ndarray:
+    def __call__(self, pictures: np.ndarray, style: str) -> np.ndarray:
         """Draws pictures in a style.
 
-        A result depends on its picture, the style and its seed alone.
+        A result depends on its picture and the style alone.
 
         Args:
           pictures: uint8 [n px px 4], straight alpha, as `prepared` returns them.
           style: one of `styles`.
-          seeds: n integers in [0, 2^32).
 
         Returns:
           uint8 [n px px 4], straight alpha.
@@ -96,26 +91,22 @@ class Restyler:
         for start in range(0, len(pictures), _BATCH):
             count = min(_BATCH, len(pictures) - start)
             rows = np.resize(np.arange(start, start + count), _BATCH)
-            keys = jax.vmap(jax.random.key)(jnp.asarray(np.asarray(seeds)[rows], jnp.uint32))
-            noise = jax.vmap(lambda key: jax.random.normal(key, self._shape))(keys)
-            condition: conditions.Condition = {
-                "style": jnp.full(_BATCH, number, jnp.int32),
-                "picture": images.to_model(jnp.asarray(pictures[rows])),
-            }
-            x = self._draw(self._params, Latents(noise, jnp.float32(1), "noise"), condition)
+            latents = Latents(
+                images.to_model(jnp.asarray(pictures[rows])), jnp.float32(1), "picture"
+            )
+            condition: conditions.Condition = {"style": jnp.full(_BATCH, number, jnp.int32)}
+            x = self._draw(self._params, latents, condition)
             drawn.append(np.asarray(images.to_uint8(x))[:count])
         return np.concatenate(drawn)
 
-    def provenance(self, style: str, seed: int) -> dict[str, str]:
+    def provenance(self, style: str) -> dict[str, str]:
         """Returns the text chunks of a PNG that say how it was drawn."""
         sources = (source.partition("=")[0] for source in self.config.data.sources)
         return {
             "Software": "emoji_gan",
             "restyled to": style,
-            "seed": str(seed),
             "kimg": f"{self._trained.kimg:.1f}",
             "config_sha256": self._trained.config_hash,
             "checkpoint_sha256": self._trained.digest,
             "data": ", ".join(sources),
-            **{f"sample.{k}": str(v) for k, v in self.config.sample.items()},
         }

@@ -103,8 +103,6 @@ class _Fit:
         self, field: str, path: Path, leaf: jax.Array, old: dict[Path, np.ndarray]
     ) -> jax.Array:
         value = old.get(_path_before(self.networks, field, path, self.halvings))
-        if value is None and not self.own and hasattr(self.networks, "equivalent"):
-            value = old.get(self.networks.equivalent(path))
         if value is not None and value.shape != leaf.shape and hasattr(self.networks, "finer"):
             # The same maps of larger patches draw the old images, enlarged.
             value = self.networks.finer(field, path, value, 2**self.halvings)
@@ -160,7 +158,7 @@ def _check_teacher(
             f"--init_from={source}: it draws {theirs['data']['resolution']} px, this run "
             f"{config.data.resolution}; set --config.data.resolution"
         )
-    if trained.spec != spec and not getattr(methods.load(config.method), "ANY_CONDITIONS", False):
+    if trained.spec != spec:
         raise UserError(
             f"--init_from={source}: its conditions are {_conditions(trained.spec)}, those of this "
             f"run {_conditions(spec)}; give both the same data.conditions and filters"
