@@ -22,6 +22,10 @@ from emoji_gan.trained.sampler import SHIPPED_MODEL, Sampler, ask
 from emoji_gan.trained.source import is_model_file, parse_step
 
 _TEXT_HELP = "ask for this, in English or French: a name, keywords, or a phrase like them"
+_ANY = "any"
+_CLASS_HELP = {
+    "style": f"ask for this style, or {_ANY}; default: colour, of a model that has its line art too"
+}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -49,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         "--out", type=paths.local, help="folder; default: WORKDIR/generated, or generated"
     )
     for name in CLASSES:
-        p.add_argument(f"--{name}", help=f"ask for this {name}")
+        p.add_argument(f"--{name}", help=_CLASS_HELP.get(name, f"ask for this {name}"))
     p.add_argument(f"--{conditions.TEXT}", help=_TEXT_HELP)
     p.add_argument("--lang", help="of the text, fr or en; default: the one that knows its words")
     p.add_argument(
@@ -74,6 +78,20 @@ def _open(
     return ensemble.Ensemble(ensemble.recipe_of(source, a.ensemble, a.candidates), changes)
 
 
+def _with_style(request: dict[str, str], spec: conditions.Spec) -> dict[str, str]:
+    """Adds the style that is drawn where none is asked for: colour, if its line art is the other.
+
+    Left open, half of the emoji would be line art, and a phrase of few pictures all of it.
+    """
+    if request.get("style") == _ANY:
+        return {name: value for name, value in request.items() if name != "style"}
+    styles = dict(spec.classes).get("style", ())
+    in_colour = [style for style in styles if f"{style} line" in styles]
+    if "style" in request or len(in_colour) != 1 or len(styles) != 2:
+        return request
+    return request | {"style": in_colour[0]}
+
+
 def main() -> int:
     """Runs the command line."""
     a = _parser().parse_args()
@@ -87,6 +105,7 @@ def main() -> int:
     source = a.workdir or a.model or str(SHIPPED_MODEL)
     sampler = _open(a, source, changes)
     finisher = finishing.Finisher(sampler.config.data.resolution, a.size, a.format)
+    request = _with_style(request, sampler.spec)
     condition = ask(sampler.spec, request, len(seeds), language=a.lang)
     provenance = sampler.provenance(seeds[0], a.truncation, request)
     if conditions.TEXT in request:

@@ -147,6 +147,10 @@ def test_requests_by_text_group_and_style(monkeypatch, capsys, tmp_path):
         texts = f.text
     assert texts["understood text"] == "chat souriant" and "understood as" in out
     assert texts["asked text"] == "chat souriant" and texts["sample.guidance"] == "3.0"
+    for flags, style in (([], "openmoji"), (["--style=any"], None)):  # colour, unless it is open
+        assert ask(monkeypatch, capsys, *where, "--text=apple", *flags)[0] == 0
+        with PIL.Image.open(tmp_path / "out" / "seed0000000000.png") as f:
+            assert f.text.get("asked style") == style
     by_run, by_file = sampler_lib.Sampler(str(run)), sampler_lib.Sampler(str(file))
     seeds = list(range(4))
     a, b = (s(seeds).astype(int) for s in (by_run, by_file))
