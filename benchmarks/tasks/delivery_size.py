@@ -4,7 +4,8 @@
 
 The shipped model of 32 px draws emoji of the training set's conditions, and emoji asked by phrases
 alone. Each way enlarges the same ones: `nearest` repeats pixels, `bicubic` interpolates, `ours` is
-the restorer of --model; `real art, ...` is training art, made small to 32 px, by the same ways.
+the restorer of --model, and `traced` the SVG that is made of its picture, rendered; `real art, ...`
+is training art, made small to 32 px, by the same ways.
 Columns:
 
   fd       Frechet distance to the real art at 128 px, by the emoji encoder
@@ -32,6 +33,7 @@ from emoji_gan import conditions, errors
 from emoji_gan import images as images_lib
 from emoji_gan.encoder import encoder
 from emoji_gan.runtime import host, paths, workdir
+from emoji_gan.trained import vectoriser
 from emoji_gan.trained.restorer import Restorer
 from emoji_gan.trained.sampler import SHIPPED_MODEL, Sampler
 from eval import generate
@@ -39,6 +41,7 @@ from eval.extractors import features
 from eval.metrics import frechet
 from eval.report import condition_agreement
 from input_pipeline import dataset, degrade
+from input_pipeline.art import rasterise
 
 _PX = 128
 _DISTANCES = ("fd", "fd_parts")
@@ -58,7 +61,15 @@ def ways(restorer: Restorer, drawn_px: int) -> dict[str, Enlarge]:
         "nearest": lambda x: x.repeat(scale, 1).repeat(scale, 2),
         "bicubic": lambda x: np.stack(bicubic(list(x), scale)),
         "ours": lambda x: restorer.to_size(x, _PX),
+        "traced": lambda x: traced(x, restorer),
     }
+
+
+def traced(pictures: np.ndarray, restorer: Restorer) -> np.ndarray:
+    """Traces pictures uint8 [n h h 4] and renders the SVGs: uint8 [n _PX _PX 4]."""
+    svgs = vectoriser.svgs(list(pictures), restorer, [{}] * len(pictures))
+    with rasterise.Rasteriser(_PX) as rasteriser:
+        return np.stack([rasteriser.render(svg.decode()) for svg in svgs])
 
 
 def parts(images: np.ndarray) -> np.ndarray:

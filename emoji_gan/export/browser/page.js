@@ -132,7 +132,7 @@ function command() {
   const entry = value("text").trim() ? EmojiGan.words.find(value("text"), language) : null;
   const flags = [
     entry ? `--text=${quoted(entry.typed)} --lang=${entry.language}` : "",
-    value("art") ? `--style=${quoted(value("art"))}` : "",
+    `--style=${value("art") ? quoted(value("art")) : "any"}`,
     value("group") ? `--group=${quoted(value("group"))}` : "",
     `--truncation=${value("truncation")}`,
     `--seeds=${emoji.request?.seed ?? 0}`,
