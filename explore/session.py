@@ -254,7 +254,8 @@ class Session:
         """Draws the frames of a walk, uint8 [n h h 4] a batch; raises as `draw` does."""
         path = latent.through(self.sampler.spec, self.points(walk.stops), closed=walk.closed)
         if walk.even:
-            times = latent.even_times(self.sampler, path, walk.count, closed=walk.closed)
+            how = {"closed": walk.closed, "tick": self.tick}
+            times = latent.even_times(self.sampler, path, walk.count, **how)
         else:
             times = np.linspace(0, 1, walk.count, endpoint=not walk.closed)
         for start in range(0, walk.count, BATCH):

@@ -19,6 +19,7 @@ from emoji_gan.methods import base
 from emoji_gan.methods.base import Latents
 from emoji_gan.trained.sampler import Sampler
 
+_AT_ONCE = 16  # emoji between two ticks of long work
 _DENSE = 4  # points drawn for each even step, to measure how fast a walk goes where
 _LEAST = 1e-6  # of a length or an angle that a turn is defined by
 
@@ -289,7 +290,14 @@ def _orthogonal(a: np.ndarray, u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray
 # ---- steps ---------------------------------------------------------------------------------------
 
 
-def even_times(sampler: Sampler, path: Path, count: int, *, closed: bool) -> np.ndarray:
+def even_times(
+    sampler: Sampler,
+    path: Path,
+    count: int,
+    *,
+    closed: bool,
+    tick: Callable[[], None] = lambda: None,
+) -> np.ndarray:
     """Returns the times at which emoji along a walk differ about equally: f64 [count].
 
     Args:
@@ -298,9 +306,13 @@ def even_times(sampler: Sampler, path: Path, count: int, *, closed: bool) -> np.
       count: of emoji.
       closed: whether the first follows the last, which then is one step before the end of the walk;
         else the last is the end.
+      tick: called every few emoji; what it raises ends the search.
     """
-    dense = np.linspace(0, 1, _DENSE * count + 1)
-    lengths = steps(draw(sampler, path(dense)))
+    dense, frames = np.linspace(0, 1, _DENSE * count + 1), []
+    for start in range(0, len(dense), _AT_ONCE):
+        tick()
+        frames.append(draw(sampler, path(dense[start : start + _AT_ONCE])))
+    lengths = steps(np.concatenate(frames))
     gone = np.concatenate([[0], np.cumsum(lengths)])
     wanted = np.linspace(0, gone[-1], count + 1)[:-1] if closed else np.linspace(0, gone[-1], count)
     if gone[-1] == 0:  # nothing changes on the way

@@ -1,5 +1,7 @@
 """Walks through latent space: their ends, their lengths, and how even their steps are."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -87,6 +89,10 @@ def test_a_loop_closes_in_even_steps(sampler, apples):
     )
     assert as_even["seam"] < 1.5 * as_even["median_step"]
     assert as_even["evenness"] > as_it_is["evenness"]
+    tick = mock.Mock(side_effect=[None, InterruptedError])
+    with pytest.raises(InterruptedError):
+        latent.even_times(sampler, path, 10, closed=True, tick=tick)
+    assert tick.call_count == 2
 
 
 def test_nothing_that_changes_has_even_steps_too(sampler):
