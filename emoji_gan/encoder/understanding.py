@@ -158,7 +158,7 @@ def understand(text: str, language: str | None = None) -> Understood:
 
 def _exactness(reading: Understood) -> float:
     """Ranks readings of one confidence: exact words before plurals, near typos before far ones."""
-    return sum(_word_exactness(word) for word in reading.words)
+    return sum(len(word.typed.split()) * _word_exactness(word) for word in reading.words)
 
 
 def _word_exactness(word: Word) -> float:
@@ -181,12 +181,15 @@ def _read(text: str, language: str) -> Understood:
 
 
 def _words(tokens: list[str], language: str) -> list[Word]:
-    """Understands a run of words; longer everyday phrases are tried before shorter ones."""
+    """Understands a run of words; longer names and everyday phrases are tried before shorter."""
     words: list[Word] = []
     i = 0
     while i < len(tokens):
         for count in range(min(_LONGEST_PHRASE, len(tokens) - i), 0, -1):
             typed = " ".join(tokens[i : i + count])
+            if count > 1 and (name := _names(language).get(_key(typed))):
+                words.append(Word(typed, name, "exact"))
+                break
             if name := _everyday(language).get(_key(typed)):
                 words.append(Word(typed, name, "meaning"))
                 break
@@ -201,6 +204,9 @@ def _word(token: str, language: str) -> Word:
     """Understands one word; smaller changes to it are tried first."""
     word, vocabulary = fold(token), _vocabulary(language)
     if word in _STOP_WORDS:
+        for spelling in (token.lower(), token.lower().removesuffix("s")):
+            if fold(spelling) != spelling and len(spelling) > 1 and spelling in _spelled(language):
+                return Word(token, spelling, "exact")  # dés, which is no article
         return Word(token, token if len(word) > 1 else "", "silent")
     if word.isdecimal():
         return Word(token, "", "ignored")
@@ -305,9 +311,25 @@ def everyday_phrases(language: str) -> list[tuple[str, str]]:
 
 
 @functools.cache
+def _names(language: str) -> dict[str, str]:
+    """Maps the folded names of emoji of more than one word to their spelling."""
+    names = (_name(codepoints, language) for codepoints in emoji_names.every())
+    return {key: name for name in names if " " in (key := _key(name))}
+
+
+@functools.cache
 def _vocabulary(language: str) -> dict[str, str]:
     """Maps the folded words of CLDR's names and keywords of a language to their spelling."""
-    spellings: dict[str, None] = {}  # each once, in order, because folding takes most of the time
+    words: dict[str, str] = {}
+    for spelling in _spelled(language):
+        words.setdefault(fold(spelling), spelling)
+    return words
+
+
+@functools.cache
+def _spelled(language: str) -> dict[str, None]:
+    """Lists the words of CLDR's names and keywords of a language as they are spelled, in order."""
+    spellings: dict[str, None] = {}  # each once, because folding takes most of the time
     for codepoints in emoji_names.every():
         meta = emoji_names.lookup(codepoints)
         phrases = (
@@ -317,10 +339,7 @@ def _vocabulary(language: str) -> dict[str, str]:
         )
         for phrase in phrases:
             spellings.update(dict.fromkeys(_TOKEN.findall(phrase)))
-    words: dict[str, str] = {}
-    for spelling in spellings:
-        words.setdefault(fold(spelling), spelling)
-    return words
+    return spellings
 
 
 def _not_understood(text: str, reading: Understood, languages: tuple[str, ...]) -> NotUnderstood:

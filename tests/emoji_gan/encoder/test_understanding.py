@@ -20,8 +20,11 @@ _EVERYDAY = pathlib.Path(understanding.__file__).parent / "words" / "everyday.ts
         ("anniversaire", "gâteau d’anniversaire"),  # not an anniversary
         ("mort de rire", "visage riant aux larmes"),
         ("happy birthday!", "birthday cake"),
+        ("gâteau d'anniversaire", "gâteau d’anniversaire"),  # as it is called, not a cake of a cake
         ("gateau danniversaire", "gâteau gâteau d’anniversaire"),
-        ("coeur rouge", "coeur rouge"),
+        ("dés", "dés"),  # no article
+        ("des dés", "des dés"),
+        ("coeur rouge", "cœur rouge"),
         ("Châts souriants", "chat souriants"),
         ("pommes", "pomme"),
         ("🎂", "gâteau d’anniversaire"),
