@@ -21,7 +21,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     """Returns the experiment; variants: '', 'mine' (one more style, from few pictures)."""
     c = default.get_config()
     c.method = "restyle"
-    c.total_kimg = 72.0
+    c.total_kimg = 36.0
     c.batch_size = 32
     c.data.resolution = 32
     c.data.domains = ("full", "line")
@@ -43,15 +43,16 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     )
     c.loss = ml_collections.ConfigDict(
         {
+            "adversarial": 0.05,  # weight of the critic, whose slope is far steeper than the others'
             "keep": 1.0,  # weight of the mean absolute change of the picture, in [-1, 1]
             "pair": 2.0,  # of the same between mean colours of what is drawn and of its pair
             "square": 4,  # px, side of the squares of these mean colours
-            "gamma": 0.03,  # of the critic's penalties on the slope
+            "gamma": 0.1,  # of the critic's penalties on the slope
         }
     )
     c.optim = ml_collections.ConfigDict(
         {
-            "g_lr": 0.0004,  # learning rate of the restyler, by Muon
+            "g_lr": 0.001,  # learning rate of the restyler, by Muon
             "d_lr": 0.0004,  # learning rate of the critic
             "beta1": 0.9,  # of the restyler; the critic has none
             "beta2": 0.99,

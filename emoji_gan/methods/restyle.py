@@ -55,7 +55,7 @@ _RULES = {
         (lambda v: len(v) == 3 and all(isinstance(n, int) and n >= 1 for n in v)),
         "three numbers of blocks, at least 1: before, on and after the smaller map",
     ),
-    **{f"loss.{name}": rules.at_least(0) for name in ("keep", "pair", "gamma")},
+    **{f"loss.{name}": rules.at_least(0) for name in ("adversarial", "keep", "pair", "gamma")},
     "loss.square": rules.at_least(1),
     "optim.g_lr": rules.POSITIVE,
     "optim.d_lr": rules.POSITIVE,
@@ -210,7 +210,8 @@ def restyler_loss(
     changed = jnp.abs(fake - picture).mean()
     square = config.loss.square
     unlike = jnp.abs(mean_colours(fake, square) - mean_colours(real, square)).mean()
-    loss = adversarial + config.loss.keep * changed + config.loss.pair * unlike
+    weights = config.loss
+    loss = weights.adversarial * adversarial + weights.keep * changed + weights.pair * unlike
     metrics = {"loss/g": adversarial, "loss/keep": changed, "loss/pair": unlike}
     return loss, metrics
 

@@ -110,7 +110,7 @@ def test_devices_do_not_change_the_losses():
     _, _, two = trained(tiny_config(), 3, devices=2)
     for a, b in zip(one, two, strict=True):
         for name in ("loss/g", "loss/d", "loss/keep", "loss/pair", "r1/penalty"):
-            np.testing.assert_allclose(b[name], a[name], rtol=1e-4, err_msg=name)
+            np.testing.assert_allclose(b[name], a[name], rtol=1e-3, err_msg=name)
 
 
 def test_a_step_compiles_without_data():
@@ -156,7 +156,8 @@ def test_the_loss_is_of_the_change_and_of_the_mean_colours():
     np.testing.assert_allclose(metrics["loss/pair"], 0, atol=1e-6)  # same colours in every square
     np.testing.assert_allclose(metrics["loss/keep"], np.abs(real).mean(), rtol=1e-5)
     np.testing.assert_allclose(metrics["loss/g"], np.log(2), rtol=1e-5)  # the critic sees no odds
-    np.testing.assert_allclose(loss, np.log(2) + np.abs(real).mean(), rtol=1e-5)
+    expected = 0.05 * np.log(2) + np.abs(real).mean()
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
 
 
 def test_a_style_of_one_s_own_stands_beside_the_old_ones(stored):
