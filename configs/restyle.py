@@ -43,7 +43,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     )
     c.loss = ml_collections.ConfigDict(
         {
-            "adversarial": 0.05,  # weight of the critic, whose slope is far steeper than the others'
+            "adversarial": 0.05,  # weight of the critic, which has by far the steepest slope
             "keep": 1.0,  # weight of the mean absolute change of the picture, in [-1, 1]
             "pair": 2.0,  # of the same between mean colours of what is drawn and of its pair
             "square": 4,  # px, side of the squares of these mean colours

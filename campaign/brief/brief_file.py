@@ -259,7 +259,7 @@ def _segments(value: Any, where: str, language: Language) -> tuple[Segment, ...]
 
 def _words(value: Any) -> str:
     """Returns a text; a list becomes its items with commas between."""
-    items = value if isinstance(value, list) else [value]
+    items = value if isinstance(value, list | tuple) else [value]
     return ", ".join(str(x).strip() for x in items if x is not None)
 
 

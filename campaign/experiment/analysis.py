@@ -7,6 +7,7 @@ import json
 import math
 import pathlib
 
+from campaign.brief import brief_file
 from campaign.experiment import counts as counts_lib
 from campaign.experiment import looks as looks_lib
 from campaign.experiment import moments as moments_lib
@@ -72,17 +73,12 @@ def plain(value: object) -> object:
 
 
 def _write(out: pathlib.Path, name: str, text: str) -> None:
-    out.mkdir(parents=True, exist_ok=True)
+    workdir.make_folder(out)
     workdir.write_atomic(out / name, text.encode())
 
 
 def _until(text: str | None, language: Language) -> datetime.date | None:
-    try:
-        return datetime.date.fromisoformat(text) if text else None
-    except ValueError:
-        raise UserError(
-            language.pick(f"--until={text}: write 2026-03-31", f"--until={text} : 2026-03-31")
-        ) from None
+    return datetime.date.fromisoformat(brief_file.date(text, "--until", language)) if text else None
 
 
 def _collected(

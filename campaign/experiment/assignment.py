@@ -178,7 +178,7 @@ def _notice_duplicates(tables: Tables, plan: Plan) -> None:
 
 def _write(tables: Tables, out: pathlib.Path) -> None:
     """Writes the table aside and moves it, so that no half a file is taken for whole."""
-    out.parent.mkdir(parents=True, exist_ok=True)
+    workdir.make_folder(out.parent)
     aside = out.with_name(f".{out.name}.part")
     if out.suffix == ".parquet":
         how = "FORMAT parquet"
@@ -218,6 +218,13 @@ def parse_part(text: str, language: Language) -> tuple[int, int]:
 def run(a: argparse.Namespace, language: Language) -> int:
     """Writes the assignments, their record, and the counts on the terminal."""
     plan = plan_file.read(a.plan, language)
+    if a.out.is_dir():
+        raise UserError(
+            language.pick(
+                f"--out={a.out}: a folder; name a file, e.g. {a.out}/assigned.csv",
+                f"--out={a.out} : un dossier ; nommez un fichier, p. ex. {a.out}/affectes.csv",
+            )
+        )
     record = record_path(a.out)
     if record.exists():
         before = json.loads(record.read_text(encoding="utf-8"))

@@ -97,6 +97,15 @@ def before(
             )
         )
     last = looks[-1].information if looks else {}
+    if empty := [arm for arm, value in information.items() if value <= 0]:
+        raise UserError(
+            language.pick(
+                f"arm {', '.join(empty)}: too few customers are left to compare it with the "
+                "control; check the arm column, and customers in two arms",
+                f"bras {', '.join(empty)} : trop peu de clients restent pour le comparer au "
+                "témoin ; vérifiez la colonne du bras, et les clients présents dans deux bras",
+            )
+        )
     if any(information[arm] <= last.get(arm, 0) for arm in information):
         seen = number(100 * min(last.values(), default=0))
         raise UserError(

@@ -83,6 +83,8 @@ def collect(
     if until is None and has_dates:
         (until,) = tables.row("SELECT max(d) FROM events")
     _join(tables, plan, measured, has_dates)
+    if n == 1:
+        _check_somebody(tables, outcomes)
     complete = (
         f"assigned + {plan.window_days - 1} <= DATE '{until}'" if until is not None else "true"
     )
@@ -304,6 +306,21 @@ def _join(tables: Tables, plan: Plan, measured: list[str], has_dates: bool) -> N
         f"{{n}} [résultat|résultats] après la fenêtre du client ({plan.window_days} j) [a été "
         "laissé|ont été laissés] de côté",
     )
+
+
+def _check_somebody(tables: Tables, file: str) -> None:
+    """Refuses outcomes of which none is of a customer: another campaign's, most likely."""
+    (count,), (ours,) = (tables.row(f"SELECT count(*) FROM {x}") for x in ("events", "results"))
+    (torn,) = tables.row("SELECT count(*) FROM events SEMI JOIN torn USING (k)")
+    if count and not ours and not torn:
+        raise UserError(
+            tables.language.pick(
+                f"{file}: none of its outcomes ({count}) is of an assigned customer; is it this "
+                "campaign's, and do customer numbers keep their leading zeros?",
+                f"{file} : aucun de ses résultats ({count}) n'est d'un client affecté ; est-ce le "
+                "fichier de cette campagne, et les numéros gardent-ils leurs zéros initiaux ?",
+            )
+        )
 
 
 def _reduce(tables: Tables, plan: Plan, measured: list[str], complete: str) -> Moments:

@@ -65,6 +65,13 @@ def _read(path: pathlib.Path, language: Language) -> tuple[Moments, str]:
         report = json.loads(path.read_text(encoding="utf-8"))
         m, plan = moments_lib.from_json(report["moments"]), report["plan"]
         decision, metric = report["verdict"]["decision"], plan["metric"]
+    except FileNotFoundError:
+        raise UserError(
+            pick(
+                f"no {path}: run `campaign analyse` first, or give --report",
+                f"pas de {path} : lancez d'abord `campaign analyse`, ou donnez --report",
+            )
+        ) from None
     except (OSError, ValueError, KeyError, TypeError) as e:
         raise UserError(
             pick(

@@ -8,6 +8,7 @@ import secrets
 
 from scipy import stats
 
+from campaign.brief import brief_file
 from campaign.experiment import plan_file
 from campaign.experiment.inference import group_sequential
 from campaign.experiment.plan_file import Plan
@@ -239,13 +240,9 @@ def _checked(a: argparse.Namespace, language: Language) -> tuple[str, ...]:
             "--looks in 0..20, --wave_days and --window_days at least 1",
             "--looks entre 0 et 20, --wave_days et --window_days au moins 1",
         )
-    if wrong is None:
-        try:
-            datetime.date.fromisoformat(a.start)
-        except ValueError:
-            wrong = pick(f"--start={a.start}: write 2026-03-31", f"--start={a.start} : 2026-03-31")
     if wrong:
         raise UserError(wrong)
+    a.start = brief_file.date(a.start, "--start", language)
     return arms
 
 

@@ -175,9 +175,19 @@ def _read(text: str, language: str) -> Understood:
         words += [Word(piece, name, "meaning")] if name else _words(_TOKEN.findall(piece), language)
     meaningful = [w for w in words if w.how not in ("silent", "ignored")]
     understood_count = sum(w.how != "unknown" for w in meaningful)
-    phrase = " ".join(w.meant for w in words if w.meant)
+    phrase = " ".join(_without_echoes([w.meant for w in words if w.meant]))
     confidence = understood_count / len(meaningful) if meaningful else 0.0
     return Understood(phrase, tuple(words), confidence)
+
+
+def _without_echoes(meant: list[str]) -> list[str]:
+    """Leaves out what the next name begins with: "gâteau" before "gâteau d’anniversaire"."""
+    following = [*meant[1:], ""][: len(meant)]
+    return [
+        one
+        for one, after in zip(meant, following, strict=True)
+        if not fold(after).startswith(f"{fold(one)} ")
+    ]
 
 
 def _words(tokens: list[str], language: str) -> list[Word]:

@@ -84,3 +84,10 @@ def test_at_a_terminal_one_field_after_the_other_is_asked(tmp_path, monkeypatch,
     assert brief.themes == ("fête des mères",) and brief.channels == ("email", "push")
     assert (brief.tone, brief.start, brief.avoid) == ("tendre", "2026-05-10", ("🍷",))
     assert "n'est pas un jour" in capsys.readouterr().out
+
+
+def test_a_segment_of_the_flags_has_no_colours_of_its_own(run, tmp_path):
+    code, _, err = run("brief", "rentrée", "--segment=étudiants:petits prix", f"--dir={tmp_path}")
+    assert code == 0, err
+    (segment,) = brief_file.read(tmp_path, FRENCH).segments
+    assert segment == Segment("étudiants", words="petits prix") and segment.palette == ()

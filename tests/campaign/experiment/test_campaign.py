@@ -173,6 +173,58 @@ def test_new_outcomes_of_the_same_customers_make_no_look(run, folder):
     assert code == 2 and err.startswith("erreur : pas de nouveaux clients")
 
 
+def test_outcomes_of_another_campaign_use_up_no_look(run, folder):
+    _outcomes(folder, RATES)
+    right = (folder / "outcomes.csv").read_bytes()
+    head, *rows = right.splitlines(keepends=True)
+    (folder / "outcomes.csv").write_bytes(head + b"".join(b"9" + row for row in rows))
+    code, _, err = _analyse(run, folder, "--until=2026-03-31", "--lang=fr")
+    assert code == 2 and err.count("\n") == 1 and "n'est d'un client affecté" in err
+    assert not looks.path_of(folder / "plan.json").exists()
+    (folder / "outcomes.csv").write_bytes(right)
+    assert _analyse(run, folder, "--until=2026-03-31")[0] == 0
+
+
+def test_an_arm_that_nobody_is_left_in_is_named(run, folder):
+    _outcomes(folder, RATES)
+    text = (folder / "assignments.csv").read_text()
+    (folder / "assignments.csv").write_text(text.replace(",emoji,", ",licorne,"))
+    code, _, err = _analyse(run, folder, "--until=2026-03-31", "--lang=fr")
+    assert code == 2 and err.startswith("erreur : bras emoji : trop peu de clients"), err
+
+
+def test_days_are_written_in_either_order_or_refused_in_one_line(run, folder):
+    _outcomes(folder, RATES)
+    flags = ("--until=31/03/2026", "--lang=fr")
+    code, out, err = _analyse(run, folder, *flags)
+    assert code == 0, err
+    assert _analyse(run, folder, "--until=2026-03-31", "--lang=fr")[1] == out
+    for verb, flag in (("plan", "--start"), ("analyse", "--until")):
+        given = ("--baseline=20%", "--smallest_effect=20%") if verb == "plan" else ()
+        args = (f"--plan={folder}/plan.json", f"--assignments={folder}/assignments.csv")
+        args += (f"--outcomes={folder}/outcomes.csv",)
+        args = given or args
+        code, _, err = run(verb, *args, f"{flag}=demain", f"--out={folder}/x", "--lang=fr")
+        assert code == 2 and err.count("\n") == 1 and "'demain' n'est pas un jour" in err
+
+
+def test_places_that_cannot_be_written_are_one_line(run, folder):
+    _outcomes(folder, RATES)
+    code, _, err = run(
+        "assign",
+        f"--plan={folder}/plan.json",
+        f"--customers={folder}/assignments.csv",
+        f"--out={folder}",
+        "--lang=fr",
+    )
+    assert code == 2 and "un dossier ; nommez un fichier" in err and err.count("\n") == 1
+    flags = ("--until=2026-03-31", f"--out={folder}/outcomes.csv", "--lang=fr")
+    code, _, err = _analyse(run, folder, *flags)
+    assert code == 2 and "outcomes.csv" in err and err.count("\n") == 1
+    code, _, err = run("next", f"--report={folder}/absent.json", "--lang=fr")
+    assert code == 2 and "lancez d'abord `campaign analyse`" in err and err.count("\n") == 1
+
+
 def test_a_broken_split_is_refused_and_uses_up_no_look(run, folder):
     rows = _outcomes(folder, RATES | {"emoji": 0.4})
     kept = [r for i, r in enumerate(rows) if r["arm"] != "emoji" or i % 5]

@@ -21,7 +21,7 @@ _EVERYDAY = pathlib.Path(understanding.__file__).parent / "words" / "everyday.ts
         ("mort de rire", "visage riant aux larmes"),
         ("happy birthday!", "birthday cake"),
         ("gâteau d'anniversaire", "gâteau d’anniversaire"),  # as it is called, not a cake of a cake
-        ("gateau danniversaire", "gâteau gâteau d’anniversaire"),
+        ("gateau danniversaire", "gâteau d’anniversaire"),
         ("dés", "dés"),  # no article
         ("des dés", "des dés"),
         ("coeur rouge", "cœur rouge"),
