@@ -87,7 +87,7 @@ def _with_style(request: dict[str, str], spec: conditions.Spec) -> dict[str, str
         return {name: value for name, value in request.items() if name != "style"}
     styles = dict(spec.classes).get("style", ())
     in_colour = [style for style in styles if f"{style} line" in styles]
-    if "style" in request or len(in_colour) != 1 or len(styles) != 2:
+    if "style" in request or len(styles) != 2 or not in_colour:
         return request
     return request | {"style": in_colour[0]}
 

@@ -18,7 +18,6 @@ from emoji_gan.ops import convolution
 _EMBEDDING_DIM = 64  # of a style
 _PATCH = 2  # px, the side of the square of a picture that is one position of the largest map
 _CRITIC_MAPS = 3  # halvings before the critic's whole map is read
-_leaky_relu = layers.leaky_relu
 
 
 def _halved(conv: unet.Conv, x: jax.Array) -> jax.Array:
@@ -26,7 +25,7 @@ def _halved(conv: unet.Conv, x: jax.Array) -> jax.Array:
 
 
 def _activated(x: jax.Array) -> jax.Array:
-    return _leaky_relu(x, gain=math.sqrt(2))
+    return layers.leaky_relu(x, gain=math.sqrt(2))
 
 
 class StyledResidual(nnx.Module):
