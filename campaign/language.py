@@ -2,14 +2,18 @@
 
 import argparse
 import dataclasses
+import datetime
 import math
 import os
 import re
 import shlex
 from typing import NoReturn
 
+from emoji_gan.errors import UserError
+
 LANGUAGES = ("en", "fr")
 _NARROW_SPACE = "\u202f"  # between thousands, and before % in French
+_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})|(\d{1,2})[/.](\d{1,2})[/.](\d{4})")
 _FORMS = re.compile(r"\[([^][|]*)\|([^][|]*)\]")  # [singular|plural]
 # argparse's own messages, as regular expressions, and their French.
 _ARGPARSE_IN_FRENCH = (
@@ -118,7 +122,7 @@ def from_arguments(arguments: list[str]) -> Language:
     except argparse.ArgumentError:  # --lang without a value: the real parser says so
         code = None
     is_explicit = code in LANGUAGES
-    if code is None:
+    if not is_explicit:  # the real parser refuses another one, in the environment's language
         code = (os.environ.get("LC_ALL") or os.environ.get("LANG") or "en")[:2].lower()
     return Language(code if code in LANGUAGES else "en", is_explicit)
 
@@ -132,3 +136,27 @@ def fraction(text: str) -> float:
     """Reads a fraction: 0.03, 3%, 3,5 %."""
     text = text.strip()
     return decimal(text[:-1]) / 100 if text.endswith("%") else decimal(text)
+
+
+def date(text: str, where: str, language: Language) -> str:
+    """Returns a date, 2026-03-31 or 31/03/2026, as an ISO date; "" of "".
+
+    Raises:
+      UserError: there is no such day.
+    """
+    text = text.strip()
+    if not text:
+        return ""
+    match = _DATE.fullmatch(text)
+    try:
+        if not match:
+            raise ValueError
+        year, month, day = match.group(1, 2, 3) if match[1] else match.group(6, 5, 4)
+        return datetime.date(int(year), int(month), int(day)).isoformat()
+    except ValueError:
+        raise UserError(
+            language.pick(
+                f"{where}: {text!r} is no day; write 2026-03-31 or 31/03/2026",
+                f"{where} : {text!r} n'est pas un jour ; écrivez 31/03/2026 ou 2026-03-31",
+            )
+        ) from None

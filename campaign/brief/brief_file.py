@@ -3,17 +3,15 @@
 import dataclasses
 import datetime
 import pathlib
-import re
 from typing import Any
 
 import yaml
 
 from campaign import folder as folder_lib
-from campaign.language import LANGUAGES, Language
+from campaign.language import LANGUAGES, Language, date
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import workdir
 
-_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})|(\d{1,2})[/.](\d{1,2})[/.](\d{4})")
 _TEXTS = ("name", "language", "text", "tone", "audience", "start", "end")
 _LISTS = ("themes", "channels", "avoid")
 _SEGMENT = ("name", "palette", "style", "words")
@@ -149,30 +147,6 @@ def checked(content: Any, where: str, language: Language) -> Brief:
         fields[name] = date(fields[name], f"{where}: {name}", language)
     _check_whole(fields, where, language)
     return Brief(**fields)
-
-
-def date(text: str, where: str, language: Language) -> str:
-    """Returns a date, 2026-03-31 or 31/03/2026, as an ISO date; "" of "".
-
-    Raises:
-      UserError: there is no such day.
-    """
-    text = text.strip()
-    if not text:
-        return ""
-    match = _DATE.fullmatch(text)
-    try:
-        if not match:
-            raise ValueError
-        year, month, day = match.group(1, 2, 3) if match[1] else match.group(6, 5, 4)
-        return datetime.date(int(year), int(month), int(day)).isoformat()
-    except ValueError:
-        raise UserError(
-            language.pick(
-                f"{where}: {text!r} is no day; write 2026-03-31 or 31/03/2026",
-                f"{where} : {text!r} n'est pas un jour ; écrivez 31/03/2026 ou 2026-03-31",
-            )
-        ) from None
 
 
 def _check_whole(fields: dict[str, Any], where: str, language: Language) -> None:

@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 from campaign.brief import brief_file
 from campaign.brief.brief_file import Brief, Segment
-from campaign.language import Language
+from campaign.language import Language, date
 from campaign.search import not_suggested, ranking
 from emoji_gan.errors import UserError
+from input_pipeline.contexts import emoji_usage
 
 _THEME_OF_BEST = 0.3  # strength from which a recognised theme is taken, relative to the strongest
 _MOST_THEMES = 4
@@ -128,6 +129,7 @@ def assumed(a: argparse.Namespace, language: Language) -> tuple[Brief, list[str]
         "avoid": a.avoid,
     }
     brief = brief_file.checked(content, "campaign brief", language)
+    remarks += _channel_remarks(brief, language)
     remarks += [
         language.pick(
             f'warning: nothing is known by "{x}" of `avoid`; write an emoji',
@@ -137,6 +139,20 @@ def assumed(a: argparse.Namespace, language: Language) -> tuple[Brief, list[str]
         if not not_suggested.avoided(x)
     ]
     return brief, remarks
+
+
+def _channel_remarks(brief: Brief, language: Language) -> list[str]:
+    """Says which channels no uses are written for."""
+    others = [x for x in brief.channels if x not in emoji_usage.CHANNELS]
+    if not others:
+        return []
+    listed, names = language.listing(others), ", ".join(emoji_usage.CHANNELS)
+    return [
+        language.pick(
+            f"warning: no uses are written for the channel {listed}; they are for {names}",
+            f"attention : aucun emploi n'est écrit pour le canal {listed} ; il y en a pour {names}",
+        )
+    ]
 
 
 def _recognised(ranker: ranking.Ranker, query: ranking.Query) -> list[str]:
@@ -186,6 +202,6 @@ def _day(ask: Callable[[str], str], question: str, language: Language) -> str:
     """Asks for a date until it is one."""
     while True:
         try:
-            return brief_file.date(ask(question), question.strip(" ?"), language)
+            return date(ask(question), question.strip(" ?"), language)
         except UserError as e:
             print(e)

@@ -6,8 +6,8 @@ import datetime
 import json
 import math
 import pathlib
+import shlex
 
-from campaign.brief import brief_file
 from campaign.experiment import counts as counts_lib
 from campaign.experiment import looks as looks_lib
 from campaign.experiment import moments as moments_lib
@@ -17,7 +17,7 @@ from campaign.experiment.inference import effects
 from campaign.experiment.reading import headings
 from campaign.experiment.reading.tables import DATE_ORDERS, Notice, Tables
 from campaign.experiment.reporting import counts_page, page, sentences
-from campaign.language import Language
+from campaign.language import NEXT, Language, date
 from emoji_gan import errors
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import workdir
@@ -78,7 +78,7 @@ def _write(out: pathlib.Path, name: str, text: str) -> None:
 
 
 def _until(text: str | None, language: Language) -> datetime.date | None:
-    return datetime.date.fromisoformat(brief_file.date(text, "--until", language)) if text else None
+    return datetime.date.fromisoformat(date(text, "--until", language)) if text else None
 
 
 def _collected(
@@ -235,4 +235,11 @@ def run(a: argparse.Namespace, language: Language) -> int:
     v = analyse(plan, collected, looks_lib.path_of(a.plan), a.out, language)
     print(sentences.headline(v, plan, language))
     print(a.out / "report.html")
+    if v.decision == "continue":
+        again = language.pick("the same command at the next look", "la même au bilan suivant")
+        print(f"{language.pick(*NEXT)}{again}")
+    elif v.decision != "refused":
+        report = a.out / "report.json"
+        given = "" if str(a.out) == "report" else f" --report={shlex.quote(str(report))}"
+        print(language.next_line(f"next{given}"))
     return errors.EXIT_OK

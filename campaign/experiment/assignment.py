@@ -5,6 +5,7 @@ import dataclasses
 import hashlib
 import json
 import pathlib
+import shlex
 
 from campaign.experiment import plan_file
 from campaign.experiment.inference import sample_ratio
@@ -262,6 +263,9 @@ def run(a: argparse.Namespace, language: Language) -> int:
                 f"le plan en demande {number(needed)} : le dernier bilan en aura moins",
             ),
         )
+    file = language.pick("FILE", "FICHIER")
+    given = f"{plan_file.flag(a.plan)} --assignments={shlex.quote(str(a.out))} --outcomes={file}"
+    print(language.next_line(f"analyse{given}"))
     return errors.EXIT_OK
 
 

@@ -76,7 +76,7 @@ def read(
       control: name of the arm that must be in every test.
 
     Raises:
-      UserError: unreadable, or a test lacks the control.
+      UserError: unreadable, a test lacks the control, or no test has two arms.
     """
     columns = ("test", "arm", "impressions", "clicks", "winner")
     there = tables.load(
@@ -100,9 +100,25 @@ def read(
         "{n} [ligne laissée|lignes laissées] de côté : pas deux nombres, ou plus de clics que "
         "d'impressions",
     )
+    by_test = [(name, list(rows)) for name, rows in itertools.groupby(whole, key=lambda r: r[0])]
+    alone = [name for name, arms in by_test if len(arms) < 2]
+    if by_test and len(alone) == len(by_test):
+        raise UserError(
+            tables.language.pick(
+                f"{path}: no test has two arms to compare; a row for each arm of a test is needed",
+                f"{path} : aucun test n'a deux bras à comparer ; il faut une ligne par bras",
+            )
+        )
+    first = alone[0] if alone else ""
+    tables.notice(
+        "one_arm",
+        len(alone),
+        f"{{n}} [test has|tests have] one arm only and [was|were] left out, the first {first!r}",
+        f"{{n}} [test n'a|tests n'ont] qu'un bras et [a été laissé|ont été laissés] de côté, le "
+        f"premier {first!r}",
+    )
     return [
-        _grouped(tables.language, name, list(group), control)
-        for name, group in itertools.groupby(whole, key=lambda r: r[0])
+        _grouped(tables.language, name, arms, control) for name, arms in by_test if len(arms) > 1
     ]
 
 

@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import json
 import pathlib
+import shlex
 
 import numpy as np
 
@@ -11,12 +12,14 @@ from campaign.experiment import moments as moments_lib
 from campaign.experiment.inference import policy
 from campaign.experiment.inference.effects import Moments, Sums
 from campaign.experiment.plan_file import HOLDOUT
+from campaign.experiment.reporting import sentences
 from campaign.language import Language, fraction
 from emoji_gan import errors
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import workdir
 
 _SEED = 20260101
+_ALLOCATION = "allocation"  # the shares themselves, among the policies that are valued
 
 
 def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
@@ -101,21 +104,18 @@ def run(a: argparse.Namespace, language: Language) -> int:
         parts = ", ".join(
             f"{arm} {language.percent(p, 0)}" for arm, p in zip(m.arms, row, strict=True)
         )
-        print(f"  {segment}: {parts}")
+        print(f"  {segment}{pick(':', ' :')} {parts}")
     values = _values(m, metric, shares)
-    digits = 3
+    name = sentences.outcome(metric, language)
     print(
         pick(
-            f"mean {metric} of a customer, by past data (IPS / SNIPS / DR; effective sample):",
-            f"{metric} moyen par client, d'après le passé (IPS / SNIPS / DR ; effectif utile) :",
+            f"{name} of 100 customers, had all of them got ... (by past sends; 95% interval):",
+            f"{name} pour 100 clients, si tous avaient reçu ... (d'après les envois passés ; "
+            "intervalle à 95 %) :",
         )
     )
-    for name, by in values.items():
-        text = " / ".join(
-            f"{language.number(100 * v.estimate, digits)} ± {language.number(196 * v.se, digits)}"
-            for v in by.values()
-        )
-        print(f"  {name}: {text} (x 0.01); {language.number(by['ips'].effective_n)}")
+    for line in _value_lines(values, language):
+        print(line)
     print(
         pick(
             "! after this, plain means of the arms are biased (the runner-up is underrated): "
@@ -136,15 +136,37 @@ def run(a: argparse.Namespace, language: Language) -> int:
     a.out.parent.mkdir(parents=True, exist_ok=True)
     workdir.write_atomic(a.out, json.dumps(content, indent=1, ensure_ascii=False).encode())
     print(a.out)
+    plan = language.pick("plan --baseline=RATE --start=DAY", "plan --baseline=TAUX --start=JOUR")
+    print(language.next_line(f"{plan} --allocation={shlex.quote(str(a.out))}"))
     return errors.EXIT_OK
+
+
+def _value_lines(values: dict[str, dict[str, policy.Value]], language: Language) -> list[str]:
+    """Writes a line for each policy, by the doubly robust estimate, with columns aligned."""
+    names = {_ALLOCATION: language.pick("these shares", "ces parts")}
+    width = max(len(names.get(policy_name, policy_name)) for policy_name in values)
+    lines = []
+    for policy_name, by in values.items():
+        value = by["dr"]
+        middle, low, high = (
+            language.number(100 * (value.estimate + z * value.se), 2) for z in (0, -1.96, 1.96)
+        )
+        count = language.number(by["ips"].effective_n)
+        lines.append(
+            f"  {names.get(policy_name, policy_name):<{width}}  {middle:>6}  "
+            + language.pick(
+                f"({low} to {high}; as good as {count} customers)",
+                f"({low} à {high} ; autant que {count} clients)",
+            )
+        )
+    return lines
 
 
 def _values(m: Moments, metric: str, shares: np.ndarray) -> dict[str, dict[str, policy.Value]]:
     policies = {
-        f"all {arm}": np.tile(np.eye(len(m.arms))[i], (len(m.segments), 1))
-        for i, arm in enumerate(m.arms)
+        arm: np.tile(np.eye(len(m.arms))[i], (len(m.segments), 1)) for i, arm in enumerate(m.arms)
     }
-    policies["allocation"] = shares
+    policies[_ALLOCATION] = shares
     return {
         name: {
             "ips": policy.ips(m, metric, chosen),

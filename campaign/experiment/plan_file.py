@@ -5,6 +5,7 @@ import datetime
 import hashlib
 import json
 import pathlib
+import shlex
 from typing import Any
 
 from campaign.experiment.reading import headings
@@ -115,6 +116,11 @@ def fields_of(plan: Plan) -> dict[str, Any]:
 def seal(plan: Plan) -> str:
     """Returns the hash of a plan."""
     return _digest(fields_of(plan))
+
+
+def flag(path: pathlib.Path) -> str:
+    """Returns the flag that names a plan, with a space before it; "" for the usual plan.json."""
+    return "" if path == pathlib.Path("plan.json") else f" --plan={shlex.quote(str(path))}"
 
 
 def write(path: pathlib.Path, plan: Plan, language: Language) -> None:

@@ -8,12 +8,11 @@ import secrets
 
 from scipy import stats
 
-from campaign.brief import brief_file
 from campaign.experiment import plan_file
 from campaign.experiment.inference import group_sequential
 from campaign.experiment.plan_file import Plan
 from campaign.experiment.reading import headings
-from campaign.language import Language, decimal, fraction
+from campaign.language import Language, date, decimal, fraction
 from emoji_gan import errors
 from emoji_gan.errors import UserError
 
@@ -82,6 +81,7 @@ def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
     p.add_argument("--name", default="campaign", help=say("of the campaign", "de la campagne"))
     p.add_argument(
         "--metric",
+        type=headings.outcome,
         choices=headings.OUTCOMES,
         default="click",
         help=say("outcome that decides", "résultat qui décide"),
@@ -182,13 +182,14 @@ def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
 def _guardrails(text: str, language: Language) -> dict[str, float]:
     out = {}
     for item in filter(None, (x.strip() for x in text.split(","))):
-        outcome, _, tolerated = item.partition(":")
+        text, _, tolerated = item.partition(":")
+        outcome = headings.outcome(text)
         if outcome not in headings.OUTCOMES:
             choices = ", ".join(headings.OUTCOMES)
             raise UserError(
                 language.pick(
-                    f"--guardrails: no outcome {outcome!r}; choose from {choices}",
-                    f"--guardrails : pas de résultat {outcome!r} ; choix : {choices}",
+                    f"--guardrails: no outcome {text!r}; choose from {choices}",
+                    f"--guardrails : pas de résultat {text!r} ; choix : {choices}",
                 )
             )
         try:
@@ -217,8 +218,10 @@ def _checked(a: argparse.Namespace, language: Language) -> tuple[str, ...]:
         )
     elif is_amount and (a.deviation <= 0 or a.baseline <= 0):
         wrong = pick(
-            "an amount needs --baseline and --deviation above 0",
-            "un montant demande --baseline et --deviation au-dessus de 0",
+            f"--metric={a.metric}: an amount; give its mean a customer by --baseline and its "
+            "standard deviation by --deviation, both above 0, e.g. --baseline=12 --deviation=40",
+            f"--metric={a.metric} : un montant ; donnez sa moyenne par client par --baseline et "
+            "son écart type par --deviation, au-dessus de 0, p. ex. --baseline=12 --deviation=40",
         )
     elif not is_amount and not 0 < a.baseline < 1:
         wrong = pick(
@@ -242,7 +245,7 @@ def _checked(a: argparse.Namespace, language: Language) -> tuple[str, ...]:
         )
     if wrong:
         raise UserError(wrong)
-    a.start = brief_file.date(a.start, "--start", language)
+    a.start = date(a.start, "--start", language)
     return arms
 
 
@@ -349,4 +352,6 @@ def run(a: argparse.Namespace, language: Language) -> int:
     for line in summary(plan, language):
         print(line)
     print(language.pick("plan:", "plan :"), a.out, plan_file.seal(plan))
+    given = plan_file.flag(a.out)
+    print(language.next_line(f"assign{given} --customers={language.pick('FILE', 'FICHIER')}"))
     return errors.EXIT_OK

@@ -4,6 +4,7 @@ import argparse
 import hashlib
 import importlib
 import pathlib
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -109,6 +110,9 @@ def run(a: argparse.Namespace, language: Language) -> int:
         _write(folder, name, built, about=about, steps=module.STEPS, artworks=artworks)
         complete &= not built.refused
         _report(folder, built, language)
+    if not a.source:
+        flags = language.pick("--baseline=RATE --start=DAY", "--baseline=TAUX --start=JOUR")
+        print(language.next_line(f"plan {flags} --name={shlex.quote(about.title)}"))
     return errors.EXIT_OK if complete else errors.EXIT_USER_ERROR
 
 

@@ -137,8 +137,9 @@ def run(a: argparse.Namespace, language: Language) -> int:
     listed = ", ".join(unknown)
     print(
         language.pick(
-            f"no proposal is called {listed}: their names are below the pictures of the sheet",
-            f"aucune proposition ne s'appelle {listed} : les noms sont sous les images",
+            f"error: no proposal is called {listed}: their names are below the pictures of the "
+            "sheet",
+            f"erreur : aucune proposition ne s'appelle {listed} : les noms sont sous les images",
         ),
         file=sys.stderr,
     )

@@ -116,6 +116,7 @@ def run(a: argparse.Namespace, language: Language) -> int:
         + ", ".join(f"{theme} {counts[theme]}" for theme in themes)
     )
     print(language.pick(f"choose on {sheet}", f"choisissez sur {sheet}"))
+    print(language.next_line("pick --best=1", a.dir))
     return errors.EXIT_OK
 
 

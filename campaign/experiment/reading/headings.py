@@ -51,6 +51,12 @@ def folded(columns: tuple[str, ...]) -> frozenset[str]:
     return frozenset(h for c in columns for h in SYNONYMS.get(c, (fold(c),)))
 
 
+def outcome(text: str) -> str:
+    """Returns the outcome that a word means, in English or French; other words as they are."""
+    word = fold(text)
+    return next((name for name in OUTCOMES if word in SYNONYMS[name]), text)
+
+
 def parse_columns(text: str, language: Language) -> dict[str, str]:
     """Reads --columns: "customer=NUM,spend=TTC" -> {"customer": "NUM", "spend": "TTC"}."""
     pairs = [p for p in text.split(",") if p.strip()]

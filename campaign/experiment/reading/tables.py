@@ -109,7 +109,8 @@ class Tables:
                 verb = f"CREATE TABLE {table} AS" if i == 0 else f"INSERT INTO {table} BY NAME"
                 self.rows(f"{verb} {select}")
             except (duckdb.Error, OSError, EOFError) as e:
-                line = str(e).strip().splitlines()[0][:200]
+                line = str(e).strip().splitlines()[0][:200].replace(f"{self.scratch}/", "")
+                line = line.replace(f"{path.name}{text_files.COPY}", path.name)
                 raise UserError(
                     self.language.pick(
                         f"{path.name} cannot be read: {line}",
@@ -232,10 +233,11 @@ class Tables:
         if given:
             return given
         cell = cells.name(column)
-        day, month, neither = self.row(
+        day, month, neither, example = self.row(
             f"SELECT sum(n) FILTER ({cells.has_day_first(cell)}), "
             f"sum(n) FILTER ({cells.has_month_first(cell)}), "
-            f"sum(n) FILTER ({cells.has_no_year_first(cell)}) "
+            f"sum(n) FILTER ({cells.has_no_year_first(cell)}), "
+            f"min({cell}) FILTER ({cells.has_no_year_first(cell)}) "
             f"FROM (SELECT {cell}, count(*) AS n FROM {table} GROUP BY {cell})"
         )
         number = self.language.number
@@ -253,9 +255,9 @@ class Tables:
         self.notice(
             "ambiguous_dates",
             (neither or 0) if not day and not month else 0,
-            f"{file}: {{n}} [date|dates] such as 03/04/2026 [was|were] read with the day first; "
+            f"{file}: {{n}} [date|dates] such as {example} [was|were] read with the day first; "
             "if it is the month: --dates=mdy",
-            f"{file} : {{n}} [date|dates] comme 03/04/2026 [a été lue|ont été lues] jour/mois ; "
+            f"{file} : {{n}} [date|dates] comme {example} [a été lue|ont été lues] jour/mois ; "
             "si c'est mois/jour : --dates=mdy",
         )
         return "mdy" if month else "dmy"

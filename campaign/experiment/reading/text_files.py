@@ -14,6 +14,7 @@ from campaign.language import Language
 from emoji_gan.errors import UserError
 
 _SEPARATORS = (";", "\t", ",", "|")
+COPY = ".utf8"  # ends the name of a copy
 _NO_SEPARATOR = "\x1f"
 _HEAD_BYTES = 1 << 16
 _BLOCK_BYTES = 1 << 22
@@ -73,7 +74,14 @@ def layout(
                     f"{path.name} est un fichier {kind} : enregistrez-le en CSV (UTF-8)",
                 )
             )
-    encoding = _encoding(path, head)
+    if b"\0" in head and not head.startswith(_UTF16):
+        raise UserError(
+            language.pick(
+                f"{path.name} is no text: give a CSV or Parquet file",
+                f"{path.name} n'est pas du texte : donnez un fichier CSV ou Parquet",
+            )
+        )
+    name, encoding = path.name, _encoding(path, head)
     if encoding != "utf-8":
         path = _utf8_copy(path, encoding, scratch)
     with _opened(path) as stream:
@@ -83,7 +91,7 @@ def layout(
     if declared:
         text, skipped = text[declared.end() :], 2
     if not text.strip():
-        raise UserError(language.pick(f"{path.name} is empty", f"{path.name} est vide"))
+        raise UserError(language.pick(f"{name} is empty", f"{name} est vide"))
     separators = [declared[1]] if declared else _SEPARATORS
     rows = {s: next(csv.reader(io.StringIO(text), delimiter=s), []) for s in separators}
     separator = max(rows, key=lambda s: (len(wanted & {fold(h) for h in rows[s]}), len(rows[s])))
@@ -94,9 +102,9 @@ def layout(
         seen = ", ".join(headings[:8])
         raise UserError(
             language.pick(
-                f"{path.name} has none of the headings looked for; it has: {seen}. "
+                f"{name} has none of the headings looked for; it has: {seen}. "
                 "Say which is which by --columns=customer=HEADING,...",
-                f"{path.name} n'a aucun des intitulés attendus ; il a : {seen}. "
+                f"{name} n'a aucun des intitulés attendus ; il a : {seen}. "
                 "Précisez par --columns=customer=INTITULÉ,...",
             )
         )
@@ -124,7 +132,7 @@ def _encoding(path: pathlib.Path, head: bytes) -> str:
 
 
 def _utf8_copy(path: pathlib.Path, encoding: str, scratch: pathlib.Path) -> pathlib.Path:
-    copy = scratch / f"{path.name.removesuffix('.gz')}.utf8"
+    copy = scratch / f"{path.name.removesuffix('.gz')}{COPY}"
     # cp1252 leaves five bytes undefined: they become U+FFFD and are counted with their rows.
     with (
         _opened(path) as raw,

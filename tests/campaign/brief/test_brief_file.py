@@ -91,3 +91,10 @@ def test_a_segment_of_the_flags_has_no_colours_of_its_own(run, tmp_path):
     assert code == 0, err
     (segment,) = brief_file.read(tmp_path, FRENCH).segments
     assert segment == Segment("étudiants", words="petits prix") and segment.palette == ()
+
+
+def test_a_channel_without_written_uses_is_said(run, tmp_path):
+    flags = "--channel=email,minitel", "--lang=fr", f"--dir={tmp_path}"
+    code, out, _ = run("brief", "rentrée des classes", *flags)
+    assert code == 0 and "aucun emploi n'est écrit pour le canal minitel ; il y en a pour" in out
+    assert brief_file.read(tmp_path, FRENCH).channels == ("email", "minitel")
