@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from campaign.pack import outlining
 from campaign.pack.artwork import Artwork
 from emoji_gan.media import animation
 from emoji_gan.media.indexed import Colours, Indexed
@@ -33,6 +34,8 @@ class Limits:
       max_ms: that a loop lasts.
       min_frame_ms: that a frame lasts.
       min_px: side that it may be reduced to; None: `px` exactly.
+      outline_px: width of the white line that is drawn around it.
+      margin_px: left free between that line and the border.
     """
 
     form: str
@@ -42,6 +45,8 @@ class Limits:
     max_ms: int = 60_000
     min_frame_ms: int = 20
     min_px: int | None = None
+    outline_px: int = 0
+    margin_px: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,10 +138,11 @@ def fit(artwork: Artwork, limits: Limits) -> Fitted:
     rungs = [r for r in LADDERS[limits.form] if _allowed(r, limits, -(-artwork.count // step))]
     tried: dict[int, Fitted] = {}
     counted: Counted = {}
-    drawn = functools.cache(lambda: artwork.frames(limits.px)[::step])
+    drawn = functools.cache(lambda: _frames(artwork, limits)[::step])
 
     def fits(i: int) -> bool:
-        key = (limits.form, limits.px, step, frame_ms, artwork.start, rungs[i])
+        line = limits.outline_px, limits.margin_px
+        key = (limits.form, limits.px, line, step, frame_ms, artwork.start, rungs[i])
         if key in artwork.encoded:
             tried[i] = artwork.encoded[key]
         else:
@@ -158,6 +164,13 @@ def fit(artwork: Artwork, limits: Limits) -> Fitted:
             middle = (below + best) // 2
             below, best = (below, middle) if fits(middle) else (middle, best)
     return dataclasses.replace(tried[best], given_up=timing + tried[best].given_up)
+
+
+def _frames(artwork: Artwork, limits: Limits) -> np.ndarray:
+    frames = artwork.frames(limits.px)
+    if not limits.outline_px:
+        return frames
+    return outlining.with_outline(frames, limits.outline_px, limits.margin_px)
 
 
 def _allowed(rung: Rung, limits: Limits, count: int) -> bool:

@@ -12,6 +12,7 @@ from campaign.pack.delivery import About, Built, Item
 
 LARGEST_PX = 512
 _TRAY_PX = 96
+_OUTLINE_PX, _MARGIN_PX = 8, 16  # that WhatsApp advises: white, on chats of any colour
 LEAST, MOST = 3, 30  # stickers in a pack
 STEPS = (
     "WhatsApp takes packs from an app alone. Send the .wastickers file to your phone and open it\n"
@@ -45,7 +46,9 @@ def build(artworks: Sequence[Artwork], about: About) -> Built:
 
 def _limits(artwork: Artwork) -> Limits:
     max_bytes = 500_000 if artwork.moves else 100_000
-    return Limits("webp", LARGEST_PX, max_bytes, max_ms=10_000)
+    return Limits(
+        "webp", LARGEST_PX, max_bytes, max_ms=10_000, outline_px=_OUTLINE_PX, margin_px=_MARGIN_PX
+    )
 
 
 def _parts(items: list[Item]) -> list[list[Item]]:

@@ -224,6 +224,9 @@ def test_whatsapp_packs_are_zips_of_one_kind(packs):
                 data = archive.read(name)
                 picture = PIL.Image.open(io.BytesIO(data))
                 assert picture.size == (512, 512) and picture.n_frames == count
+                seen = np.asarray(picture.convert("RGBA"))
+                first = np.argwhere(seen[..., 3] > 128)[0]  # at the top: the white line
+                assert (seen[first[0] + 3, first[1]] > 240).all() and first[0] >= 16
                 assert len(data) <= (500_000 if count > 1 else 100_000)
 
 
