@@ -32,6 +32,8 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
             "targets": (),  # styles that are drawn in training; (): all
             "identity": 0.1,  # fraction of images whose source is the image itself
             "licences": (),  # STYLE=SPDX of styles that the project does not know by name
+            "colours": 128,  # of a style, to which what is drawn in it is snapped
+            "palettes": (),  # STYLE=RRGGBBAA ...; () until training fits them to its art
         }
     )
     c.model = ml_collections.ConfigDict(

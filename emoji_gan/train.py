@@ -32,6 +32,7 @@ from emoji_gan.runtime import progress as progress_lib
 from emoji_gan.trained import next_commands, stored_names, transfer
 from emoji_gan.trained.source import open_trained
 from input_pipeline import DataError, dataset, degrade, pipeline
+from input_pipeline.art import style_palettes
 
 Judge = Callable[[Any], curves.Scalars]  # from a state
 
@@ -82,7 +83,7 @@ def train(config: ml_collections.ConfigDict, directory: str, options: Options) -
     config = methods.resolve(config, mesh.size)
     platform = mesh.devices.flat[0].platform
     logging.info("%d %s devices, batch %d", mesh.size, platform, config.batch_size)
-    data, held_out = _load_data(config, options)
+    config, data, held_out = _load_data(config, options)
     spec = conditions.of_data(data, options.embed.sha256 if options.embed else "")
     experiment = Experiment.make(config, spec, mesh)
     parameters = description.parameter_tables(experiment.network_shapes)
@@ -127,8 +128,12 @@ def train(config: ml_collections.ConfigDict, directory: str, options: Options) -
 
 def _load_data(
     config: ml_collections.FrozenConfigDict, options: Options
-) -> tuple[dataset.EmojiData, dataset.EmojiData | None]:
-    """Loads the emoji to train on and those held out; None of these where a filter leaves none."""
+) -> tuple[ml_collections.FrozenConfigDict, dataset.EmojiData, dataset.EmojiData | None]:
+    """Loads the emoji to train on and those held out, None where a filter leaves none.
+
+    Returns:
+      The config with what follows from the data; both.
+    """
     data = dataset.load(config.data, "train", options.embed)
     try:
         held_out = dataset.load(config.data, "validation", options.embed)
@@ -141,7 +146,7 @@ def _load_data(
         data, held_out = options.caption(data, held_out, **config.data.captions)
     count = len(held_out.images) if held_out else 0
     logging.info("%d emoji to train on, %d held out", len(data.images), count)
-    return data, held_out
+    return style_palettes.with_palettes(config, data), data, held_out
 
 
 def _open_checkpoints(

@@ -45,12 +45,15 @@ from emoji_gan.runtime import learning_rate, rules
 NETWORKS = {"g": "restyler", "d": "critic"}
 _MAX_GRADIENT_NORM = 1.0
 _FARTHEST_PX = 2  # that pairs are moved; the common box leaves as much free at 32 px
+_WIDTH = (lambda v: v >= 4 and v % 4 == 0), "a multiple of 4"
 _RULES = {
     "data.pairs.targets": rules.NAMES,
     "data.pairs.licences": rules.NAMES,
     "data.pairs.identity": rules.BELOW_ONE,
-    "model.width": rules.at_least(1),
-    "model.critic_width": rules.at_least(1),
+    "data.pairs.colours": rules.at_least(2),
+    "data.pairs.palettes": rules.NAMES,
+    "model.width": _WIDTH,
+    "model.critic_width": _WIDTH,
     "model.blocks": (
         (lambda v: len(v) == 3 and all(isinstance(n, int) and n >= 1 for n in v)),
         "three numbers of blocks, at least 1: before, on and after the smaller map",

@@ -50,8 +50,8 @@ class Restyler(nnx.Module):
     Args:
       rng: source of the initial weights.
       c_dim: number of styles.
-      width: channels of the largest map, whose positions are squares of 2 px; the map half as
-        large has twice as many.
+      width: channels of the map whose positions are squares of 2 px; the map half as large has
+        twice as many, the one of pixels a quarter.
       blocks: residual blocks before, on and after the smaller map.
     """
 
@@ -66,7 +66,9 @@ class Restyler(nnx.Module):
         self.middle = nnx.List([StyledResidual(rng, 2 * width) for _ in range(middle)])
         self.up = unet.Conv(rng, 2 * width, 4 * width, kernel=1)
         self.after = nnx.List([StyledResidual(rng, width) for _ in range(after)])
-        self.conv_out = unet.Conv(rng, width, unet.CHANNELS * _PATCH**2, zero=True)
+        of_pixel = width // _PATCH**2
+        self.pixels = unet.Conv(rng, of_pixel + unet.CHANNELS, of_pixel)
+        self.conv_out = unet.Conv(rng, of_pixel, unet.CHANNELS, zero=True)
 
     def __call__(self, picture: jax.Array, c: jax.Array) -> jax.Array:
         """Redraws pictures.
@@ -88,7 +90,9 @@ class Restyler(nnx.Module):
         y = (y + unet.from_patches(self.up(z), 2)) / math.sqrt(2)
         for block in self.after:
             y = block(y, embedding)
-        return picture + unet.from_patches(self.conv_out(y), _PATCH)
+        # The last layers see pixels: a result made of whole patches has a texture of their size.
+        y = jnp.concatenate([_activated(unet.from_patches(y, _PATCH)), picture], -1)
+        return picture + self.conv_out(_activated(self.pixels(y)))
 
 
 class _Residual(nnx.Module):
@@ -109,11 +113,13 @@ class Critic(nnx.Module):
       rng: source of the initial weights.
       c_dim: number of styles.
       px: side of the pictures.
-      width: channels of its largest map; each map half as large has twice as many.
+      width: channels of the map half as large as the picture; the one of its size has a quarter,
+        those still smaller twice as many.
     """
 
     def __init__(self, rng: np.random.Generator, *, c_dim: int, px: int, width: int) -> None:
-        self.conv_in = unet.Conv(rng, unet.CHANNELS, width, kernel=4)
+        self.pixels = unet.Conv(rng, unet.CHANNELS, width // 4)
+        self.conv_in = unet.Conv(rng, width // 4, width, kernel=4)
         self.fine = nnx.List([_Residual(rng, width) for _ in range(2)])
         self.down = unet.Conv(rng, width, 2 * width, kernel=4)
         self.coarse = _Residual(rng, 2 * width)
@@ -126,7 +132,7 @@ class Critic(nnx.Module):
 
     def __call__(self, picture: jax.Array, c: jax.Array) -> jax.Array:
         """Scores pictures f32 `b h w 4` as art of styles f32 `b c_dim`, one-hot: f32 `b`."""
-        y = _halved(self.conv_in, picture)
+        y = _halved(self.conv_in, _activated(self.pixels(picture)))
         for block in self.fine:
             y = block(y)
         y = self.coarse(_halved(self.down, _activated(y)))

@@ -11,7 +11,7 @@ from emoji_gan import conditions, images, methods
 from emoji_gan.errors import UserError
 from emoji_gan.methods.base import Latents
 from emoji_gan.trained.source import open_trained
-from input_pipeline.art import common_box, licences
+from input_pipeline.art import common_box, flat_colours, licences
 
 SHIPPED_RESTYLER = pathlib.Path(__file__).parents[2] / "models" / "restyler.safetensors"
 _BATCH = 16  # rows of every batch: a kernel may round differently at another size
@@ -46,14 +46,19 @@ class Restyler:
                 f"--model={source}: it is of method {self._trained.config['method']!r}; give a "
                 "restyler, of configs/restyle.py"
             )
-        if "keep" not in self._trained.config["loss"]:
+        if "palettes" not in self._trained.config["data"]["pairs"]:
             raise UserError(
-                f"--model={source}: trained by an earlier version, as a flow that did not keep the "
-                "emoji; train it anew by configs/restyle.py"
+                f"--model={source}: trained by an earlier version, whose results were too poor; "
+                "train it anew by configs/restyle.py"
             )
         self.config = ml_collections.FrozenConfigDict(self._trained.config)
         self.spec, self.px = self._trained.spec, self.config.data.resolution
         self.styles = dict(self.spec.classes)["style"]
+        pairs = self.config.data.pairs
+        self._palettes = {
+            style: colours.split()
+            for style, _, colours in (text.rpartition("=") for text in pairs.palettes)
+        }
         generator = methods.load("restyle").generator(self.config, self.spec)
         self._params = self._trained.fields(generator.fields)
         self._draw = jax.jit(generator.draw)
@@ -76,7 +81,7 @@ class Restyler:
         return scale(picture, self.px)
 
     def __call__(self, pictures: np.ndarray, style: str) -> np.ndarray:
-        """Draws pictures in a style.
+        """Draws pictures in a style, of its colours alone.
 
         A result depends on its picture and the style alone.
 
@@ -97,7 +102,8 @@ class Restyler:
             condition: conditions.Condition = {"style": jnp.full(_BATCH, number, jnp.int32)}
             x = self._draw(self._params, latents, condition)
             drawn.append(np.asarray(images.to_uint8(x))[:count])
-        return np.concatenate(drawn)
+        whole, palette = np.concatenate(drawn), self._palettes.get(style)
+        return flat_colours.snap(whole, palette) if palette else whole
 
     def provenance(self, style: str) -> dict[str, str]:
         """Returns the text chunks of a PNG that say how it was drawn."""

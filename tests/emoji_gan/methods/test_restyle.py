@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from configs import restyle as restyle_config
-from emoji_gan import conditions, images, methods
+from emoji_gan import conditions, images, methods, train
 from emoji_gan.errors import UserError
 from emoji_gan.methods import restyle
 from emoji_gan.methods import step as step_lib
@@ -14,6 +14,7 @@ from emoji_gan.runtime import mesh as mesh_lib
 from emoji_gan.trained import model_file, transfer
 from emoji_gan.trained.restyler import Restyler
 from emoji_gan.trained.sampler import SHIPPED_FLOW, Sampler
+from input_pipeline.art import style_palettes
 
 SPEC = conditions.Spec((("style", ("blue", "noto", "openmoji")),))
 COLOURS = {0: (0, 0, 255), 1: (255, 200, 0), 2: (200, 0, 0)}  # of the styles
@@ -181,13 +182,45 @@ def test_a_result_depends_on_its_own_picture(stored):
     assert (restyler(given[17:18], "blue") != whole[17:18]).any()
 
 
+def test_a_result_has_the_colours_of_its_style(stored, tmp_path):
+    _, state, _ = trained(tiny_config(), 4)
+    given = np.stack([drawing(2, corner) for corner in range(2, 8)])
+    free = Restyler(stored)(given, "noto")
+    art = np.concatenate([given, [drawing(1, 3), drawing(1, 5)]])
+    styles = ["openmoji"] * 6 + ["noto"] * 2
+    palettes = style_palettes.fit(art, styles, 2)
+    assert palettes == ("noto=00000000 ffc800ff", "openmoji=00000000 c80000ff")
+    with_palettes = methods.resolve(tiny_config(**{"data.pairs.palettes": palettes}), 1)
+    bound = Restyler(write(tmp_path / "r.safetensors", with_palettes, state))(given, "noto")
+    colours = {tuple(pixel) for pixel in bound.reshape(-1, 4)}
+    assert colours <= {(0, 0, 0, 0), (255, 200, 0, 255)} and len(colours) > 1
+    assert (free != bound).any() and {tuple(pixel) for pixel in free.reshape(-1, 4)} - colours
+
+
+@pytest.mark.slow
+def test_training_fits_the_colours_of_each_style(tmp_path):
+    for style, name in enumerate(("blue", "noto")):
+        for i in range(40):
+            path = tmp_path / name / f"{0x1F600 + i:x}.png"
+            images.save_png(path, drawing(style, i % 8))
+    config = tiny_config(total_kimg=0.032)
+    config.data.sources = tuple(f"{name}={tmp_path / name}" for name in ("blue", "noto"))
+    config.data.common_box, config.data.pairs.colours = False, 2
+    assert train.train(config, str(tmp_path / "run"), train.Options()) == 0
+    restyler = Restyler(str(tmp_path / "run"))
+    assert restyler.config.data.pairs.palettes == (
+        "blue=00000000 0000ffff",
+        "noto=00000000 ffc800ff",
+    )
+
+
 def test_a_restyler_does_not_sample_and_others_do_not_restyle(stored, monkeypatch, tmp_path):
     with pytest.raises(UserError, match="draws nothing by itself"):
         Sampler(stored)
     with pytest.raises(UserError, match="give a restyler"):
         Restyler(str(SHIPPED_FLOW))
     old = tiny_config()
-    del old.loss.keep
+    del old.data.pairs.palettes
     state = restyle.init(methods.resolve(tiny_config(), 1), SPEC, 0)
     with pytest.raises(UserError, match="trained by an earlier version"):
         Restyler(write(tmp_path / "old.safetensors", old, state))
