@@ -47,6 +47,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
         {
             "adversarial": 0.05,  # weight of the critic, which has by far the steepest slope
             "keep": 1.0,  # weight of the mean absolute change of the picture, in [-1, 1]
+            "flat": 0.5,  # of the mean absolute difference of that change between neighbours
             "pair": 2.0,  # of the same between mean colours of what is drawn and of its pair
             "square": 4,  # px, side of the squares of these mean colours
             "gamma": 0.1,  # of the critic's penalties on the slope

@@ -1,9 +1,11 @@
 """Trains a restyler: a GAN that redraws a picture in the style of another set, and keeps the emoji.
 
-Three losses, of which the restyler's is the sum. A critic, which knows the style, compares what was
+Four losses, of which the restyler's is the sum. A critic, which knows the style, compares what was
 drawn with real art of that style (relativistic, 2501.05441), the same emoji. The picture is to
 change as little as that allows, or the emoji is lost: sets draw an emoji by other shapes, and what
-copies them draws another emoji where it has not seen this one. And in squares of `loss.square` px
+copies them draws another emoji where it has not seen this one. What changes is to be flat, as the
+art is: else the critic's slope fills what is open, the inside of line art, with confetti. And in
+squares of `loss.square` px
 the mean colour is to be that of the pair: which parts of the emoji have which colour in the style.
 As translation between domains does (1711.09020), but with pairs instead of a way back.
 
@@ -58,7 +60,10 @@ _RULES = {
         (lambda v: len(v) == 3 and all(isinstance(n, int) and n >= 1 for n in v)),
         "three numbers of blocks, at least 1: before, on and after the smaller map",
     ),
-    **{f"loss.{name}": rules.at_least(0) for name in ("adversarial", "keep", "pair", "gamma")},
+    **{
+        f"loss.{name}": rules.at_least(0)
+        for name in ("adversarial", "keep", "flat", "pair", "gamma")
+    },
     "loss.square": rules.at_least(1),
     "optim.g_lr": rules.POSITIVE,
     "optim.d_lr": rules.POSITIVE,
@@ -164,6 +169,11 @@ def mean_colours(x: jax.Array, square: int) -> jax.Array:
     return x.reshape(b, h // square, square, w // square, square, channels).mean((2, 4))
 
 
+def roughness(x: jax.Array) -> jax.Array:
+    """Returns the mean absolute difference of neighbours in maps `b h w c`, both ways added."""
+    return jnp.abs(jnp.diff(x, axis=1)).mean() + jnp.abs(jnp.diff(x, axis=2)).mean()
+
+
 def critic_loss(
     d: Any,
     d_def: Any,
@@ -214,8 +224,15 @@ def restyler_loss(
     square = config.loss.square
     unlike = jnp.abs(mean_colours(fake, square) - mean_colours(real, square)).mean()
     weights = config.loss
-    loss = weights.adversarial * adversarial + weights.keep * changed + weights.pair * unlike
-    metrics = {"loss/g": adversarial, "loss/keep": changed, "loss/pair": unlike}
+    rough = roughness(fake - picture)
+    loss = weights.adversarial * adversarial + weights.keep * changed
+    loss += weights.flat * rough + weights.pair * unlike
+    metrics = {
+        "loss/g": adversarial,
+        "loss/keep": changed,
+        "loss/flat": rough,
+        "loss/pair": unlike,
+    }
     return loss, metrics
 
 

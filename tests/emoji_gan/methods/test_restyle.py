@@ -146,7 +146,7 @@ def test_pairs_are_moved_together():
     assert set(lefts) == {2, 3, 4, 5, 6} | {3, 4, 5, 6, 7}  # or mirrored, 5
 
 
-def test_the_loss_is_of_the_change_and_of_the_mean_colours():
+def test_the_loss_is_of_the_change_and_its_edges_and_of_the_mean_colours():
     config = methods.resolve(tiny_config(), 1)
     real = np.random.default_rng(0).uniform(-1, 1, (3, 16, 16, 4)).astype(np.float32)
     picture = np.zeros_like(real)
@@ -157,7 +157,9 @@ def test_the_loss_is_of_the_change_and_of_the_mean_colours():
     np.testing.assert_allclose(metrics["loss/pair"], 0, atol=1e-6)  # same colours in every square
     np.testing.assert_allclose(metrics["loss/keep"], np.abs(real).mean(), rtol=1e-5)
     np.testing.assert_allclose(metrics["loss/g"], np.log(2), rtol=1e-5)  # the critic sees no odds
-    expected = 0.05 * np.log(2) + np.abs(real).mean()
+    across = [np.abs(np.diff(shuffled, axis=axis)).mean() for axis in (1, 2)]
+    np.testing.assert_allclose(metrics["loss/flat"], sum(across), rtol=1e-5)
+    expected = 0.05 * np.log(2) + np.abs(real).mean() + 0.5 * sum(across)
     np.testing.assert_allclose(loss, expected, rtol=1e-5)
 
 
