@@ -17,12 +17,13 @@ LARGEST_PX = vectoriser.TRACED_PX
 _COMPARED_PX = 128
 STEPS = (
     "Put the .css, .woff2 and .ttf files on your site side by side and link the .css. Each emoji\n"
-    "is a character: specimen.html shows them all and says which. Programs on a computer take the\n"
-    ".ttf; those without colour fonts show a silhouette. Loops are in a font as their first frame.",
+    "is a character: specimen.html shows them all and says which. Programs on a computer take\n"
+    "the .ttf; those without colour fonts show a silhouette. Loops are in a font as their first\n"
+    "frame.",
     "Mettez les fichiers .css, .woff2 et .ttf côte à côte sur votre site et liez le .css. Chaque\n"
-    "émoji est un caractère : specimen.html les montre tous et dit lequel. Les programmes d'un\n"
-    "ordinateur prennent le .ttf ; sans polices en couleurs, ils montrent une silhouette. Une\n"
-    "boucle y figure par sa première image.",
+    "émoji est un caractère : specimen.html les montre tous et dit lequel. Les logiciels de\n"
+    "bureau prennent le .ttf ; ceux qui ignorent les polices en couleurs montrent une\n"
+    "silhouette. Une boucle y figure par sa première image.",
 )
 _NOTHING = (
     "no shape of it is left when it is traced: a font has drawings of few flat colours",

@@ -10,13 +10,18 @@ from campaign.pack.delivery import About, Built
 LARGEST_PX = 320
 _EMOJI_PX = 128
 STEPS = (
-    "Discord, on a computer: Server settings > Emoji > Upload emoji, several files of emoji/ at\n"
-    "once; the file's name becomes the emoji's. Where animated WebP is refused, take the GIFs of\n"
-    "emoji_gif/. Server settings > Stickers takes the files of stickers/, one by one.",
-    "Discord, sur ordinateur : Paramètres du serveur > Émojis > Importer, plusieurs fichiers de\n"
-    "emoji/ à la fois ; le nom du fichier devient celui de l'émoji. Si un WebP animé est refusé,\n"
-    "prenez les GIF de emoji_gif/. Paramètres du serveur > Autocollants prend ceux de stickers/,\n"
-    "un par un.",
+    "Discord on a computer: Server Settings > Emoji > Upload Emoji takes the files of emoji/;\n"
+    "give each the name of its file. Where an animated WebP is refused, take the GIF of\n"
+    "emoji_gif/. Server Settings > Stickers > Upload Sticker takes those of stickers/, one by\n"
+    "one, and asks for a name, a related emoji and a description. A server has slots for 50\n"
+    "still emoji and 5 stickers, and for more when it is boosted; animated emoji are for Nitro\n"
+    "subscribers.",
+    "Discord sur ordinateur : Paramètres du serveur > Émojis > Importer un émoji prend les\n"
+    "fichiers de emoji/ ; donnez à chacun le nom de son fichier. Si un WebP animé est refusé,\n"
+    "prenez le GIF de emoji_gif/. Paramètres du serveur > Autocollants > Importer un autocollant\n"
+    "prend ceux de stickers/, un par un, et demande un nom, un émoji associé et une description.\n"
+    "Un serveur offre 50 emplacements d'émojis fixes et 5 d'autocollants, davantage s'il est\n"
+    "boosté ; les émojis animés sont réservés aux abonnés Nitro.",
 )
 
 

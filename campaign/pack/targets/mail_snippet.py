@@ -15,10 +15,11 @@ _ENOUGH = 0.8  # of the most that any frame shows, for the first one
 STEPS = (
     "Put the files of images/ where your mailing program keeps pictures, copy the line of an\n"
     "emoji from snippets.html and give its src the address of the file. Some programs, as older\n"
-    "Outlooks, show the first frame alone: it is one that stands for itself.",
-    "Mettez les fichiers de images/ là où votre outil d'envoi garde ses images, copiez la ligne\n"
-    "d'un émoji de snippets.html et donnez à son src l'adresse du fichier. Certains programmes,\n"
-    "comme d'anciens Outlook, ne montrent que la première image : elle se suffit à elle-même.",
+    "Outlooks for Windows, show the first frame alone: it is one that stands for itself.",
+    "Mettez les fichiers de images/ là où votre outil d'emailing garde ses images, copiez la\n"
+    "ligne d'un émoji de snippets.html et donnez à son src l'adresse du fichier. Certains\n"
+    "logiciels, comme d'anciens Outlook pour Windows, n'affichent que la première image : elle\n"
+    "se suffit à elle-même.",
 )
 
 

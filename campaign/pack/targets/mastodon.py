@@ -10,12 +10,14 @@ from campaign.pack.delivery import About, Built
 LARGEST_PX = 128
 MAX_BYTES = 256 * 1024
 STEPS = (
-    "For who runs the server: tootctl emoji import --category NAME FILE.tar.gz\n"
+    "For whoever runs the server: tootctl emoji import --category NAME FILE.tar.gz\n"
+    "It skips short codes that are taken; with --overwrite it replaces them.\n"
     "In the web interface: Preferences > Administration > Custom emojis > Upload, one by one.\n"
     "Servers before version 4 take 50 KB a file.",
     "Pour qui gère le serveur : tootctl emoji import --category NOM FICHIER.tar.gz\n"
-    "Dans l'interface web : Préférences > Administration > Émojis personnalisés > Importer, un\n"
-    "par un. Les serveurs d'avant la version 4 prennent 50 Ko par fichier.",
+    "Les raccourcis déjà pris sont ignorés ; avec --overwrite ils sont remplacés.\n"
+    "Dans l'interface web : Préférences > Administration > Émojis personnalisés > Téléverser,\n"
+    "un par un. Les serveurs d'avant la version 4 prennent 50 Ko par fichier.",
 )
 
 

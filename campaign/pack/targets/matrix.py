@@ -12,15 +12,19 @@ LARGEST_PX = 512
 _EMOTICON_PX = 128
 _PLACEHOLDER = "mxc://UPLOAD/"
 STEPS = (
-    "In a client that edits image packs (room settings > Emojis & Stickers) add the files of\n"
-    "emoticons/ and stickers/ by hand. Or upload each file to your server's media store, put the\n"
-    "mxc:// address that it answers with in the place of mxc://UPLOAD/FILE in image_pack.json,\n"
-    "and send that as the state event m.room.image_pack (older rooms: im.ponies.room_emotes).",
-    "Dans un client qui édite les packs d'images (paramètres du salon > émojis et autocollants),\n"
-    "ajoutez à la main les fichiers de emoticons/ et stickers/. Ou envoyez chaque fichier au\n"
-    "dépôt de médias de votre serveur, mettez l'adresse mxc:// qu'il renvoie à la place de\n"
-    "mxc://UPLOAD/FICHIER dans image_pack.json, et envoyez celui-ci comme événement d'état\n"
-    "m.room.image_pack (anciens salons : im.ponies.room_emotes).",
+    "In a client that edits image packs (Cinny: room settings > Emojis) create a pack and add\n"
+    "the files of emoticons/ and stickers/ by hand. Or upload each file to your server's media\n"
+    "store, put the mxc:// address that it answers with in the place of mxc://UPLOAD/FILE in\n"
+    "image_pack.json, and send that as the state event m.room.image_pack, with a state key of\n"
+    "your choice; clients that do not know that name yet read im.ponies.room_emotes. An event\n"
+    "has 65,536 bytes at most: send a large pack in parts, each with its own state key.",
+    "Dans un client qui édite les packs d'images (Cinny, en anglais : room settings > Emojis),\n"
+    "créez un pack et ajoutez à la main les fichiers de emoticons/ et stickers/. Ou envoyez\n"
+    "chaque fichier au dépôt de médias de votre serveur, mettez l'adresse mxc:// qu'il renvoie à\n"
+    "la place de mxc://UPLOAD/FICHIER dans image_pack.json, et envoyez celui-ci comme événement\n"
+    "d'état m.room.image_pack, avec une clé d'état de votre choix ; les clients qui ne\n"
+    "connaissent pas encore ce nom lisent im.ponies.room_emotes. Un événement fait 65 536 octets\n"
+    "au plus : envoyez un grand pack en plusieurs parties, chacune avec sa clé d'état.",
 )
 
 

@@ -10,10 +10,12 @@ from campaign.pack.delivery import About, Built
 
 LARGEST_PX = 128  # what is larger, Mattermost makes smaller, and quantises GIFs again
 STEPS = (
-    "For who runs the server: mmctl import upload FILE.zip, then mmctl import process with the\n"
-    "name that it answers. In the program: smiley > Custom emoji > Add custom emoji, one by one.",
-    "Pour qui gère le serveur : mmctl import upload FICHIER.zip, puis mmctl import process avec\n"
-    "le nom renvoyé. Dans le programme : smiley > Émojis personnalisés > Ajouter, un par un.",
+    "For whoever runs the server: mmctl import upload FILE.zip; mmctl import list available\n"
+    "shows the name that the file has there; mmctl import process NAME. In the program: smiley >\n"
+    "Custom Emoji > Add Custom Emoji > name, Select, Save, one by one.",
+    "Pour qui gère le serveur : mmctl import upload FICHIER.zip ; mmctl import list available\n"
+    "donne le nom que le fichier y porte ; mmctl import process NOM. Dans l'application :\n"
+    "smiley > Émoticônes personnalisées > Ajouter une émoticône personnalisée, une par une.",
 )
 
 

@@ -12,9 +12,10 @@ LARGEST_PX = 128
 _META_VERSION = 2
 _EXPORTED_AT = "2020-01-01T00:00:00.000Z"  # of every pack: the same emoji are the same bytes
 STEPS = (
-    "For who runs the server: Control panel > Custom emoji > ... > Import, and choose the zip.",
+    "For whoever runs the server: Control panel > Custom emoji > ... > Import, and choose the\n"
+    "zip. An emoji of the server with the same name is replaced.",
     "Pour qui gère le serveur : Panneau de contrôle > Émojis personnalisés > ... > Importer, et\n"
-    "choisissez le zip.",
+    "choisissez le zip. Un émoji du serveur qui porte le même nom est remplacé.",
 )
 
 

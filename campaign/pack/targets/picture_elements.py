@@ -22,13 +22,13 @@ STEPS = (
     "Copy pictures/ to your site and the <picture> of an emoji from index.html into your page;\n"
     "width and height are yours to choose. For emoji that change under the pointer, pack with\n"
     "--interactive: emoji-gan.js and the lines for it are then in the pack, too, and\n"
-    "interactive.zip has all of it in one file. Load the script once a page; a policy of yours\n"
-    "must allow 'wasm-unsafe-eval'.",
+    "interactive.zip has all of it in one file. Load the script once a page. Where your site has\n"
+    "a Content-Security-Policy, its script-src must allow 'wasm-unsafe-eval'.",
     "Copiez pictures/ sur votre site et le <picture> d'un émoji de index.html dans votre page ;\n"
     "largeur et hauteur sont à votre choix. Pour des émojis qui changent sous le pointeur,\n"
     "donnez --interactive à pack : emoji-gan.js et ses lignes sont alors dans le pack, et\n"
-    "interactive.zip contient tout en un fichier. Chargez le script une fois par page ; une\n"
-    "politique de sécurité doit permettre 'wasm-unsafe-eval'.",
+    "interactive.zip contient tout en un fichier. Chargez le script une fois par page. Si votre\n"
+    "site a une Content-Security-Policy, son script-src doit autoriser 'wasm-unsafe-eval'.",
 )
 _ZIP = "interactive.zip"
 _PAGE = """<!doctype html>

@@ -11,11 +11,14 @@ from campaign.pack.delivery import About, Built
 
 LARGEST_PX = 512
 STEPS = (
-    "Signal on a computer: File > Create/upload sticker pack, and drop the files of stickers/.\n"
-    "Signal asks for an emoji of each sticker: emoji.csv has one, where it is known.",
-    "Signal sur ordinateur : Fichier > Créer/importer un pack d'autocollants, et déposez les\n"
-    "fichiers de stickers/. Signal demande un émoji pour chacun : emoji.csv en donne un, s'il est\n"
-    "connu.",
+    "Signal on a computer: File > Create/upload sticker pack opens the sticker creator in\n"
+    "Firefox or Chrome. Drop the files of stickers/ there, at most 200 a pack. It asks for an\n"
+    "emoji of each sticker: emoji.csv has one, where it is known. Once made, a pack cannot be\n"
+    "changed.",
+    "Signal sur ordinateur : Fichier > Créer ou téléverser un paquet d'autocollants ouvre\n"
+    "l'outil de création dans Firefox ou Chrome. Déposez-y les fichiers de stickers/, 200 au\n"
+    "plus par pack. Il demande un émoji pour chaque autocollant : emoji.csv en donne un, s'il\n"
+    "est connu. Une fois créé, un pack ne peut plus être modifié.",
 )
 
 

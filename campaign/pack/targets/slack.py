@@ -14,14 +14,16 @@ from campaign.pack.delivery import About, Built
 LARGEST_PX = 128
 MAX_BYTES = 127_999
 STEPS = (
-    "In Slack: your workspace's name > Tools and settings > Customise workspace > Add custom "
-    "emoji.\nGive each picture of the folder emoji/ the name of its file. Slack has no upload of "
-    "many at\nonce outside its enterprise plans. slack.yaml and slack.csv list all names, for "
-    "whoever has\na tool of their own.",
-    "Dans Slack : nom de l'espace > Outils et paramètres > Personnaliser l'espace > Ajouter un\n"
-    "émoji. Donnez à chaque image du dossier emoji/ le nom de son fichier. Hors offre entreprise,\n"
-    "Slack n'importe pas plusieurs émojis à la fois. slack.yaml et slack.csv donnent tous les\n"
-    "noms, pour qui a son propre outil.",
+    "Slack on a computer: smiley in the message field > Add emoji > Upload image. Choose a\n"
+    "picture of emoji/, give it the name of its file, save. Guests may not, nor members where\n"
+    "the owners have kept it to themselves. Slack documents no upload of many at once but the\n"
+    "one by program of its Enterprise plans. slack.yaml and slack.csv list all names, for\n"
+    "whoever has a tool of their own.",
+    "Slack sur ordinateur : smiley du champ de message > Ajouter un émoji > Importer une image.\n"
+    "Choisissez une image du dossier emoji/, donnez-lui le nom de son fichier et enregistrez.\n"
+    "Les invités n'y ont pas droit, ni les membres si les propriétaires se le sont réservé. Hors\n"
+    "API de l'offre Entreprise, Slack ne documente pas d'import par lot. slack.yaml et slack.csv\n"
+    "donnent tous les noms, pour qui a son propre outil.",
 )
 
 

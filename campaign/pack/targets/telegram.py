@@ -12,12 +12,18 @@ LARGEST_PX = 512
 _EMOJI_PX = 100
 MAX_BYTES = 256_000
 STEPS = (
-    "In Telegram write to @Stickers: /newpack for the files of stickers/, /newemojipack for\n"
-    "those of emoji/ (/newvideo for WebM). Send each file uncompressed, then an emoji that it\n"
-    "stands for, /publish at the end, and a short name for the link.",
-    "Dans Telegram écrivez à @Stickers : /newpack pour les fichiers de stickers/, /newemojipack\n"
-    "pour ceux de emoji/ (/newvideo pour les WebM). Envoyez chaque fichier sans compression, puis\n"
-    "l'émoji qu'il représente ; /publish à la fin, et un nom court pour le lien.",
+    "Open @Stickers in Telegram. Its mini app (t.me/stickers?startapp) makes and manages packs:\n"
+    "one of stickers from the files of stickers/, one of emoji from those of emoji/. The chat\n"
+    "with it takes commands as well: /newpack (/newvideo for WebM) or /newemojipack, then each\n"
+    "file, sent as a file, and an emoji that it stands for; /publish at the end, and a short\n"
+    "name for the link. Anybody may make an emoji pack; adding and using it takes Telegram\n"
+    "Premium.",
+    "Ouvrez @Stickers dans Telegram. Sa mini-application (t.me/stickers?startapp) crée et gère\n"
+    "les packs : un pack de stickers avec les fichiers de stickers/, un pack d'émojis avec ceux\n"
+    "de emoji/. La conversation accepte aussi des commandes : /newpack (/newvideo pour les WebM)\n"
+    "ou /newemojipack, puis chaque image, envoyée comme fichier, et l'émoji qu'elle représente ;\n"
+    "/publish à la fin, et un nom court pour le lien. Tout le monde peut créer un pack\n"
+    "d'émojis ; l'ajouter et s'en servir demande Telegram Premium.",
 )
 _NO_WEBM = (
     "Telegram's loops are WebM, for which PyAV is missing: pip install -r requirements-webm.txt",

@@ -10,11 +10,14 @@ from campaign.pack.delivery import About, Built
 SIZES_PX = (28, 56, 112)
 LARGEST_PX = SIZES_PX[-1]
 STEPS = (
-    "Twitch: Creator dashboard > Viewer rewards > Emotes > upload. Choose manual resizing and\n"
-    "give the three sizes of an emote, or the one of 112 px and let Twitch make it smaller.",
-    "Twitch : Tableau de bord des créateurs > Récompenses > Émoticônes > importer. Choisissez\n"
-    "le redimensionnement manuel et donnez les trois tailles, ou celle de 112 px seule, que\n"
-    "Twitch réduit.",
+    "Twitch, for affiliates and partners: Creator Dashboard > Viewer Rewards > Emotes. Turn\n"
+    "auto-resize off and give the three sizes of an emote; or leave it on and give the one of\n"
+    "112 px, from which Twitch makes the others. GIFs are for animated emotes; the first frame\n"
+    "is the thumbnail.",
+    "Twitch, pour les affiliés et les partenaires : Tableau de bord des créateurs > Récompenses\n"
+    "des spectateurs > Emotes. Désactivez le redimensionnement automatique et donnez les trois\n"
+    "tailles de l'emote ; ou laissez-le actif et donnez celle de 112 px, dont Twitch tire les\n"
+    "autres. Les GIF sont pour les emotes animées ; leur première image sert de vignette.",
 )
 
 

@@ -15,12 +15,14 @@ _TRAY_PX = 96
 _OUTLINE_PX, _MARGIN_PX = 8, 16  # that WhatsApp advises: white, on chats of any colour
 LEAST, MOST = 3, 30  # stickers in a pack
 STEPS = (
-    "WhatsApp takes packs from an app alone. Send the .wastickers file to your phone and open it\n"
-    "with an app that imports such files, then tap Add to WhatsApp. The WebP files of stickers/\n"
-    "may also be put into any sticker maker.",
-    "WhatsApp ne prend des packs que d'une application. Envoyez le fichier .wastickers sur votre\n"
-    "téléphone, ouvrez-le avec une application qui les importe, puis touchez Ajouter à WhatsApp.\n"
-    "Les fichiers WebP de stickers/ vont aussi dans tout créateur d'autocollants.",
+    "WhatsApp takes a whole pack from another app alone. Send the .wastickers file to your\n"
+    "phone, open it with a sticker app that imports such files, and add the pack to WhatsApp\n"
+    "from there. The WebP files of stickers/ may also be put into any sticker maker. WhatsApp\n"
+    "ends a loop on its first frame.",
+    "WhatsApp ne reçoit un pack entier que d'une autre application. Envoyez le fichier\n"
+    ".wastickers sur votre téléphone, ouvrez-le avec une application de stickers qui importe ces\n"
+    "fichiers, puis ajoutez-y le pack à WhatsApp. Les fichiers WebP de stickers/ vont aussi dans\n"
+    "tout créateur de stickers. WhatsApp arrête une boucle sur sa première image.",
 )
 
 

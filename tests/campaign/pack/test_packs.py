@@ -139,8 +139,8 @@ def test_slack_files_are_small_exact_and_listed(packs, art):
 def test_each_pack_says_how_whose_and_what(packs):
     folder = packs / "slack"
     texts = [(folder / n).read_text() for n in ("README.txt", "LISEZMOI.txt", "ATTRIBUTION.txt")]
-    assert "Add custom" in texts[0] and "Paramètres" not in texts[0]
-    assert "Personnaliser" in texts[1]
+    assert "Add emoji" in texts[0] and "Ajouter" not in texts[0]
+    assert "Ajouter un émoji" in texts[1]
     assert texts[2].count("CC-BY-SA-4.0") == 6 and "derived from OpenMoji" in texts[2]
     entries = manifest.read(folder, Language("en"))
     assert [e.name for e in entries][:2] == ["coeur", "coeur_m"]
