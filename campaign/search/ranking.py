@@ -235,16 +235,18 @@ def _diverse(
         if entries[row].meta.codepoints not in without:
             candidates[row] = score
     chosen: list[int] = []
+    of_kind: dict[str, list[int]] = {}  # a family is of one kind
+    for row in candidates:
+        of_kind.setdefault(entries[row].kind, []).append(row)
     while candidates and len(chosen) < n:
         row = max(candidates, key=candidates.__getitem__)
         chosen.append(row)
-        del candidates[row]
         entry = entries[row]
         factor = _HEARTS if entry.kind in ("heart", "time") else _SAME_KIND
-        for other in list(candidates):
+        for other in of_kind[entry.kind]:
             if entries[other].family == entry.family:
-                del candidates[other]
-            elif entries[other].kind == entry.kind:
+                candidates.pop(other, None)
+            elif other in candidates:
                 candidates[other] *= factor
     return chosen
 
