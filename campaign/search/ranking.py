@@ -20,7 +20,7 @@ SIGNALS = ("names", "uses", "themes", "static", "dense")
 WEIGHTS = {"names": 0.55, "uses": 0.4, "themes": 1.0, "static": 0.25, "dense": 0.35}
 _LATER_THEMES = 0.75  # power of a theme's strength: below 1 a brief's later themes count more
 # Scores from which a signal counts in full.
-_FULL = {"names": 12.0, "uses": 12.0, "themes": 12.0**_LATER_THEMES}
+_FULL = {"names": 12.0, "uses": 12.0, "themes": 12.0**_LATER_THEMES, "static": 0.24}
 
 _NEAR_EMOJI = 60  # emoji that a vector can bring
 _NEAR_THEMES = 5  # themes that a sentence's vector can bring
@@ -115,10 +115,10 @@ class Ranker:
             "themes": self._by_themes(matches),
         }
         if self._words:
-            similar = self._words.emoji @ self._words.embed(query.text)
+            similar = self._words.emoji @ self._words.embed(query.subject_text)
             out["static"] = _above_others(similar)
         if self._encoder:
-            vector = np.asarray(self._encoder.query([query.text.lower()]), np.float32)[0]
+            vector = np.asarray(self._encoder.query([query.subject_text]), np.float32)[0]
             out["dense"] = self._by_sentence(vector)
         return {name: _scaled(x, _FULL.get(name, 0.0)) for name, x in out.items()}
 

@@ -99,7 +99,7 @@ def find(
     """
     ranker = ranker or ranking.shipped()
     query = ranker.read(text, language)
-    reasons = not_suggested.reasons(f"{text} {context}", avoid)
+    reasons = not_suggested.reasons(f"{text} {query.subject_text} {context}", avoid)
     ranked = ranker.rank(query, n, without=frozenset(reasons))
     rivals = ranker.rank(query, _WITHHELD_FROM * n)
     withheld = [
