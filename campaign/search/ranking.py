@@ -85,9 +85,16 @@ class Ranker:
             texts = [collections.Counter(terms.terms(u.text(language), language)) for u in uses]
             self._uses[language] = WordIndex.of(texts) if texts else None
 
-    def uses_of(self, codepoints: str) -> list[Use]:
-        """Returns the uses of an emoji that are indexed."""
-        return self._uses_by_emoji.get(codepoints, [])
+    def uses_of(self, entry: catalogue.Entry) -> list[Use]:
+        """Returns the uses of an emoji that are indexed.
+
+        Of a person's three genders one has uses as a rule; the other two have the same.
+        """
+        family = [entry]
+        if entry.kind.startswith("person-"):
+            family += [e for e in self.entries if e.family == entry.family]
+        written = (self._uses_by_emoji.get(e.meta.codepoints, []) for e in family)
+        return next(filter(None, written), [])
 
     def themes_of(self, codepoints: str) -> list[Theme]:
         """Returns the themes that list an emoji, those that list it first before the others."""

@@ -136,7 +136,7 @@ def _uses(
     entry: Entry, wanted: set[str], channels: Sequence[str], ranker: ranking.Ranker
 ) -> list[dict[str, str]]:
     """Returns the uses of an emoji; those in the campaign's channels and words first."""
-    written = ranker.uses_of(entry.meta.codepoints)
+    written = ranker.uses_of(entry)
     ordered = sorted(written, key=lambda u: (u.channel not in channels, -ranker.shared(u, wanted)))
     out = [{"channel": u.channel, "tone": u.tone, "en": u.en, "fr": u.fr} for u in ordered[:_USES]]
     if not out:
