@@ -145,7 +145,7 @@ class Vocabulary:
         certain = scores[best] - scores[other] > 0.2
         readings = self._readings(typed, best, other)
         written = [word for reading in readings for word in reading.words]
-        words = tuple(self._word(word, best, other, accents) for word in written)
+        words = tuple(_word(self, word, best, other, accents) for word in written)
         subjects = [w for w in words if not terms.is_stop_word(w.typed, best)]
         exact = sum(bool(w.terms) and not w.meant for w in subjects)
         changed = [r for r in readings if r.words != r.typed]
@@ -179,7 +179,8 @@ class Vocabulary:
         ]
         return (sum(words) + 2 * sum(stops)) / max(1, len(typed) + sum(stops))
 
-    def _word(self, word: str, best: str, other: str, accents: bool) -> Word:
+    def read_word(self, word: str, best: str, other: str, accents: bool) -> Word:
+        """Reads a word, in lower case, of a text in one language (best), and the other one."""
         weights = {best: 1.0, other: _OTHER}
         if terms.is_stop_word(word, best):
             return Word(word, ())
@@ -220,6 +221,11 @@ class Vocabulary:
 
     def __hash__(self) -> int:
         return id(self)
+
+
+@functools.lru_cache(maxsize=20_000)
+def _word(vocabulary: Vocabulary, word: str, best: str, other: str, accents: bool) -> Word:
+    return vocabulary.read_word(word, best, other, accents)
 
 
 @functools.lru_cache(maxsize=20_000)

@@ -69,6 +69,7 @@ def read(words: Sequence[str], language: str, lacks: Callable[[str], bool]) -> l
     return out
 
 
+@functools.lru_cache(maxsize=20_000)
 def has(word: str, language: str) -> bool:
     """Says whether the table of a language has a word, in lower case, by itself."""
     return bool(_meaning((terms.fold(word),), language, False))

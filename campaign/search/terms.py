@@ -68,7 +68,8 @@ def words(text: str) -> list[str]:
 
     Elisions stand apart, and so do the words of a #HashTag; of 10h30 and 9am numbers are left.
     """
-    text = _HASHTAG.sub(lambda tag: _HUMP.sub(" ", tag[0]), text)
+    if "#" in text:
+        text = _HASHTAG.sub(lambda tag: _HUMP.sub(" ", tag[0]), text)
     text = _CLOCK.sub(r"\1 \2", text)
     return _WORD.findall(text.translate(_APOSTROPHES).casefold())
 
