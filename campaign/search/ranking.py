@@ -20,7 +20,7 @@ SIGNALS = ("names", "uses", "themes", "static", "dense")
 WEIGHTS = {"names": 0.55, "uses": 0.4, "themes": 1.0, "static": 0.25, "dense": 0.35}
 _LATER_THEMES = 0.75  # power of a theme's strength: below 1 a brief's later themes count more
 # Scores from which a signal counts in full.
-_FULL = {"names": 12.0, "uses": 12.0, "themes": 12.0**_LATER_THEMES}
+_FULL = {"names": 12.0, "uses": 12.0, "themes": 12.0**_LATER_THEMES, "static": 0.24}
 
 _NEAR_EMOJI = 60  # emoji that a vector can bring
 _NEAR_THEMES = 5  # themes that a sentence's vector can bring
@@ -85,9 +85,16 @@ class Ranker:
             texts = [collections.Counter(terms.terms(u.text(language), language)) for u in uses]
             self._uses[language] = WordIndex.of(texts) if texts else None
 
-    def uses_of(self, codepoints: str) -> list[Use]:
-        """Returns the uses of an emoji that are indexed."""
-        return self._uses_by_emoji.get(codepoints, [])
+    def uses_of(self, entry: catalogue.Entry) -> list[Use]:
+        """Returns the uses of an emoji that are indexed.
+
+        Of a person's three genders one has uses as a rule; the other two have the same.
+        """
+        family = [entry]
+        if entry.kind.startswith("person-"):
+            family += [e for e in self.entries if e.family == entry.family]
+        written = (self._uses_by_emoji.get(e.meta.codepoints, []) for e in family)
+        return next(filter(None, written), [])
 
     def themes_of(self, codepoints: str) -> list[Theme]:
         """Returns the themes that list an emoji, those that list it first before the others."""
@@ -115,10 +122,10 @@ class Ranker:
             "themes": self._by_themes(matches),
         }
         if self._words:
-            similar = self._words.emoji @ self._words.embed(query.text)
+            similar = self._words.emoji @ self._words.embed(query.subject_text)
             out["static"] = _above_others(similar)
         if self._encoder:
-            vector = np.asarray(self._encoder.query([query.text.lower()]), np.float32)[0]
+            vector = np.asarray(self._encoder.query([query.subject_text]), np.float32)[0]
             out["dense"] = self._by_sentence(vector)
         return {name: _scaled(x, _FULL.get(name, 0.0)) for name, x in out.items()}
 
@@ -235,16 +242,18 @@ def _diverse(
         if entries[row].meta.codepoints not in without:
             candidates[row] = score
     chosen: list[int] = []
+    of_kind: dict[str, list[int]] = {}  # a family is of one kind
+    for row in candidates:
+        of_kind.setdefault(entries[row].kind, []).append(row)
     while candidates and len(chosen) < n:
         row = max(candidates, key=candidates.__getitem__)
         chosen.append(row)
-        del candidates[row]
         entry = entries[row]
         factor = _HEARTS if entry.kind in ("heart", "time") else _SAME_KIND
-        for other in list(candidates):
+        for other in of_kind[entry.kind]:
             if entries[other].family == entry.family:
-                del candidates[other]
-            elif entries[other].kind == entry.kind:
+                candidates.pop(other, None)
+            elif other in candidates:
                 candidates[other] *= factor
     return chosen
 

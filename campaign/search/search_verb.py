@@ -102,7 +102,8 @@ def _interleaved(answers: list[Answer]) -> list[list]:
 def _page(answer: Answer, language: Language) -> str:
     code = language.code
     lines = [answer.query.text]
-    typos = [f"{w.typed} → {w.meant}" for w in answer.query.words if w.meant]
+    typos = [f"{typed} → {meant}" for typed, meant in answer.query.readings]
+    typos += [f"{w.typed} → {w.meant}" for w in answer.query.words if w.meant]
     unknown = answer.query.unknown()
     if typos:
         lines.append(language.pick("  read as: ", "  lu comme : ") + ", ".join(typos))

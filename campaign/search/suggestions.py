@@ -99,7 +99,7 @@ def find(
     """
     ranker = ranker or ranking.shipped()
     query = ranker.read(text, language)
-    reasons = not_suggested.reasons(f"{text} {context}", avoid)
+    reasons = not_suggested.reasons(f"{text} {query.subject_text} {context}", avoid)
     ranked = ranker.rank(query, n, without=frozenset(reasons))
     rivals = ranker.rank(query, _WITHHELD_FROM * n)
     withheld = [
@@ -136,7 +136,7 @@ def _uses(
     entry: Entry, wanted: set[str], channels: Sequence[str], ranker: ranking.Ranker
 ) -> list[dict[str, str]]:
     """Returns the uses of an emoji; those in the campaign's channels and words first."""
-    written = ranker.uses_of(entry.meta.codepoints)
+    written = ranker.uses_of(entry)
     ordered = sorted(written, key=lambda u: (u.channel not in channels, -ranker.shared(u, wanted)))
     out = [{"channel": u.channel, "tone": u.tone, "en": u.en, "fr": u.fr} for u in ordered[:_USES]]
     if not out:

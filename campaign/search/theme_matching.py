@@ -14,6 +14,7 @@ from input_pipeline.contexts.emoji_usage import Theme
 
 _MOST = 6  # themes of a text
 _LEAST_COVERED = 0.5  # of a phrase, by the weight of its words
+_NAMED = 0.79  # of a phrase, from which it names its theme even if a part of it is a date
 _EXPLAINED = 0.2  # what a word still counts after a theme has explained it
 _LEAST_OF_BEST = 0.12  # strength, relative to the strongest theme
 
@@ -100,6 +101,9 @@ class ThemeIndex:
             return []
         coverage = np.minimum(1.0, weights.sum(0) / self.totals[phrases])
         gain = np.where(coverage >= _LEAST_COVERED, coverage**2, 0.0)
+        if min(query.weights) < 1.0:
+            named = (coverage >= _NAMED) & ((weights > 0).sum(0) > 1)  # as 14 juillet is
+            weights = np.where(named, weights, np.array(query.weights, "f4")[:, None] * weights)
         left = np.ones(len(query.words), np.float32)
         matches: list[Match] = []
         while len(matches) < _MOST:

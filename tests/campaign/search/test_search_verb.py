@@ -9,6 +9,7 @@ from campaign import __main__ as program
 from campaign import folder
 from emoji_gan import errors
 from input_pipeline.contexts import emoji_usage
+from input_pipeline.unicode import emoji_names
 
 
 @pytest.fixture
@@ -91,6 +92,27 @@ def test_the_page_has_uses_and_cautions_in_the_users_language(campaign):
     code, out, _ = campaign("search", "--text=birthday", "--lang=en")
     assert code == 0 and "birthday cake" in out and "avoid: " in out
     assert "à éviter : " in campaign("search", "--text=anniversaire", "--lang=fr")[1]
+
+
+@pytest.mark.parametrize("emoji", "📓📐🖍🔎📄🩴🩸🔟🕥")
+def test_the_uses_of_a_common_emoji_are_texts_for_a_channel(campaign, emoji):
+    for language, code in (("fr", "name_fr"), ("en", "name_en")):
+        name = getattr(emoji_names.lookup(f"{ord(emoji):X}"), code)
+        _, out, _ = campaign("search", f"--text={name}", f"--lang={language}", "--json", "--n=20")
+        results = json.loads(out.splitlines()[-1])["themes"][0]["results"]
+        uses = next(r["uses"] for r in results if r["codepoints"] == f"{ord(emoji):X}")
+        assert len(uses) == 3
+        for use in uses:
+            assert use["channel"] and use["tone"] and use[language].casefold() != name
+
+
+def test_the_genders_of_a_profession_have_the_same_uses(campaign):
+    _, out, _ = campaign("search", "--text=agriculteur", "--lang=fr", "--json", "--n=3")
+    results = json.loads(out.splitlines()[-1])["themes"][0]["results"]
+    farmer = next(r for r in results if r["codepoints"].endswith("-200D-1F33E"))
+    of_another = [u.fr for u in emoji_usage.uses() if u.codepoints == "1F468-200D-1F33E"]
+    assert farmer["codepoints"] != "1F468-200D-1F33E"
+    assert sorted(u["fr"] for u in farmer["uses"]) == sorted(of_another)
 
 
 @pytest.mark.parametrize(
