@@ -97,7 +97,9 @@ def drawn_pictures(folder: pathlib.Path, emoji: list[str], seed: int) -> np.ndar
         pool = drawer.variations({"": emoji}, line=False, each=1)
         half = len(emoji)  # strengths follow one another
         mine = [pool[i + half * (i % len(candidates.STRENGTHS))] for i in range(half)]
-        for c, picture in zip(emoji, candidates.finished(drawer.restored(mine), _PX), strict=True):
+        large = [c.picture for c in drawer.restored(mine)]
+        drawn = candidates.finished(large, [c.style for c in mine], _PX)
+        for c, picture in zip(emoji, drawn, strict=True):
             images.save_png(folder / f"{c}.png", picture, {"Software": "emoji_gan"})
         (folder / "done").touch()
     by_name = picture_folder.read(str(folder))

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from campaign.language import Language
+from campaign.proposing import candidates
+from emoji_gan.conditions import Condition
+from emoji_gan.edit import parents, vary
 from emoji_gan.errors import UserError
 from emoji_gan.trained import latent, sampler
 from emoji_gan.trained.restorer import Restorer
@@ -38,7 +41,8 @@ class Walker:
     ) -> np.ndarray:
         """Draws a loop that begins with an emoji, in steps that change it about equally.
 
-        It is a circle through the emoji's latent; the condition stays.
+        It is a circle through the emoji's latent; the condition stays, and so does the parent of a
+        variation.
 
         Args:
           name: of the emoji.
@@ -51,15 +55,15 @@ class Walker:
           uint8 [count px px 4], straight alpha.
 
         Raises:
-          UserError: it was not drawn by a shipped model from a seed alone.
+          UserError: it was not drawn by a shipped model, from a seed and at most one emoji.
         """
-        drawer = self._sampler(name, texts)
+        drawer, condition = self._opened(name, texts)
         seed = int(texts["seed"])
-        request = {k.removeprefix(_ASKED): v for k, v in texts.items() if k.startswith(_ASKED)}
-        condition = sampler.ask(drawer.spec, request, 1)
         truncation = float(texts.get("truncation", 1))
         centre = latent.points(drawer, [seed], condition, truncation=truncation)
-        self._same_or_refused(name, picture, latent.pictures(drawer, centre))
+        style = texts.get(f"{_ASKED}style", "openmoji") if candidates.TRACED in texts else ""
+        first = latent.pictures(drawer, centre)
+        self._same_or_refused(name, picture, self._sized(first, len(picture), style))
         at = latent.plane(drawer, centre, seed=seed)
 
         def path(times: np.ndarray) -> latent.Points:
@@ -67,11 +71,29 @@ class Walker:
             return at(_RADIUS * np.stack([1 - np.cos(angle), np.sin(angle)], 1))
 
         times = latent.even_times(drawer, path, count, closed=True)
-        drawn = latent.pictures(drawer, path(times))
-        if drawn.shape[1] >= px:
+        return self._sized(latent.pictures(drawer, path(times)), px, style)
+
+    def _sized(self, drawn: np.ndarray, px: int, style: str) -> np.ndarray:
+        """Brings frames to a size; as proposals are traced, where a style is given."""
+        if drawn.shape[1] >= px and not style:
             return np.stack([common_box.resize(frame, px) for frame in drawn])
         self._restorer = self._restorer or Restorer()
-        return self._restorer.to_size(drawn, px)
+        if not style:
+            return self._restorer.to_size(drawn, px)
+        large = self._restorer(drawn, candidates.RESTORED_PX // drawn.shape[1])
+        return candidates.finished(large, [style] * len(large), px)
+
+    def _opened(self, name: str, texts: Mapping[str, str]) -> tuple[Sampler, Condition]:
+        """Returns what drew an emoji, and under which condition."""
+        drawer = self._sampler(name, texts)
+        request = {k.removeprefix(_ASKED): v for k, v in texts.items() if k.startswith(_ASKED)}
+        codepoints = texts.get("parent", "")
+        if "strength" not in texts or not parents.is_drawn(codepoints):
+            return drawer, sampler.ask(drawer.spec, request, 1)
+        is_line = "line" in request.get("style", "")
+        parent = parents.of_openmoji(codepoints, drawer.config.data.resolution, line=is_line)
+        condition = vary.condition_of(drawer, parent, 1, request)
+        return drawer.varying(parent.image, float(texts["strength"])), condition
 
     def _sampler(self, name: str, texts: Mapping[str, str]) -> Sampler:
         wanted = texts.get("checkpoint_sha256", "")
@@ -92,13 +114,12 @@ class Walker:
         return self._samplers[wanted]
 
     def _same_or_refused(self, name: str, picture: np.ndarray, drawn: np.ndarray) -> None:
-        small = common_box.resize(picture, drawn.shape[1])
-        if latent.steps(np.concatenate([small[None], drawn]))[0] > _SAME:
+        if latent.steps(np.concatenate([picture[None], drawn]))[0] > _SAME:
             raise UserError(
                 self._language.pick(
-                    f"{name}: its seed alone draws another picture, as it was varied, mixed or "
-                    "recoloured; give it bounce, wave or pulse",
-                    f"{name} : sa graine seule dessine autre chose, car il a été varié, mélangé ou "
-                    "recoloré ; donnez-lui bounce, wave ou pulse",
+                    f"{name}: its seed draws another picture: it was mixed, recoloured or varied "
+                    "under a mask; give it bounce, wave or pulse",
+                    f"{name} : sa graine dessine autre chose, car il a été mélangé, recoloré ou "
+                    "varié sous un masque ; donnez-lui bounce, wave ou pulse",
                 )
             )

@@ -19,7 +19,8 @@ from input_pipeline.art import common_box, licences, rasterise
 
 STRENGTHS = (0.45, 0.6)  # of variations: small parts change; parts are lost
 _MIX_STRENGTH, _TRUNCATION = 0.75, 0.7  # as `edit mix` and `sample` have them
-_RESTORED_PX = 256  # of a candidate, before it is judged and traced
+TRACED = "traced"  # text chunk of what `finished` has drawn
+RESTORED_PX = 256  # of a candidate, before it is judged and traced
 _SEEDS_A_REQUEST = 1000
 
 
@@ -206,7 +207,7 @@ class Drawer:
 
     def restorer_texts(self, size_px: int) -> dict[str, str]:
         """Returns the text chunks that a picture gets because it was enlarged and traced."""
-        return self._restorer.provenance(size_px) | {"traced": "flat colours, clean lines"}
+        return self._restorer.provenance(size_px) | {TRACED: "flat colours, clean lines"}
 
     def _style(self, line: bool) -> dict[str, str]:
         styles = dict(self.flow.spec.classes).get("style", ())
@@ -246,9 +247,9 @@ class Drawer:
             rows = [i for i, c in enumerate(candidates) if len(c.picture) == px]
             small = [candidates[i].picture for i in rows]
             for i, large in zip(
-                rows, self._restorer(small, max(1, _RESTORED_PX // px)), strict=True
+                rows, self._restorer(small, max(1, RESTORED_PX // px)), strict=True
             ):
-                picture = common_box.resize(large, _RESTORED_PX)
+                picture = common_box.resize(large, RESTORED_PX)
                 result[i] = dataclasses.replace(candidates[i], picture=picture)
         return result
 
@@ -270,17 +271,17 @@ def allowed_pair(listed: Sequence[str]) -> tuple[str, str] | None:
     return None
 
 
-def finished(candidates: Sequence[Candidate], size_px: int) -> np.ndarray:
-    """Draws candidates with flat colours and clean lines: uint8 [n size_px size_px 4].
+def finished(pictures: Sequence[np.ndarray], styles: Sequence[str], size_px: int) -> np.ndarray:
+    """Draws restored pictures with flat colours and clean lines: uint8 [n size_px size_px 4].
 
-    They are traced as OpenMoji draws, which takes the blotches of the model out; other styles are
-    traced in their own colours.
+    They are traced as OpenMoji draws, which takes the blotches of the model out; those of other
+    styles, by their names, are traced in their own colours.
     """
-    pictures = np.zeros((len(candidates), size_px, size_px, 4), np.uint8)
+    drawn = np.zeros((len(pictures), size_px, size_px, 4), np.uint8)
     with rasterise.Rasteriser(size_px) as rasteriser:
-        for i, candidate in enumerate(candidates):
-            own = vectoriser.STYLES[0 if candidate.style.startswith("openmoji") else 1]
-            large = common_box.resize(candidate.picture, vectoriser.TRACED_PX)
+        for i, (picture, style) in enumerate(zip(pictures, styles, strict=True)):
+            own = vectoriser.STYLES[0 if style.startswith("openmoji") else 1]
+            large = common_box.resize(picture, vectoriser.TRACED_PX)
             shapes = vectoriser.trace_one(large, own)
-            pictures[i] = rasteriser.render(drawing.to_svg(shapes, metadata={}))
-    return pictures
+            drawn[i] = rasteriser.render(drawing.to_svg(shapes, metadata={}))
+    return drawn

@@ -208,7 +208,7 @@ def _finished(
     """Finishes candidates, deals each theme's out to the segments in turn, and judges them anew."""
     if not chosen:
         return []
-    pictures = finished(chosen, size_px)
+    pictures = finished([c.picture for c in chosen], [c.style for c in chosen], size_px)
     segments = _dealt(kind, chosen)
     for i, segment in enumerate(segments):
         if segment.palette:

@@ -198,12 +198,7 @@ class Sampler:
         Raises:
           UserError: the model's method cannot vary an image, or the strength is out of range.
         """
-        if self._vary is None:
-            raise UserError(
-                f"a model of {self.config.method!r} cannot vary a picture; give one of 'flow'"
-            )
-        if not 0 < strength <= 1:
-            raise UserError(f"strength {strength:g}: expected above 0, at most 1")
+        self._check_varies(strength)
         mask = np.full(parents.shape[1:3], 255, np.uint8) if changeable is None else changeable
         mask01 = jnp.asarray(mask[..., None], jnp.float32) / 255
         drawn = []
@@ -214,6 +209,36 @@ class Sampler:
             x = self._vary(self.params, of, batch, batch_condition, strength)
             drawn.append(np.asarray(images.to_uint8(x))[:count])
         return np.concatenate(drawn)
+
+    def varying(self, parent: np.ndarray, strength: float) -> "Sampler":
+        """Returns a sampler of variations of one image: its latents are the noise mixed in.
+
+        Args:
+          parent: uint8 [h w 4] at the model's resolution, straight alpha.
+          strength: as `vary` has it; what `vary` draws of a seed, the result draws of its latents.
+
+        Raises:
+          UserError: as `vary` does.
+        """
+        self._check_varies(strength)
+        vary = self.generator.vary
+
+        def draw(params: Any, latents: Latents, condition: Condition) -> jax.Array:
+            own, image = params
+            shape = (len(latents.values), *image.shape)
+            of = base.Parents(jnp.broadcast_to(image, shape), jnp.ones((*shape[:3], 1)))
+            return vary(own, of, latents, condition, strength)
+
+        generator = dataclasses.replace(self.generator, draw=draw, vary=None, invert=None)
+        return self.drawing_with(generator, (self.params, images.to_model(jnp.asarray(parent))))
+
+    def _check_varies(self, strength: float) -> None:
+        if self._vary is None:
+            raise UserError(
+                f"a model of {self.config.method!r} cannot vary a picture; give one of 'flow'"
+            )
+        if not 0 < strength <= 1:
+            raise UserError(f"strength {strength:g}: expected above 0, at most 1")
 
     def path_pairs(
         self, seeds: Sequence[int], condition: Condition | None, epsilon: float

@@ -217,6 +217,32 @@ def test_a_latent_loop_begins_with_the_emoji(run, tmp_path):
     (tmp_path / "blue.png").write_bytes(images.png_bytes(drawn[..., [2, 1, 0, 3]], texts))
     flags = ("--lang=en", f"--from={tmp_path}", f"--dir={tmp_path / 'out'}", "--frames=8")
     code, out, err = run("animate", *flags, "--move=latent", "--size=32")
-    assert code == 2 and "heart_latent: 8 frames" in out and "blue: its seed alone" in err
+    assert code == 2 and "heart_latent: 8 frames" in out and "blue: its seed draws another" in err
     first = np.asarray(Image.open(tmp_path / "out" / "animations" / "heart_latent.png"))
     np.testing.assert_array_equal(first, drawn)
+
+
+@pytest.mark.slow
+def test_a_latent_loop_of_a_variation_keeps_its_parent(run, tmp_path):
+    from emoji_gan.edit import parents, vary
+    from emoji_gan.trained.sampler import SHIPPED_FLOW, Sampler
+
+    drawer, parent = Sampler(str(SHIPPED_FLOW)), parents.of_openmoji("1F355", 32)
+    request = {"style": "openmoji"}
+    drawn = vary.vary(drawer, parent, [3], strength=0.5, request=request)[0]
+    texts = vary.provenance_of(drawer, [parent], 0.5, request) | {"seed": "3"}
+    (tmp_path / "pizza.png").write_bytes(images.png_bytes(drawn, texts))
+    other = texts | {"parent": "1F355, 1F369"}  # as a cross of two names them
+    (tmp_path / "cross.png").write_bytes(images.png_bytes(drawn, other))
+    flags = (f"--from={tmp_path}", f"--dir={tmp_path / 'out'}", "--frames=4")
+    code, out, err = run("animate", "--lang=fr", *flags, "--move=latent", "--size=32")
+    assert code == 2 and "pizza_latent : 4 images" in out and "cross : sa graine dessine" in err
+    loop = Image.open(tmp_path / "out" / "animations" / "pizza_latent.png")
+    frames = []
+    for i in range(loop.n_frames):
+        loop.seek(i)
+        frames.append(np.asarray(loop.convert("RGBA")))
+    assert len(frames) == 4
+    np.testing.assert_allclose(frames[0].astype(int), drawn, atol=1)
+    from_first = [np.abs(f.astype(int) - drawn).mean() for f in frames[1:]]
+    assert min(from_first) > 0.2 and max(from_first) < 40  # it moves, and stays a pizza
