@@ -3,8 +3,9 @@
     python -m benchmarks.tasks.restyling --model=runs/restyle --out=FOLDER --n=40
 
 Of each style, held-out emoji of every other style are drawn in it, up to `--n` a pair of styles.
-The rows compare with the pictures as they are (`no change`), with the style's own art of the same
-emoji (`real`), and, where the shipped flow has the style, with its variations (`vary`). Columns:
+The rows compare with the pictures as they are (`no change`), with what snapping them to the style's
+colours does by itself (`colours`), with the style's own art of the same emoji (`real`), and, where
+the shipped flow has the style, with its variations (`vary`). Columns:
 
   style   fraction that a classifier of styles, fitted here to the training art, takes for it; that
           of `real` says how far the classifier is to be believed
@@ -14,7 +15,8 @@ emoji (`real`), and, where the shipped flow has the style, with its variations (
           fraction of no change's; the encoder was taught to look past the style
   fd of style  the same by the classifier's features, palette and edges
 
-Needs the sources of the model where its config has them. FOLDER gets restyling.md, restyling.json
+Needs the sources that the model was trained on: by `--sources`, as in data.sources, where they lie
+elsewhere than its config says. FOLDER gets restyling.md, restyling.json
 and restyling.png: of each style a row, source and result and real art of a few emoji.
 """
 
@@ -38,6 +40,7 @@ from emoji_gan.trained import sampler
 from emoji_gan.trained.restyler import Restyler
 from eval.metrics import frechet
 from input_pipeline import dataset
+from input_pipeline.art import flat_colours
 from input_pipeline.dataset import EmojiData
 
 Restyle = Callable[[np.ndarray], np.ndarray]
@@ -130,7 +133,11 @@ def ways(restyler: Restyler, style: str) -> dict[str, Restyle]:
     flow = sampler.Sampler(str(sampler.SHIPPED_FLOW))
     if style in dict(flow.spec.classes)["style"] and restyler.px == flow.config.data.resolution:
         by_name["vary"] = variations(flow, style)
-    return by_name | {"no change": lambda pictures: pictures}
+    palette = restyler.palettes[style]
+    return by_name | {
+        "colours": lambda pictures: flat_colours.snap(pictures, palette),
+        "no change": lambda pictures: pictures,
+    }
 
 
 def table(results: dict[str, dict[str, dict[str, float]]]) -> str:
@@ -151,7 +158,7 @@ def table(results: dict[str, dict[str, dict[str, float]]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _held_out(config: ml_collections.FrozenConfigDict) -> list[EmojiData]:
+def _held_out(config: ml_collections.ConfigDict) -> list[EmojiData]:
     return [dataset.load(config, split) for split in ("validation", "test")]
 
 
@@ -161,13 +168,16 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     p.add_argument("--model", type=paths.local, help="of configs/restyle.py; default: shipped")
+    p.add_argument("--sources", nargs="+", help="openmoji STYLE=PATH ...; default: the model's own")
     p.add_argument("--n", type=int, default=40, help="emoji of each pair of styles, at most")
     p.add_argument("--out", type=paths.local, required=True, help="folder")
     a = p.parse_args()
     host.setup_host_memory()
     host.setup_compilation_cache()
     restyler = Restyler(a.model)
-    train, held_out = dataset.load(restyler.config.data), _held_out(restyler.config.data)
+    data_config = ml_collections.ConfigDict(restyler.config.data)
+    data_config.sources = tuple(a.sources or data_config.sources)
+    train, held_out = dataset.load(data_config), _held_out(data_config)
     styles = train.classes["style"]
     classifier = style_classifier.trained(train.images, styles)
     params, meta = encoder.load()

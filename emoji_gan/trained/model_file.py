@@ -106,7 +106,7 @@ def write(
             )
     meta = {
         "format": _FORMAT,
-        "config": dict(config),
+        "config": without_folders(config),
         "spec": spec.to_json(),
         "step": step,
         "kimg_before": kimg_before,
@@ -118,6 +118,20 @@ def write(
         path, to_bytes(arrays, {"emoji_gan": json.dumps(meta, ensure_ascii=False)})
     )
     return meta
+
+
+def without_folders(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a config whose paths are names of files: a model is passed on, its folders are not.
+
+    The sources of the data and the model that it began from are all the paths that a config has.
+    """
+    sources = [
+        f"{name}={pathlib.PurePath(path).name}" if path else name
+        for name, _, path in (text.partition("=") for text in config["data"]["sources"])
+    ]
+    begun_from = pathlib.PurePath(config["init_from"]).name
+    data = {**config["data"], "sources": tuple(sources)}
+    return {**config, "data": data, "init_from": begun_from}
 
 
 def load(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -24,6 +24,7 @@ class Restyler:
       config: the resolved config.
       styles: that it draws in.
       px: side of what it reads and draws.
+      palettes: colours by style, as `flat_colours.fit` returns them.
 
     Args:
       source: a workdir of configs/restyle.py, or its model file; None: the shipped one.
@@ -55,7 +56,7 @@ class Restyler:
         self.spec, self.px = self._trained.spec, self.config.data.resolution
         self.styles = dict(self.spec.classes)["style"]
         pairs = self.config.data.pairs
-        self._palettes = {
+        self.palettes = {
             style: colours.split()
             for style, _, colours in (text.rpartition("=") for text in pairs.palettes)
         }
@@ -102,7 +103,7 @@ class Restyler:
             condition: conditions.Condition = {"style": jnp.full(_BATCH, number, jnp.int32)}
             x = self._draw(self._params, latents, condition)
             drawn.append(np.asarray(images.to_uint8(x))[:count])
-        whole, palette = np.concatenate(drawn), self._palettes.get(style)
+        whole, palette = np.concatenate(drawn), self.palettes.get(style)
         return flat_colours.snap(whole, palette) if palette else whole
 
     def provenance(self, style: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from emoji_gan import conditions
 from emoji_gan.methods import restyle
 from emoji_gan.trained import model_file
 from input_pipeline import dataset
+from input_pipeline.art import style_palettes
 from tests.emoji_gan.methods.test_restyle import tiny_config
 
 
@@ -77,6 +78,8 @@ def test_the_whole_benchmark(monkeypatch, tmp_path, capsys):
     assert whole.class_names["style"] == ("openmoji", "openmoji line")
     spec = conditions.of_data(whole)
     restyle.resolve(config, 1)
+    names = np.array(whole.class_names["style"])[whole.classes["style"]].tolist()
+    config.data.pairs.palettes = style_palettes.fit(whole.images, names, 16)
     model_file.write(
         tmp_path / "tiny.safetensors",
         {"g_ema": restyle.init(config, spec, 0).g_ema},
@@ -101,7 +104,7 @@ def test_the_whole_benchmark(monkeypatch, tmp_path, capsys):
     styles = json.loads((tmp_path / "out" / "restyling.json").read_text())["styles"]
     assert set(styles) == {"openmoji", "openmoji line"}
     for rows in styles.values():
-        assert set(rows) == {"restyle", "vary", "no change", "real"}
+        assert set(rows) == {"restyle", "colours", "vary", "no change", "real"}
         assert rows["real"]["style"] > 0.8 > rows["no change"]["style"]
         assert rows["real"]["fd_style"] < rows["no change"]["fd_style"]
     assert (tmp_path / "out" / "restyling.png").exists()

@@ -209,7 +209,10 @@ def test_training_fits_the_colours_of_each_style(tmp_path):
     config.data.sources = tuple(f"{name}={tmp_path / name}" for name in ("blue", "noto"))
     config.data.common_box, config.data.pairs.colours = False, 2
     assert train.train(config, str(tmp_path / "run"), train.Options()) == 0
-    restyler = Restyler(str(tmp_path / "run"))
+    model_file.save(tmp_path / "run.safetensors", str(tmp_path / "run"))
+    restyler = Restyler(str(tmp_path / "run.safetensors"))
+    sources = tuple(restyler.config.data.sources)
+    assert sources == ("blue=blue", "noto=noto")  # a model is passed on, its folders are not
     assert restyler.config.data.pairs.palettes == (
         "blue=00000000 0000ffff",
         "noto=00000000 ffc800ff",
