@@ -1,16 +1,17 @@
 """Compares the campaign tool's statistics with libraries that do the same thing.
 
     python -m venv V && V/bin/pip install duckdb==2.0.1 numpy scipy absl-py \
-      matplotlib statsmodels==0.15.0 tea-tasting==1.14.0
+      matplotlib pyarrow statsmodels==0.15.0 tea-tasting==1.14.0 spotify-confidence==4.1.0
     V/bin/python -m benchmarks.campaign.oracles
 
-One table of figures: ours, theirs. spotify-confidence 4.1 is left out of the boundaries: its
-O'Brien-Fleming spends alpha t^2, which is another function.
+One table of figures: ours, theirs. spotify-confidence is left out of the boundaries: it
+spends alpha t^2, which is another function.
 """
 
 import argparse
 
 import numpy as np
+from scipy import stats
 
 from benchmarks.campaign import false_alarms
 from campaign.experiment.inference import effects, multiplicity, sample_ratio
@@ -70,12 +71,43 @@ def rows() -> list[tuple[str, float, float, str]]:
     e = effects.difference(counted, "rate", "new", control="control")
     z = proportion.test_proportions_2indep(360, 10_000, 300, 10_000, method="wald").statistic
     out.append(("two rates, Z (unpooled)", e.z, z, "statsmodels"))
+    out += _by_spotify(counted)
     plan = false_alarms.plan_of(1, 2, 0.1)
     from statsmodels.stats.power import NormalIndPower
 
     effect = proportion.proportion_effectsize(0.033, 0.03)
     n = NormalIndPower().solve_power(effect, alpha=0.05, power=0.8)
     out.append(("n an arm, 3 % +10 %", plan.n_per_arm, n, "statsmodels (arcsine)"))
+    return out
+
+
+def _by_spotify(counted: Moments) -> list[tuple[str, float, float, str]]:
+    """Compares rates: two by their interval, four by Holm."""
+    import pandas as pd
+    import spotify_confidence
+
+    def test(names: str, clicks: list[int], **options: object) -> spotify_confidence.ZTest:
+        table = pd.DataFrame({"arm": list(names), "clicks": clicks, "n": 10_000})
+        columns = {f"numerator{x}_column": "clicks" for x in ("", "_sum_squares")}
+        return spotify_confidence.ZTest(
+            table, denominator_column="n", categorical_group_columns="arm", **columns, **options
+        )
+
+    library = "spotify-confidence"
+    e = effects.difference(counted, "rate", "new", control="control")
+    two = test("ab", [300, 360]).difference(level_1="a", level_2="b").iloc[0]
+    out = [
+        ("two rates, lower end", e.estimate - 1.959964 * e.se, two["ci_lower"], library),
+        ("two rates, p", 2 * stats.norm.sf(abs(e.z)), two["p-value"], library),
+    ]
+    several = effects.from_counts([300, 360, 310, 345], [10_000] * 4, tuple("abcd"))
+    ours = [effects.difference(several, "rate", arm, control="a").z for arm in "bcd"]
+    theirs = test("abcd", [300, 360, 310, 345], correction_method="holm").multiple_difference(
+        level="a", level_as_reference=True
+    )
+    adjusted = multiplicity.holm(2 * stats.norm.sf(np.abs(ours)))
+    for arm, a, b in zip("bcd", adjusted, theirs["adjusted p-value"], strict=True):
+        out.append((f"four rates, Holm, p of {arm}", a, b, library))
     return out
 
 
