@@ -1,8 +1,10 @@
 """Writes contact_sheet.html: every proposal at three sizes on three grounds, to choose on."""
 
 import base64
+import hashlib
 import json
 import pathlib
+import re
 from collections.abc import Mapping
 from html import escape
 
@@ -77,6 +79,12 @@ def _as_json(texts: dict[str, str]) -> str:
     return json.dumps(texts, ensure_ascii=False).replace("<", "\\u003c")
 
 
+def _paragraph(note: str) -> str:
+    """Returns a paragraph, what is between backticks as code."""
+    inside = re.sub("`(.+?)`", r'<code lang="en">\1</code>', escape(note))
+    return f'<p class="note">{inside}</p>'
+
+
 def _page(body: str, count: int, language: Language, command: str) -> str:
     text = language.pick
     title = language.counted(count, "{n} [proposal|proposals]", "{n} [proposition|propositions]")
@@ -88,33 +96,62 @@ def _page(body: str, count: int, language: Language, command: str) -> str:
         "si elle se reconnaît encore, aussi en 22 px ; elle ne dit rien du goût. Une proposition "
         "s'emploie après `campaign check`.",
     )
-    texts = {
-        "count": text("picked: {p}, rejected: {r}", "retenues : {p}, écartées : {r}"),
-        "copied": text("copied", "copié"),
-        "command": command,
-    }
+    keys = text(
+        "Keys: Tab and the arrows choose, Enter goes to the next proposal, Shift+Enter back. What "
+        "is chosen stays in this browser, also over a reload.",
+        "Clavier : Tab et les flèches choisissent, Entrée va à la proposition suivante, "
+        "Maj+Entrée à la précédente. Les choix restent dans ce navigateur, même après un "
+        "rechargement.",
+    )
+    texts = _texts(count, command, language)
+    # What was chosen on other pictures, or before other decisions, is of another sheet.
+    texts["sheet"] = hashlib.sha256(f"{command}\n{body}".encode()).hexdigest()[:16]
     save = text("Save picks.json", "Enregistrer picks.json")
     copy = text("Copy the line", "Copier la ligne")
+    line = text("line that records the decisions", "ligne qui note les décisions")
+    skip = text("To saving", "Aller à l'enregistrement")
     return f"""<!doctype html>
 <html lang="{language.code}"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1">
 <title>{escape(title)}</title>
 <style>{(_OWN / "contact_sheet.css").read_text(encoding="utf-8")}</style></head>
-<body><form><main>
+<body><a class="skip" href="#save">{escape(skip)}</a>
+<form autocomplete="off"><main>
 <h1>{escape(title)}</h1>
-<p class="note">{escape(note)}</p>
+{_paragraph(note)}
+{_paragraph(keys)}
 {body}
 </main>
 <div class="bar" role="region" aria-label="{escape(text("decisions", "décisions"))}">
 <span id="count" role="status"></span>
 <button type="button" id="save">{escape(save)}</button>
 <button type="button" id="copy">{escape(copy)}</button>
-<code id="line"></code>
+<span id="done" role="status"></span>
+<input id="line" readonly aria-label="{escape(line)}">
 </div></form>
 <script type="application/json" id="texts">{_as_json(texts)}</script>
 <script>{(_OWN / "contact_sheet.js").read_text(encoding="utf-8")}</script>
 </body></html>
 """
+
+
+def _texts(count: int, command: str, language: Language) -> dict[str, str]:
+    """Returns what the script of the page says."""
+    text = language.pick
+    return {
+        "count": text(
+            f"picked: {{p}}, rejected: {{r}}, of {count}",
+            f"retenues : {{p}}, écartées : {{r}}, sur {count}",
+        ),
+        "copied": text("copied", "copié"),
+        "selected": text(
+            "the line is selected: copy it with Ctrl+C or ⌘C",
+            "la ligne est sélectionnée : copiez-la par Ctrl+C ou ⌘C",
+        ),
+        "nothing": text("nothing is decided yet", "rien n'est encore décidé"),
+        "saved": text("picks.json is downloaded", "picks.json est téléchargé"),
+        "command": command,
+    }
 
 
 def _card(
@@ -123,7 +160,7 @@ def _card(
     text = language.pick
     names = p.names[language.code]
     recipe = recipe_name(p.recipe, language)
-    alt = escape(f"{p.name} : {names}, {recipe}" if language.code == "fr" else f"{p.name}: {names}")
+    alt = escape(f"{names}, {recipe}")
     labels = [f'role="img" aria-label="{alt}"', *['aria-hidden="true"'] * 2]  # is read once
     grounds = "".join(
         f'<div class="ground {ground}" {label}>'
@@ -144,7 +181,7 @@ def _card(
         *_cautions(p, language),
     ]
     listed = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in facts)
-    return f"""<fieldset style="--p:url({url})"><legend>{escape(p.name)}</legend>
+    return f"""<fieldset style="--p:url({url})"><legend><h3 lang="en">{escape(p.name)}</h3></legend>
 <div class="row"><div>{grounds}</div><span>{reals}</span></div>
 <dl>{listed}</dl>
 {_choices(p, picks, language)}

@@ -17,10 +17,12 @@ h1{font-size:1.4rem;border-left:.5rem solid;padding-left:1rem}
 h1.helped{border-color:#1a7f37}h1.harmed{border-color:#b42318}h1.unproved{border-color:#57606a}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums}
 th,td{padding:.3rem .7rem;border-bottom:1px solid #8888;text-align:right}
-th:first-child,td:first-child{text-align:left}
+th:first-child{text-align:left}tbody th{font-weight:400}
 .pairs{display:grid;grid-template-columns:repeat(auto-fill,minmax(15rem,1fr));gap:.6rem}
-figure{margin:0;border:1px solid #8888;border-radius:.5rem;padding:.4rem}
-img{width:104px;height:104px;background:#fff;border-radius:.3rem}figcaption{font-size:.85rem}
+figure{margin:0;border:1px solid #8888;border-radius:.5rem;padding:.4rem;break-inside:avoid}
+img{width:104px;height:104px;background:#fff;border-radius:.3rem;forced-color-adjust:none}
+figcaption{font-size:.85rem}
+@media print{:root{color-scheme:light}}
 """
 
 
@@ -36,10 +38,14 @@ def html(
       language: of the page.
     """
     text = language.pick
-    heads = ["", text("before", "avant"), text("after", "après")]
-    rows = [[label, *values] for label, *values in c.table(language)]
+    heads = [text("measure", "mesure"), text("before", "avant"), text("after", "après")]
     head = "".join(f'<th scope="col">{escape(h)}</th>' for h in heads)
-    body = "".join("<tr>" + "".join(f"<td>{escape(v)}</td>" for v in r) + "</tr>\n" for r in rows)
+    body = "".join(
+        f'<tr><th scope="row">{escape(label)}</th>'
+        + "".join(f"<td>{escape(v)}</td>" for v in values)
+        + "</tr>\n"
+        for label, *values in c.table(language)
+    )
     pairs = "\n".join(
         f"<figure>{_image(x, f'{n}, {heads[1]}')} {_image(y, f'{n}, {heads[2]}')}"
         f"<figcaption>{escape(n)}</figcaption></figure>"

@@ -1,11 +1,8 @@
 """Walks every feature of the page in a headless Chromium, which npm installs into a cache."""
 
-import hashlib
 import json
 import os
-import pathlib
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -45,23 +42,9 @@ def address():
 
 
 @pytest.fixture(scope="module")
-def tools():
-    """The folder that holds the browser and the script."""
-    lock = (_SOURCE / "package-lock.json").read_bytes()
-    root = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
-    folder = root / "emoji_gan" / "browser" / hashlib.sha256(lock).hexdigest()[:12]
-    if not (folder / "node_modules").is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(_SOURCE / name, folder)
-        browser.install(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def results(address, tools, tmp_path_factory):
+def results(address, tmp_path_factory):
     """What each check of the script came to."""
-    shutil.copy(_SOURCE / "page_walk.mjs", tools)
+    tools = browser.in_cache("page_walk.mjs")
     pictures = os.environ.get("EMOJI_GAN_SCREENSHOTS") or tmp_path_factory.mktemp("pictures")
     walked = subprocess.run(
         ["node", "page_walk.mjs", address, str(pictures)],

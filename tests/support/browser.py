@@ -1,6 +1,8 @@
 """Runs the scripts of tests/browser under Node, with a Chromium of npm's."""
 
+import hashlib
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -26,6 +28,23 @@ def with_packages(folder: pathlib.Path, of: pathlib.Path = _SCRIPTS) -> pathlib.
         if file.is_file():
             shutil.copy(file, folder)
     install(folder)
+    return folder
+
+
+def in_cache(name: str) -> pathlib.Path:
+    """Copies a script of tests/browser to a folder that keeps the packages between runs.
+
+    The tests that call it are of the xdist group "browser": one installs at a time.
+    """
+    lock = (_SCRIPTS / "package-lock.json").read_bytes()
+    root = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
+    folder = root / "emoji_gan" / "browser" / hashlib.sha256(lock).hexdigest()[:12]
+    if not (folder / "node_modules").is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in ("package.json", "package-lock.json"):
+            shutil.copy(_SCRIPTS / file, folder)
+        install(folder)
+    shutil.copy(_SCRIPTS / name, folder)
     return folder
 
 

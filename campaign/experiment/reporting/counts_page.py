@@ -104,7 +104,8 @@ def html(
         (pick("Declared winners", "Gagnants déclarés"), page.bullets([tally] if tally else [])),
         (
             pick("Tests", "Tests"),
-            page.table(heads, rows[:_MOST_ROWS]) + page.bullets([cut] * bool(cut)),
+            page.table(pick("clicks by arm", "clics par bras"), heads, rows[:_MOST_ROWS])
+            + page.bullets([cut] * bool(cut)),
         ),
         (
             pick("What was wrong in the files", "Ce qui n'allait pas dans les fichiers"),
@@ -125,12 +126,12 @@ def _rows(
         for i, arm in enumerate(t.arms):
             rate = t.clicks[i] / max(t.impressions[i], 1)
             text = pick(*_OUTCOME[v.outcome]) if i == 0 else ""
-            star = " ★" if i == v.best else ""
+            best = pick(" (best)", " (le meilleur)") if i == v.best else ""
             rows.append(
                 [
                     t.name if i == 0 else "",
                     text,
-                    arm + star,
+                    arm + best,
                     number(t.impressions[i]),
                     number(t.clicks[i]),
                     percent(rate, 2),

@@ -12,18 +12,27 @@ from campaign.experiment.results import Verdict
 from campaign.language import Language
 
 _STYLE = """
-body{font:16px/1.5 system-ui,sans-serif;color:#1f2328}
-body{max-width:50rem;margin:2rem auto;padding:0 1rem}
-h1{font-size:1.5rem;line-height:1.3;padding:1rem 1.2rem;border-left:.5rem solid;background:#f6f8fa}
-h1.deploy{border-color:#1a7f37}h1.refused,h1.stop{border-color:#b42318}
-h1.continue,h1.counts{border-color:#57606a}
-h2{font-size:1.15rem;margin-top:2rem}
+:root{color-scheme:light dark;--ink:light-dark(#1f2328,#e6edf3);--soft:light-dark(#57606a,#9da7b3)}
+:root{--yes:light-dark(#1a7f37,#3fb950);--no:light-dark(#b42318,#ff7b72)}
+body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:light-dark(#fff,#0d1117)}
+body{max-width:60rem;margin:2rem auto;padding:0 1rem}
+h1{font-size:1.5rem;line-height:1.3;padding:1rem 1.2rem;border-left:.5rem solid}
+h1{background:light-dark(#f6f8fa,#161b22);overflow-wrap:anywhere}
+h1.deploy{border-color:var(--yes)}h1.refused,h1.stop{border-color:var(--no)}
+h1.continue,h1.counts{border-color:var(--soft)}
+h2{font-size:1.15rem;margin-top:2rem;break-after:avoid}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
-th,td{padding:.3rem .6rem;border-bottom:1px solid #d0d7de;text-align:right;vertical-align:top}
-th:first-child,td:first-child{text-align:left}th{font-weight:600}
+th,td{padding:.3rem .6rem;border-bottom:1px solid light-dark(#d0d7de,#30363d)}
+th,td{text-align:right;vertical-align:top}
+th:first-child,td:first-child{text-align:left}th{font-weight:600}tbody th{font-weight:400}
 .arms th:last-child,.arms td:last-child{text-align:left}
-.wide{overflow-x:auto}svg{max-width:100%;height:auto}
-footer,.note{color:#57606a;font-size:.9rem}
+.wide{overflow-x:auto}li{overflow-wrap:anywhere}
+svg{max-width:max(100%,34rem);height:auto;break-inside:avoid}
+.again{position:absolute;clip-path:inset(50%);white-space:nowrap}
+.note{color:var(--soft);font-size:.9rem}
+:focus-visible{outline:3px solid light-dark(#0b57d0,#8ab4f8);outline-offset:2px}
+@media print{:root{color-scheme:light}.wide{overflow:visible}svg{max-width:100%}}
+@media print{table{font-size:.8rem}tr{break-inside:avoid}}
 """
 
 
@@ -38,16 +47,26 @@ def document(kind: str, headline: str, sections: list[tuple[str, str]], language
     )
 
 
-def table(heads: list[str], rows: list[list[str]]) -> str:
-    """Writes a table, its cells escaped."""
+def table(name: str, heads: list[str], rows: list[list[str]]) -> str:
+    """Writes a table, its cells escaped, that the keyboard scrolls where it is too wide.
+
+    Args:
+      name: of the table, read aloud.
+      heads: of the columns.
+      rows: of cells; the first one names the row, "" as the row above.
+    """
     if not rows:
         return ""
     head = "".join(f'<th scope="col">{escape(h)}</th>' for h in heads)
-    lines = "".join(
-        "<tr>" + "".join(f"<td>{escape(c)}</td>" for c in row) + "</tr>\n" for row in rows
-    )
-    inside = f"<thead><tr>{head}</tr></thead>\n<tbody>{lines}</tbody>"
-    return f'<div class="wide"><table>{inside}</table></div>'
+    lines, first = [], ""
+    for row in rows:
+        above, first = first, row[0] or first
+        named = escape(first) if row[0] else f'<span class="again">{escape(above)}</span>'
+        cells = "".join(f"<td>{escape(c)}</td>" for c in row[1:])
+        lines.append(f'<tr><th scope="row">{named}</th>{cells}</tr>\n')
+    inside = f"<thead><tr>{head}</tr></thead>\n<tbody>{''.join(lines)}</tbody>"
+    label = f'role="region" aria-label="{escape(name)}" tabindex="0"'
+    return f'<div class="wide" {label}><table>{inside}</table></div>'
 
 
 def bullets(items: list[str]) -> str:
@@ -143,7 +162,8 @@ def _arms(v: Verdict, plan: Plan, p_values: dict[str, float], language: Language
         "preuve a arrêté le test tôt, l'estimation en est corrigée (médiane sans biais). Le trait "
         "pointillé est le plus petit effet qui compte.",
     )
-    out = report_plots.effects(v, plan, language) + table(heads, rows)
+    name = pick("figures by variant", "chiffres par variante")
+    out = report_plots.effects(v, plan, language) + table(name, heads, rows)
     return f'<div class="arms">{out}</div><p class="note">{escape(note)}</p>' if rows else ""
 
 
@@ -183,8 +203,8 @@ def _segments(v: Verdict, plan: Plan, language: Language) -> str:
             )
         )
     note = language.pick(
-        "Pale: as measured. Blue: drawn to the common effect as far as chance explains the spread.",
-        "Pâle : mesuré. Bleu : ramené vers l'effet commun autant que le hasard explique l'écart.",
+        "Grey: as measured. Blue: drawn to the common effect as far as chance explains the spread.",
+        "Gris : mesuré. Bleu : ramené vers l'effet commun autant que le hasard explique l'écart.",
     )
     plot = report_plots.segments(v, plan, language)
     return f'{plot}<p class="note">{escape(note)}</p>{bullets(lines)}'
@@ -212,7 +232,8 @@ def _split(v: Verdict, plan: Plan, collected: Collected, language: Language) -> 
         + pick(": ", " : ")
         + (pick("sound", "saine") if sound else pick("broken", "faussée"))
     )
-    return table(heads, rows) + f"<p>{escape(text)}</p>"
+    name = pick("customers by arm", "clients par bras")
+    return table(name, heads, rows) + f"<p>{escape(text)}</p>"
 
 
 def _how(v: Verdict, plan: Plan, collected: Collected, language: Language) -> str:

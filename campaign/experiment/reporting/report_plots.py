@@ -2,6 +2,7 @@
 
 import io
 import math
+from html import escape
 
 import matplotlib
 
@@ -16,6 +17,7 @@ from campaign.language import Language
 
 _COLOURS = {"better": "#1a7f37", "worse": "#b42318"}
 _GREY = "#57606a"
+_OF_ARMS = ("#0550ae", "#953800", "#8250df", "#116329", "#a40e26", "#57606a")  # legible on white
 _STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "campaign",
@@ -23,14 +25,32 @@ _STYLE = {
     "font.size": 11,
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "axes.prop_cycle": matplotlib.cycler(color=_OF_ARMS),
 }
 
 
-def _svg(figure: matplotlib.figure.Figure, title: str) -> str:
+def _svg(figure: matplotlib.figure.Figure, title: str, items: list[str], language: Language) -> str:
+    """Returns the plot, which the keyboard scrolls where it is too wide.
+
+    Args:
+      figure: the plot.
+      title: of it.
+      items: what it shows in words, read aloud.
+      language: of the page.
+    """
     out = io.StringIO()
     figure.savefig(out, format="svg", bbox_inches="tight", metadata={"Date": None})
     svg = out.getvalue()
-    return svg[svg.index("<svg") :].replace("<svg", f'<svg role="img" aria-label="{title}"', 1)
+    label = title + language.pick(": ", " : ") + language.pick("; ", " ; ").join(items)
+    svg = svg[svg.index("<svg") :]
+    svg = svg.replace("<svg", f'<svg role="img" aria-label="{escape(label)}"', 1)
+    start = f'<div class="wide" role="region" aria-label="{escape(title)}" tabindex="0">'
+    return f"{start}{svg}</div>"
+
+
+def _interval(name: str, values: tuple[float, float, float], language: Language) -> str:
+    low, x, high = (language.number(value, 1, True) for value in values)
+    return f"{name} {x} ({low} … {high})"
 
 
 def _axes(height: float) -> tuple[matplotlib.figure.Figure, matplotlib.figure.Axes]:
@@ -44,10 +64,11 @@ def effects(v: Verdict, plan: Plan, language: Language) -> str:
     if not arms:
         return ""
     title = language.pick("effect against the control, %", "effet par rapport au témoin, %")
+    spans = [tuple(100 * e / a.effect.control for e in (a.low, a.estimate, a.high)) for a in arms]
+    items = [_interval(a.name, span, language) for a, span in zip(arms, spans, strict=True)]
     with matplotlib.rc_context(_STYLE):
         figure, ax = _axes(0.9 + 0.45 * len(arms))
-        for y, a in enumerate(reversed(arms)):
-            low, x, high = (100 * e / a.effect.control for e in (a.low, a.estimate, a.high))
+        for y, (a, (low, x, high)) in enumerate(reversed([*zip(arms, spans, strict=True)])):
             colour = _COLOURS.get(a.status, _GREY)
             ax.plot([low, high], [y, y], color=colour, lw=3, solid_capstyle="round")
             ax.plot([x], [y], "o", color=colour, ms=8)
@@ -56,7 +77,7 @@ def effects(v: Verdict, plan: Plan, language: Language) -> str:
         ax.set_yticks(range(len(arms)), [a.name for a in reversed(arms)])
         ax.set_ylim(-0.6, len(arms) - 0.4)
         ax.set_xlabel(title)
-        return _svg(figure, title)
+        return _svg(figure, title, items, language)
 
 
 def looks(history: list[Look], v: Verdict, plan: Plan, language: Language) -> str:
@@ -92,7 +113,16 @@ def looks(history: list[Look], v: Verdict, plan: Plan, language: Language) -> st
         ax.set_ylim(-6, 6)
         ax.set_xlabel(title)
         ax.set_ylabel("Z")
-        return _svg(figure, title)
+        words = language.pick("Z at the last look", "Z au dernier bilan")
+        return _svg(
+            figure, words, _last_look(history[-1], v, limits[len(seen) - 1], language), language
+        )
+
+
+def _last_look(last: Look, v: Verdict, limit: float, language: Language) -> list[str]:
+    items = [f"{a.name} {language.number(last.z[a.name], 1, True)}" for a in v.arms]
+    bounded = language.pick("boundary ±", "limite ±") + language.number(limit, 1)
+    return [*items, bounded] if math.isfinite(limit) else items
 
 
 def segments(v: Verdict, plan: Plan, language: Language) -> str:
@@ -103,19 +133,25 @@ def segments(v: Verdict, plan: Plan, language: Language) -> str:
     scale = 1.0 if plan.is_amount else 100.0
     unit = "" if plan.is_amount else language.pick(", points", ", points")
     title = language.pick("effect by segment", "effet par segment") + unit
+    many = len({s.arm for s in rows}) > 1
+    names = [f"{s.arm}, {s.name}" if many else s.name for s in rows]
+    items = [
+        _interval(
+            name, tuple(scale * (s.shrunk + k * 1.96 * s.shrunk_se) for k in (-1, 0, 1)), language
+        )
+        for name, s in zip(names, rows, strict=True)
+    ]
     with matplotlib.rc_context(_STYLE):
         figure, ax = _axes(0.9 + 0.32 * len(rows))
         for y, s in enumerate(reversed(rows)):
             for x, se, colour, lift in (
-                (s.measured, s.measured_se, "#c4c9cf", 0.14),
+                (s.measured, s.measured_se, "#818b98", 0.14),
                 (s.shrunk, s.shrunk_se, "#0550ae", -0.14),
             ):
                 ends = [scale * (x - 1.96 * se), scale * (x + 1.96 * se)]
                 ax.plot(ends, [y + lift] * 2, color=colour, lw=2)
                 ax.plot([scale * x], [y + lift], "o", color=colour, ms=5)
         ax.axvline(0, color="black", lw=1)
-        many = len({s.arm for s in rows}) > 1
-        labels = [f"{s.arm}, {s.name}" if many else s.name for s in reversed(rows)]
-        ax.set_yticks(range(len(rows)), labels)
+        ax.set_yticks(range(len(rows)), reversed(names))
         ax.set_xlabel(title)
-        return _svg(figure, title)
+        return _svg(figure, title, items, language)

@@ -89,6 +89,8 @@ def test_a_helpful_emoji_is_deployed_and_a_useless_one_is_not(run, folder):
     assert "Déployez emoji : clics +" in out and "outcomes.csv a été lu en cp1252" in out
     html = (folder / "report" / "report.html").read_text("utf-8")
     assert html.index("Déployez") < html.index("<svg") and "http" not in html.split("<svg")[0]
+    assert 'aria-label="effet par rapport au témoin, % : emoji +' in html  # is read aloud
+    assert '<th scope="row">emoji</th>' in html
     report = json.loads((folder / "report" / "report.json").read_text("utf-8"))
     (arm,) = report["verdict"]["arms"]
     assert arm["low"] < 0.08 < arm["high"] and report["verdict"]["decision"] == "deploy"
