@@ -20,6 +20,8 @@ _CACHED_PX = 128
 _KEPT_BYTES = 256 << 20  # of frames as they are in their files
 _STEP_MS = 10  # of GIF, to which durations are rounded
 _LEAST_MS = 20  # what browsers play faster, they play at 100
+_COMPARED_PX = 64
+_ENOUGH = 0.8  # of the most that any frame shows, for the first one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +62,20 @@ class Artwork:
         if px is None or drawn.shape[1] == px:
             return drawn
         return np.stack([common_box.resize(frame, px) for frame in drawn])
+
+    def well_started(self) -> "Artwork":
+        """Returns the same loop, from a frame on that shows as good as all of the drawing.
+
+        The first frame is what shows wherever the loop does not play: thumbnails, mail programs
+        and the end of a loop in WhatsApp.
+        """
+        if not self.moves:
+            return self
+        coverage = self.frames(_COMPARED_PX)[..., 3].mean((1, 2))
+        if coverage[0] >= _ENOUGH * coverage.max():
+            return self
+        start = (self.start + int(coverage.argmax())) % self.count
+        return dataclasses.replace(self, start=start)
 
     def texts(self) -> dict[str, str]:
         """Returns what is written into its files: how it was made, and under which licence."""

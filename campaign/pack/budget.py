@@ -7,7 +7,7 @@ hardly show first, then quality, then every second frame, then more of these, th
 import dataclasses
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -76,7 +76,7 @@ LADDERS: Mapping[str, tuple[Rung, ...]] = {
     "apng": (Rung(), *_PALETTES, *_PALETTE_STEPS, *_LAST),
     # Lossless first: of flat art it is mostly smaller than lossy, which merges similar frames.
     "webp": (
-        *(Rung(), *_PALETTES[:3]),
+        *(Rung(), *_PALETTES),
         *(Rung(None, 1, 80), Rung(64, 2), Rung(None, 2, 70), Rung(32, 2), Rung(None, 2, 50)),
         *(Rung(None, 3, 40), Rung(None, 3, 20), *(Rung(None, 3, 40, s) for s in _SMALLER)),
     ),
@@ -129,7 +129,9 @@ def fit(artwork: Artwork, limits: Limits) -> Fitted:
     """Encodes an artwork by the first rung of its ladder that fits.
 
     Where it does not fit as it is, the ladder is halved again and again, as its files become
-    smaller from rung to rung. A file that another target had is taken from the artwork.
+    smaller from rung to rung. Lossy files of flat art are an exception, larger than those of the
+    palettes before them: palettes that were skipped for one are tried once more. A file that
+    another target had is taken from the artwork.
 
     Raises:
       OverBudget: no rung fits.
@@ -159,11 +161,25 @@ def fit(artwork: Artwork, limits: Limits) -> Fitted:
     elif not last or not fits(last):
         raise OverBudget(min(len(f.data) for f in tried.values()))
     else:
-        below, best = 0, last  # too large, small enough
-        while best - below > 1:
-            middle = (below + best) // 2
-            below, best = (below, middle) if fits(middle) else (middle, best)
+        best = _first(range(1, last + 1), fits)
+        lossless = [i for i in range(best) if rungs[i].quality is None]
+        failed = max((i for i in lossless if i in tried), default=0)
+        best = _first([*(i for i in lossless if i > failed), best], fits)
     return dataclasses.replace(tried[best], given_up=timing + tried[best].given_up)
+
+
+def _first(rungs: Sequence[int], fits: Callable[[int], bool]) -> int:
+    """Returns the first of rungs that fits, where each is smaller than the one before.
+
+    Args:
+      rungs: their numbers; the last is one that fits.
+      fits: whether a rung does.
+    """
+    below, best = -1, len(rungs) - 1  # too large, small enough
+    while best - below > 1:
+        middle = (below + best) // 2
+        below, best = (below, middle) if fits(rungs[middle]) else (middle, best)
+    return rungs[best]
 
 
 def _frames(artwork: Artwork, limits: Limits) -> np.ndarray:

@@ -1,13 +1,16 @@
 """Holds what a target is made of: its files, what was given up for them, and what was refused."""
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from campaign.manifest import Entry
 from campaign.pack import budget
 from campaign.pack.artwork import Artwork
 from campaign.pack.budget import Fitted, Limits, OverBudget, Text
 
+_T = TypeVar("_T")
 SUFFIXES = {
     "png": ".png",
     "apng": ".png",
@@ -33,6 +36,10 @@ class About:
     code: str
     author: str
     interactive: bool = False
+
+    def part_title(self, number: int) -> str:
+        """Returns the title of a part of the pack, counted from 1."""
+        return self.title if number == 1 else f"{self.title} {number}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,3 +120,14 @@ def encode(
 def stills_and_loops(artworks: Sequence[Artwork]) -> tuple[list[Artwork], list[Artwork]]:
     """Parts artworks into stills and loops."""
     return [a for a in artworks if not a.moves], [a for a in artworks if a.moves]
+
+
+def parted(items: Sequence[_T], count: int) -> list[Sequence[_T]]:
+    """Parts items, in their order, into a number of parts that differ by one at most."""
+    bounds = [round(i * len(items) / count) for i in range(count + 1)] if count else [0]
+    return [items[a:b] for a, b in itertools.pairwise(bounds)]
+
+
+def part_suffix(number: int, count: int) -> str:
+    """Returns what the name of a part ends with, counted from 1: nothing where it is the only."""
+    return f"_{number}" if count > 1 else ""

@@ -102,6 +102,7 @@ def run(a: argparse.Namespace, language: Language) -> int:
             )
         )
     about = _about(a, language)
+    artworks = [a.well_started() for a in artworks]
     artworks = restoring.restored(artworks, max(m.LARGEST_PX for m in targets.values()))
     complete = not flashing
     for name, module in targets.items():

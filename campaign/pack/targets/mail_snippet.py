@@ -1,6 +1,5 @@
 """Packs for e-mail: PNG and GIF, and lines of HTML with the text for who sees no picture."""
 
-import dataclasses
 import html
 from collections.abc import Sequence
 
@@ -11,7 +10,6 @@ from campaign.pack.delivery import About, Built, Item
 
 LARGEST_PX = 128  # of the file, for dense screens
 SHOWN_PX = 64
-_ENOUGH = 0.8  # of the most that any frame shows, for the first one
 STEPS = (
     "Put the files of images/ where your mailing program keeps pictures, copy the line of an\n"
     "emoji from snippets.html and give its src the address of the file. Some programs, as older\n"
@@ -26,8 +24,7 @@ STEPS = (
 def build(artworks: Sequence[Artwork], about: About) -> Built:
     """Packs artworks."""
     built = Built()
-    started = [_start(a) for a in artworks]
-    items = delivery.encode(built, started, _limits, path="images/{name}{suffix}")
+    items = delivery.encode(built, artworks, _limits, path="images/{name}{suffix}")
     lines = [
         "<!doctype html>",
         '<meta charset="utf-8">',
@@ -40,15 +37,6 @@ def build(artworks: Sequence[Artwork], about: About) -> Built:
 
 def _limits(artwork: Artwork) -> Limits:
     return Limits("gif" if artwork.moves else "png", LARGEST_PX, 100_000, min_px=SHOWN_PX)
-
-
-def _start(artwork: Artwork) -> Artwork:
-    """Lets a loop begin where as good as all of the drawing shows."""
-    if not artwork.moves:
-        return artwork
-    coverage = artwork.frames(SHOWN_PX)[..., 3].mean((1, 2))
-    first = 0 if coverage[0] >= _ENOUGH * coverage.max() else int(coverage.argmax())
-    return dataclasses.replace(artwork, start=first)
 
 
 def _snippets(item: Item) -> list[str]:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 
 from campaign.pack import delivery
@@ -10,26 +11,32 @@ from campaign.pack.budget import Limits
 from campaign.pack.delivery import About, Built
 
 LARGEST_PX = 512
+MOST = 200  # stickers in a pack
 STEPS = (
     "Signal on a computer: File > Create/upload sticker pack opens the sticker creator in\n"
-    "Firefox or Chrome. Drop the files of stickers/ there, at most 200 a pack. It asks for an\n"
-    "emoji of each sticker: emoji.csv has one, where it is known. Once made, a pack cannot be\n"
-    "changed.",
+    "Firefox or Chrome. Drop the files of stickers/ there. A pack has 200 at most: of more,\n"
+    "stickers_1/, stickers_2/ and so on are in the place of stickers/; make a pack of each. It\n"
+    "asks for an emoji of each sticker: emoji.csv has one, where it is known. Once made, a pack\n"
+    "cannot be changed.",
     "Signal sur ordinateur : Fichier > Créer ou téléverser un paquet d'autocollants ouvre\n"
-    "l'outil de création dans Firefox ou Chrome. Déposez-y les fichiers de stickers/, 200 au\n"
-    "plus par pack. Il demande un émoji pour chaque autocollant : emoji.csv en donne un, s'il\n"
-    "est connu. Une fois créé, un pack ne peut plus être modifié.",
+    "l'outil de création dans Firefox ou Chrome. Déposez-y les fichiers de stickers/. Un paquet\n"
+    "en compte 200 au plus : au-delà, stickers_1/, stickers_2/, etc. remplacent stickers/ ;\n"
+    "faites un paquet de chacun. L'outil demande un émoji pour chaque autocollant : emoji.csv en\n"
+    "donne un, s'il est connu. Une fois créé, un paquet ne peut plus être modifié.",
 )
 
 
 def build(artworks: Sequence[Artwork], about: About) -> Built:
-    """Packs artworks."""
+    """Packs artworks, a folder for each pack that is to be made of them."""
     built = Built()
-    items = delivery.encode(built, artworks, _limits, path="stickers/{name}{suffix}")
+    parts = delivery.parted(artworks, math.ceil(len(artworks) / MOST))
+    for number, part in enumerate(parts, 1):
+        folder = "stickers" + delivery.part_suffix(number, len(parts))
+        delivery.encode(built, part, _limits, path=folder + "/{name}{suffix}")
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\r\n")
     writer.writerow(["file", "emoji"])
-    writer.writerows([i.file, emoji_of(i.artwork)] for i in items)
+    writer.writerows([i.file, emoji_of(i.artwork)] for i in built.items)
     built.files["emoji.csv"] = table.getvalue().encode("utf-8")
     return built
 

@@ -1,6 +1,5 @@
 """Packs for WhatsApp: WebP of 512 px in packs of 3 to 30, stills and loops apart."""
 
-import itertools
 import math
 from collections.abc import Sequence
 
@@ -18,11 +17,12 @@ STEPS = (
     "WhatsApp takes a whole pack from another app alone. Send the .wastickers file to your\n"
     "phone, open it with a sticker app that imports such files, and add the pack to WhatsApp\n"
     "from there. The WebP files of stickers/ may also be put into any sticker maker. WhatsApp\n"
-    "ends a loop on its first frame.",
+    "ends a loop on its first frame: it is one that stands for itself.",
     "WhatsApp ne reçoit un pack entier que d'une autre application. Envoyez le fichier\n"
     ".wastickers sur votre téléphone, ouvrez-le avec une application de stickers qui importe ces\n"
     "fichiers, puis ajoutez-y le pack à WhatsApp. Les fichiers WebP de stickers/ vont aussi dans\n"
-    "tout créateur de stickers. WhatsApp arrête une boucle sur sa première image.",
+    "tout créateur de stickers. WhatsApp arrête une boucle sur sa première image : elle se\n"
+    "suffit à elle-même.",
 )
 
 
@@ -41,7 +41,8 @@ def build(artworks: Sequence[Artwork], about: About) -> Built:
                 "part ; leurs fichiers sont dans stickers/",
             )
             continue
-        for number, part in enumerate(_parts(items), 1):
+        parts = delivery.parted(items, math.ceil(len(items) / MOST))  # so that none has too few
+        for number, part in enumerate(parts, 1):
             built.files[f"{about.code}_{kind}_{number}.wastickers"] = _pack(part, about, number)
     return built
 
@@ -53,17 +54,10 @@ def _limits(artwork: Artwork) -> Limits:
     )
 
 
-def _parts(items: list[Item]) -> list[list[Item]]:
-    """Parts stickers evenly, so that no pack has too few."""
-    count = math.ceil(len(items) / MOST)
-    bounds = [round(i * len(items) / count) for i in range(count + 1)] if count else [0]
-    return [items[a:b] for a, b in itertools.pairwise(bounds)]
-
-
-def _pack(items: list[Item], about: About, number: int) -> bytes:
+def _pack(items: Sequence[Item], about: About, number: int) -> bytes:
     tray = Built()
     first = items[0].artwork
     delivery.encode(tray, [first], lambda _: Limits("png", _TRAY_PX, 50_000), path="tray.png")
-    title = about.title if number == 1 else f"{about.title} {number}"
+    title = about.part_title(number)
     files = {"title.txt": title.encode(), "author.txt": about.author.encode(), **tray.files}
     return archives.to_zip(files | {f"{i.artwork.entry.name}.webp": i.fitted.data for i in items})
