@@ -8,8 +8,8 @@ PATH is the icons.json of an npm package @iconify-json/noto, twemoji or fluent-e
 folder or zip of pictures named by code points. OpenMoji's line art is a style of its own. A style
 of one's own, of a hundred pictures:
 
-    python main.py --config=configs/restyle.py:mine --workdir=runs/mine --init_from=runs/restyle \
-      "--config.data.sources=('openmoji','mine=FOLDER')"
+    python main.py --config=configs/restyle.py:mine --workdir=runs/mine \
+      --init_from=models/restyler.safetensors "--config.data.sources=('openmoji','mine=FOLDER')"
 """
 
 import ml_collections
@@ -46,8 +46,8 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     c.loss = ml_collections.ConfigDict(
         {
             "adversarial": 0.05,  # weight of the critic, which has by far the steepest slope
-            "keep": 1.0,  # weight of the mean absolute change of the picture, in [-1, 1]
-            "flat": 0.5,  # of the mean absolute difference of that change between neighbours
+            "keep": 0.5,  # weight of the mean absolute change of the picture, in [-1, 1]
+            "flat": 0.3,  # of the mean absolute difference of that change between neighbours
             "pair": 2.0,  # of the same between mean colours of what is drawn and of its pair
             "square": 4,  # px, side of the squares of these mean colours
             "gamma": 0.1,  # of the critic's penalties on the slope

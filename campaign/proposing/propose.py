@@ -23,6 +23,7 @@ from campaign.search import search_verb
 from emoji_gan import errors, images
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import host, paths
+from emoji_gan.trained.restyler import SHIPPED_RESTYLER
 from input_pipeline.art import common_box
 
 _SIZES = (128, 512)  # px, least and most
@@ -47,7 +48,16 @@ def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
         help=pick_("instead of search.json; repeatable", "au lieu de search.json ; répétable"),
     )
     p.add_argument("--model", type=paths.local, help=pick_("a flow", "un flow"))
-    p.add_argument("--restyler", type=paths.local, help=pick_("of restyle.py", "de restyle.py"))
+    p.add_argument(
+        "--restyler",
+        nargs="?",
+        const=str(SHIPPED_RESTYLER),
+        type=paths.local,
+        help=pick_(
+            "propose other styles too, by the shipped restyler or by another model",
+            "proposer aussi d'autres styles, par le modèle livré ou par un autre",
+        ),
+    )
 
 
 @dataclasses.dataclass(frozen=True)
