@@ -9,6 +9,7 @@ fills the compilation cache. The peak is that of Linux; elsewhere it is left out
 """
 
 import argparse
+import http.client
 import json
 import pathlib
 import signal
@@ -18,16 +19,19 @@ import sys
 import time
 import urllib.request
 from collections.abc import Mapping, Sequence
+from concurrent import futures
 from typing import Any
 
 from emoji_gan import errors
 from emoji_gan.runtime import paths
 
 ROOT = pathlib.Path(__file__).parents[2]
-CANDIDATES = 20
+CANDIDATES, _CLIENTS = 20, 16
 LIMITS = {
     "first_answer_s": 5.0,  # from the command to 20 candidates of a phrase
     "candidates_s": 1.0,  # 20 of another phrase, median
+    "sixteen_s": 16.0,  # until the last of sixteen clients who ask at once has 20 of theirs
+    "sixteen_left_s": 5.0,  # the same of one, when the fifteen before it ask for more and hang up
     "peak_mib": 1024.0,  # after these
     "peak_of_all_mib": 1024.0,  # after variations, crosses, a loop and an SVG, too
     "inversion_s": 10.0,  # of a picture, the second one
@@ -76,6 +80,8 @@ def measure(turns: int) -> dict[str, float]:
                 seconds.append(time.perf_counter() - start)
             figures["candidates_s"] = statistics.median(seconds)
             figures |= _peak("peak_mib", process.pid)
+            figures["sixteen_s"] = _sixteen(address)
+            figures["sixteen_left_s"] = _left_alone(address)
             for name, body in _OTHERS:
                 _post(address, name, body)
             figures |= _peak("peak_of_all_mib", process.pid)
@@ -92,6 +98,32 @@ def _candidates(address: str, text: str) -> None:
     assert sum(len(event.get("pictures", ())) for event in events) == CANDIDATES
 
 
+def _sixteen(address: str) -> float:
+    """Returns the seconds until the last of sixteen clients has its candidates."""
+    phrases = [_PHRASES[i % len(_PHRASES)] for i in range(_CLIENTS)]
+    start = time.perf_counter()
+    with futures.ThreadPoolExecutor(_CLIENTS) as clients:
+        list(clients.map(lambda text: _candidates(address, text), phrases))
+    return time.perf_counter() - start
+
+
+def _left_alone(address: str) -> float:
+    """Returns the seconds of the last of sixteen clients, of whom fifteen hang up in the queue.
+
+    Each of these asks for the variations of an emoji, 48 of them, some seconds of work.
+    """
+    body = {"items": [{"variation": {"of": {"emoji": "1F355"}, "seed": i}} for i in range(48)]}
+    answers = [_open(address, "draw", body) for _ in range(_CLIENTS - 1)]
+    start = time.perf_counter()
+    with futures.ThreadPoolExecutor(1) as client:
+        last = client.submit(_candidates, address, "rainbow")
+        time.sleep(0.5)
+        for answer in answers:
+            answer.close()
+        last.result()
+    return time.perf_counter() - start
+
+
 def _inverted(address: str, emoji: str) -> float:
     """Returns the seconds that an inversion takes."""
     picture = _post(address, "emoji", {"text": emoji})[-1]["source"]["picture"]
@@ -102,11 +134,15 @@ def _inverted(address: str, emoji: str) -> float:
 
 def _post(address: str, name: str, body: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Sends a request and returns the events of its answer."""
-    request = urllib.request.Request(f"{address}api/{name}", json.dumps(body).encode())
-    with urllib.request.urlopen(request, timeout=600) as answer:
+    with _open(address, name, body) as answer:
         events = [json.loads(line) for line in answer]
     assert "error" not in events[-1], events[-1]
     return events
+
+
+def _open(address: str, name: str, body: Mapping[str, Any]) -> http.client.HTTPResponse:
+    request = urllib.request.Request(f"{address}api/{name}", json.dumps(body).encode())
+    return urllib.request.urlopen(request, timeout=600)
 
 
 def _peak(name: str, pid: int) -> dict[str, float]:
