@@ -40,7 +40,11 @@ def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
         ),
     )
     p.add_argument("--control", help=say("arm, with --counts", "bras témoin, avec --counts"))
-    p.add_argument("--out", type=pathlib.Path, default=pathlib.Path("report"))
+    p.add_argument(
+        "--out",
+        type=pathlib.Path,
+        help=say("folder; report, or report_counts", "dossier ; report, ou report_counts"),
+    )
     p.add_argument("--columns", default="", help="customer=HEADING,click=HEADING")
     p.add_argument("--dates", choices=DATE_ORDERS)
     p.add_argument(
@@ -213,6 +217,7 @@ def _run_counts(a: argparse.Namespace, language: Language) -> int:
 
 def run(a: argparse.Namespace, language: Language) -> int:
     """Runs `campaign analyse`."""
+    a.out = a.out or pathlib.Path("report_counts" if a.counts else "report")
     if a.counts:
         return _run_counts(a, language)
     plan = plan_file.read(a.plan, language)

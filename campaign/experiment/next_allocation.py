@@ -66,6 +66,15 @@ def _read(path: pathlib.Path, language: Language) -> tuple[Moments, str]:
     pick = language.pick
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
+        if "tests" in report:
+            raise UserError(
+                pick(
+                    f"{path} is of counts alone; shares need customers: `campaign analyse` with "
+                    "a plan",
+                    f"{path} ne vient que de comptes ; les parts demandent des clients : "
+                    "`campaign analyse` avec un plan",
+                )
+            )
         m, plan = moments_lib.from_json(report["moments"]), report["plan"]
         decision, metric = report["verdict"]["decision"], plan["metric"]
     except FileNotFoundError:
@@ -137,7 +146,8 @@ def run(a: argparse.Namespace, language: Language) -> int:
     workdir.write_atomic(a.out, json.dumps(content, indent=1, ensure_ascii=False).encode())
     print(a.out)
     plan = language.pick("plan --baseline=RATE --start=DAY", "plan --baseline=TAUX --start=JOUR")
-    print(language.next_line(f"{plan} --allocation={shlex.quote(str(a.out))}"))
+    flags = f"--allocation={shlex.quote(str(a.out))} --out=plan_2.json"  # a plan is made once
+    print(language.next_line(f"{plan} {flags}"))
     return errors.EXIT_OK
 
 

@@ -155,6 +155,13 @@ def read(path: pathlib.Path, language: Language) -> Plan:
         changed = {k for k, v in content.items() if sealed["fields"].get(k) != _digest(v)}
         changed |= sealed["fields"].keys() - content.keys()
         plan = None if changed else Plan(**content | {"arms": tuple(content["arms"])})
+    except FileNotFoundError:
+        raise UserError(
+            language.pick(
+                f"{path} is missing: run `campaign plan` first, or name the plan by --plan",
+                f"{path} manque : lancez d'abord `campaign plan`, ou nommez le plan par --plan",
+            )
+        ) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
         raise UserError(
             language.pick(

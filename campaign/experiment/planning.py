@@ -5,6 +5,7 @@ import datetime
 import math
 import pathlib
 import secrets
+import shlex
 
 from scipy import stats
 
@@ -316,6 +317,8 @@ def summary(plan: Plan, language: Language) -> list[str]:
             f"alertes au plus {percent(plan.alpha, 0)} ; un effet plus petit reste souvent indécis",
         ),
     ]
+    if plan.allocation:
+        lines.append(_of_uneven_shares(plan, total, language))
     if plan.strict_guardrails and plan.guardrails:
         names = language.listing(list(plan.guardrails))
         lines.append(
@@ -338,6 +341,24 @@ def summary(plan: Plan, language: Language) -> list[str]:
     return lines
 
 
+def _of_uneven_shares(plan: Plan, total: int, language: Language) -> str:
+    """Says what can be proved where arms get shares by an allocation, over all segments alike."""
+    shares = [plan.shares(segment) for segment in plan.allocation]
+    mean = {arm: sum(s[arm] for s in shares) / len(shares) for arm in plan.arms}
+    n = {arm: total * fraction_of_all for arm, fraction_of_all in mean.items()}
+    # As precise as a test of so many customers an arm: 1/n is the mean of both arms' 1/n.
+    worst = min(2 / (1 / n[plan.control] + 1 / n[arm]) for arm in plan.arms[1:])
+    smallest = min(n, key=n.__getitem__)
+    effect = language.percent(detectable_effect(plan, worst))
+    part = language.percent(mean[smallest], 0)
+    return language.pick(
+        f"but by these shares {smallest} gets {part} of the customers: that proves an effect of "
+        f"{effect} and no smaller one",
+        f"mais avec ces parts {smallest} reçoit {part} des clients : cela ne prouve qu'un "
+        f"effet de {effect} ou plus",
+    )
+
+
 OPENS_ARE_UNRELIABLE = {
     "en": "opens are unreliable: mail programs load pictures by themselves; take click",
     "fr": "les ouvertures ne sont pas fiables : les messageries chargent les images d'elles-mêmes ;"
@@ -353,5 +374,7 @@ def run(a: argparse.Namespace, language: Language) -> int:
         print(line)
     print(language.pick("plan:", "plan :"), a.out, plan_file.seal(plan))
     given = plan_file.flag(a.out)
+    if given and a.out.parent == pathlib.Path():  # beside another plan, and its assignments
+        given += f" --out={shlex.quote(f'{a.out.stem}_assignments.csv')}"
     print(language.next_line(f"assign{given} --customers={language.pick('FILE', 'FICHIER')}"))
     return errors.EXIT_OK

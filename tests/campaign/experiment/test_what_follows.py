@@ -39,11 +39,27 @@ def test_each_measure_ends_with_the_command_that_follows(run, folder, tmp_path):
     flags = f"--report={folder}/r/report.json", f"--out={folder}/shares.json"
     lines = _lines(run, "next", *flags)
     assert lines[-1].startswith("ensuite : python -m campaign plan --baseline=TAUX ")
-    assert lines[-1].endswith(f"--allocation={folder}/shares.json --lang=fr")
+    assert lines[-1].endswith(f"--allocation={folder}/shares.json --out=plan_2.json --lang=fr")
+    flags = f"--allocation={folder}/shares.json", f"--out={folder}/again/plan_2.json"
+    planned = _lines(run, "plan", "--baseline=20%", "--start=2026-05-02", *flags)
+    (line,) = [line for line in planned if line.startswith("mais avec ces parts control reçoit ")]
+    effect = float(line.split("effet de ")[1].split()[0].replace(",", "."))  # %
+    assert effect > 3 * 10  # of equal shares the plan proves 10 %
     values = [line for line in lines if "autant que" in line]
     assert [line.split("  ")[1] for line in values] == ["control", "emoji", "ces parts"]
     assert len({line.index("(") for line in values}) == 1
     assert any(line.startswith("clics pour 100 clients") for line in lines)
+
+
+def test_counts_leave_a_campaign_s_report_alone(run, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    (folder / "c.csv").write_text("test,arm,impressions,clicks\n1,a,9000,500\n1,b,9000,300\n")
+    assert _lines(run, "analyse", "--counts=c.csv")[-1] == "report_counts/report.html"
+    assert not (folder / "report").exists()
+    code, _, err = run("next", "--report=report_counts/report.json", "--lang=fr")
+    assert code == 2 and "ne vient que de comptes" in err
+    code, _, err = run("assign", "--plan=absent.json", "--customers=customers.csv", "--lang=fr")
+    assert code == 2 and "absent.json manque : lancez d'abord `campaign plan`" in err
 
 
 def test_outcomes_have_french_names_too(run, tmp_path):
