@@ -123,13 +123,16 @@ def write(
 def without_folders(config: Mapping[str, Any]) -> dict[str, Any]:
     """Returns a config whose paths are names of files: a model is passed on, its folders are not.
 
-    The sources of the data and the model that it began from are all the paths that a config has.
+    The sources of the data and the model that it began from are all the paths that a config has;
+    a model of the Hub keeps its whole name.
     """
     sources = [
         f"{name}={pathlib.PurePath(path).name}" if path else name
         for name, _, path in (text.partition("=") for text in config["data"]["sources"])
     ]
-    begun_from = pathlib.PurePath(config["init_from"]).name
+    begun_from = config["init_from"]
+    if not begun_from.startswith("hub:"):
+        begun_from = pathlib.PurePath(begun_from).name
     data = {**config["data"], "sources": tuple(sources)}
     return {**config, "data": data, "init_from": begun_from}
 

@@ -185,6 +185,14 @@ def test_a_result_depends_on_its_own_picture(stored):
     assert (restyler(given[17:18], "blue") != whole[17:18]).any()
 
 
+def test_a_model_keeps_names_of_files_and_of_the_hub_alone():
+    config = {"data": {"sources": ("openmoji", "noto=/home/me/noto.json")}, "init_from": "/a/b"}
+    passed_on = model_file.without_folders(config)
+    assert passed_on == {"data": {"sources": ("openmoji", "noto=noto.json")}, "init_from": "b"}
+    of_hub = config | {"init_from": "hub:someone/emoji@0123"}
+    assert model_file.without_folders(of_hub)["init_from"] == "hub:someone/emoji@0123"
+
+
 def test_a_result_has_the_colours_of_its_style(stored, tmp_path):
     _, state, _ = trained(tiny_config(), 4)
     given = np.stack([drawing(2, corner) for corner in range(2, 8)])
