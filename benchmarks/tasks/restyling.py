@@ -16,8 +16,8 @@ the shipped flow has the style, with its variations (`vary`). Columns:
   fd of style  the same by the classifier's features, palette and edges
 
 Needs the sources that the model was trained on: by `--sources`, as in data.sources, where they lie
-elsewhere than its config says. FOLDER gets restyling.md, restyling.json
-and restyling.png: of each style a row, source and result and real art of a few emoji.
+elsewhere than its config says. FOLDER gets restyling.md, restyling.json and restyling.png: of each
+style a row, source and result and real art of a few emoji.
 """
 
 import argparse

@@ -80,7 +80,7 @@ class Walker:
         self._restorer = self._restorer or Restorer()
         if not style:
             return self._restorer.to_size(drawn, px)
-        large = self._restorer(drawn, candidates.RESTORED_PX // drawn.shape[1])
+        large = candidates.enlarged(self._restorer, drawn)
         return candidates.finished(large, [style] * len(large), px)
 
     def _opened(self, name: str, texts: Mapping[str, str]) -> tuple[Sampler, Condition]:

@@ -246,10 +246,7 @@ class Drawer:
         for px in {len(c.picture) for c in candidates}:
             rows = [i for i, c in enumerate(candidates) if len(c.picture) == px]
             small = [candidates[i].picture for i in rows]
-            for i, large in zip(
-                rows, self._restorer(small, max(1, RESTORED_PX // px)), strict=True
-            ):
-                picture = common_box.resize(large, RESTORED_PX)
+            for i, picture in zip(rows, enlarged(self._restorer, small), strict=True):
                 result[i] = dataclasses.replace(candidates[i], picture=picture)
         return result
 
@@ -269,6 +266,12 @@ def allowed_pair(listed: Sequence[str]) -> tuple[str, str] | None:
             if not unwanted_pairs.reason_against(first, second):
                 return first, second
     return None
+
+
+def enlarged(restorer: Restorer, drawn: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Restores drawings of one size, uint8 [n h h 4], straight alpha, at 256 px, to be traced."""
+    large = restorer(drawn, max(1, RESTORED_PX // len(drawn[0])))
+    return [common_box.resize(picture, RESTORED_PX) for picture in large]
 
 
 def finished(pictures: Sequence[np.ndarray], styles: Sequence[str], size_px: int) -> np.ndarray:

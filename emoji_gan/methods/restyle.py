@@ -5,9 +5,9 @@ drawn with real art of that style (relativistic, 2501.05441), the same emoji. Th
 change as little as that allows, or the emoji is lost: sets draw an emoji by other shapes, and what
 copies them draws another emoji where it has not seen this one. What changes is to be flat, as the
 art is: else the critic's slope fills what is open, the inside of line art, with confetti. And in
-squares of `loss.square` px
-the mean colour is to be that of the pair: which parts of the emoji have which colour in the style.
-As translation between domains does (1711.09020), but with pairs instead of a way back.
+squares of `loss.square` px the mean colour is to be that of the pair: which parts of the emoji have
+which colour in the style. As translation between domains does (1711.09020), but with pairs instead
+of a way back.
 
 A batch has `source`, the same emoji in another style, besides `image`
 (input_pipeline/art/style_pairs.py). Neither the picture's own style nor its emoji is given. Half of
