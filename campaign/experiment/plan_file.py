@@ -136,7 +136,8 @@ def write(path: pathlib.Path, plan: Plan, language: Language) -> None:
         raise UserError(
             language.pick(
                 f"{path} is another plan already; a plan is made once: name a new file by --out",
-                f"{path} est déjà un autre plan ; un plan se fait une fois : nommez un nouveau fichier par --out",
+                f"{path} est déjà un autre plan ; un plan se fait une fois : nommez un nouveau "
+                "fichier par --out",
             )
         )
     path.parent.mkdir(parents=True, exist_ok=True)
