@@ -76,6 +76,8 @@ class Language:
         """Writes a number with its thousands apart: 1,234.5 or 1 234,5."""
         if math.isnan(x):
             return "?"
+        if math.isinf(x):
+            return "\u2212∞" if x < 0 else "+∞" if sign else "∞"
         text = f"{x:{'+' if sign else ''},.{digits}f}"
         if self.code == "fr":
             text = text.translate({ord(","): _NARROW_SPACE, ord("."): ","})

@@ -29,6 +29,8 @@ class Row:
     Attributes:
       deployed, harmed: fractions proved better and proved worse.
       covered: fraction of campaigns whose last intervals have the true effects inside, all arms.
+      relative: the same of the relative effects, by the report's intervals.
+      divided: the same by the intervals of the difference, divided by the control's mean.
       looks: mean number of looks.
       bias: mean of estimate less truth, of the true effect (of the baseline where that is 0).
     """
@@ -36,6 +38,8 @@ class Row:
     deployed: float
     harmed: float
     covered: float
+    relative: float
+    divided: float
     looks: float
     bias: float
 
@@ -82,7 +86,7 @@ def simulate(
     factors = factors / (factors @ _SHARES)
     rates = plan.baseline * factors[:, None] * (1 + np.array([effects[a] for a in plan.arms]))
     wave = math.ceil(plan.n_per_arm / plan.looks)
-    deployed = harmed = covered = 0
+    deployed = harmed = covered = relative = divided = 0
     counts, bias = [], []
     for _ in range(campaigns):
         n, y, before = np.zeros(rates.shape), np.zeros(rates.shape), []
@@ -105,6 +109,10 @@ def simulate(
         harmed += any(a.status == "worse" for a in v.arms)
         truths = {a.name: plan.baseline * effects[a.name] for a in v.arms}
         covered += all(a.low <= truths[a.name] <= a.high for a in v.arms)
+        inside = [(a.relative[0] <= effects[a.name] <= a.relative[2]) for a in v.arms]
+        relative += all(inside)
+        measured = {a.name: effects[a.name] * a.effect.control for a in v.arms}
+        divided += all(a.low <= measured[a.name] <= a.high for a in v.arms)
         for a in v.arms:
             truth = truths[a.name]
             bias.append((a.estimate - truth) / (abs(truth) or plan.baseline))
@@ -112,6 +120,8 @@ def simulate(
         deployed / campaigns,
         harmed / campaigns,
         covered / campaigns,
+        relative / campaigns,
+        divided / campaigns,
         float(np.mean(counts)),
         float(np.mean(bias)),
     )
@@ -119,12 +129,15 @@ def simulate(
 
 def table(rows: dict[str, Row], campaigns: int) -> str:
     """Formats the rows."""
-    lines = ["| campaigns | proved better | proved worse | interval covers | looks | bias |"]
-    lines.append("|---|" + "---:|" * 5)
+    lines = [
+        "| campaigns | proved better | proved worse | interval covers | the relative one "
+        "| by division | looks | bias |"
+    ]
+    lines.append("|---|" + "---:|" * 7)
     for name, r in rows.items():
         lines.append(
-            f"| {name} | {r.deployed:.2%} | {r.harmed:.2%} | {r.covered:.2%} | {r.looks:.2f} "
-            f"| {r.bias:+.1%} |"
+            f"| {name} | {r.deployed:.2%} | {r.harmed:.2%} | {r.covered:.2%} | {r.relative:.2%} "
+            f"| {r.divided:.2%} | {r.looks:.2f} | {r.bias:+.1%} |"
         )
     se = math.sqrt(0.05 * 0.95 / campaigns)
     lines.append(f"\n{campaigns} campaigns a row; 5 % + 2 standard errors are {0.05 + 2 * se:.2%}")
@@ -139,7 +152,7 @@ def main() -> int:
     p.add_argument("--campaigns", type=int, default=2000)
     p.add_argument("--seed", type=int, default=20261129)
     a = p.parse_args()
-    two, four = plan_of(5, 2, 0.1), plan_of(5, 4, 0.1)
+    two, four, large = plan_of(5, 2, 0.1), plan_of(5, 4, 0.1), plan_of(5, 2, 1.0)
     none = {arm: 0.0 for arm in four.arms}
     cases = {
         "no effect": (two, none, False),
@@ -150,6 +163,7 @@ def main() -> int:
         "harm of 10 %": (two, {"control": 0.0, "arm1": -0.1}, False),
         "no effect, three arms against the control": (four, none, False),
         "one arm of three +10 %": (four, none | {"arm1": 0.1}, False),
+        "twice the rate, planned, futility ignored": (large, {"control": 0.0, "arm1": 1.0}, True),
     }
     rows = {}
     for i, (name, (plan, effects, ignore)) in enumerate(cases.items()):

@@ -1,6 +1,7 @@
 """Holds what a verdict says and rests on."""
 
 import dataclasses
+import math
 import typing
 from collections.abc import Iterable
 
@@ -56,6 +57,13 @@ class Arm:
     critical: float
     chance: float
     guardrails: tuple[Guardrail, ...]
+
+    @property
+    def relative(self) -> tuple[float, float, float]:
+        """Returns the lower end, the estimate and the upper end as fractions of the control."""
+        of = self.effect
+        middle = self.estimate / of.control if of.control else math.nan
+        return of.relative_end(self.low), middle, of.relative_end(self.high)
 
     @property
     def is_candidate(self) -> bool:

@@ -32,7 +32,7 @@ def guardrails(
         if not e.control or not math.isfinite(e.se):
             continue
         width = reach(e)
-        low, high = (e.estimate - width) / e.control, (e.estimate + width) / e.control
+        low, high = (e.relative_end(e.estimate + x) for x in (-width, width))
         is_worse_up = outcome in headings.MORE_IS_WORSE
         least_harm, most_harm = (low, high) if is_worse_up else (-high, -low)
         status = "worse" if least_harm > 0 else "unclear"

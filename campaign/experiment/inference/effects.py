@@ -80,6 +80,8 @@ class Effect:
       estimate: difference of the means.
       se: its standard error; inf where nothing varies.
       control, treated: the means, over the strata.
+      control_variance: of the control's mean.
+      covariance: of the estimate and the control's mean.
       n_control, n_treated: customers.
       theta: coefficient of the covariate; 0 without.
       variance_saved: fraction of the variance that the covariate takes away.
@@ -91,6 +93,8 @@ class Effect:
     treated: float
     n_control: int
     n_treated: int
+    control_variance: float
+    covariance: float
     theta: float = 0.0
     variance_saved: float = 0.0
 
@@ -103,6 +107,32 @@ class Effect:
     def relative(self) -> float:
         """Returns the estimate as a fraction of the control's mean."""
         return self.estimate / self.control if self.control else math.nan
+
+    def relative_end(self, end: float) -> float:
+        """Converts an end of an interval of the difference into one of the relative difference.
+
+        The control's mean is an estimate, too: dividing the end by it makes intervals too narrow.
+        An end that lies k standard errors from the estimate becomes the r at which the difference
+        less r times the control's mean lies as many of its own from 0 (Fieller, 1954). So 0 is in
+        both intervals or in neither.
+
+        Args:
+          end: of the interval of the difference.
+
+        Returns:
+          The relative end, at least -1, as no outcome is negative; -1 or infinite where the
+          control's mean is itself less than k standard errors from 0; nan where the control or the
+          error says nothing.
+        """
+        if not (self.control > 0 and math.isfinite(self.se)):
+            return math.nan
+        k = (end - self.estimate) / self.se
+        a = self.control**2 - k**2 * self.control_variance
+        if a <= 0 or math.isinf(k):
+            return math.inf if k > 0 else -1.0
+        b = self.estimate * self.control - k**2 * self.covariance
+        c = self.estimate**2 - (k * self.se) ** 2
+        return max((b + math.copysign(math.sqrt(max(b**2 - a * c, 0.0)), k)) / a, -1.0)
 
     @property
     def effective_n(self) -> float:
@@ -189,6 +219,9 @@ def difference(
     def variance(residual: np.ndarray) -> float:
         return float(weights**2 @ (residual / np.maximum(n - 1, 1) / n).sum(1))
 
+    def of_control(products: np.ndarray) -> float:
+        return float(weights**2 @ (products / np.maximum(n - 1, 1) / n)[:, 0])
+
     plain = variance(syy)
     left = variance(np.maximum(syy - 2 * theta * sxy + theta**2 * sxx, 0))
     estimate = weights @ ((y[:, 1] - y[:, 0]) - theta * (x[:, 1] - x[:, 0]))
@@ -200,6 +233,8 @@ def difference(
         treated=float(weights @ y[:, 1]),
         n_control=int(counts[0]),
         n_treated=int(counts[1]),
+        control_variance=of_control(syy),
+        covariance=of_control(theta * sxy - syy),
         theta=theta,
         variance_saved=1 - left / plain if plain > 0 else 0.0,
     )

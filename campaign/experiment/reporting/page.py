@@ -148,7 +148,7 @@ def _arms(v: Verdict, plan: Plan, p_values: dict[str, float], language: Language
             money(a.effect.control),
             money(a.estimate, True),
             f"{money(a.low, True)} … {money(a.high, True)}",
-            percent(a.estimate / a.effect.control, 1, True) if a.effect.control else "?",
+            percent(a.relative[1], 1, True),
             _p_text(p_values[a.name], language) if a.name in p_values else "–",
             sentences.status(a, language),
         ]

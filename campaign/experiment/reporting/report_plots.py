@@ -64,13 +64,15 @@ def effects(v: Verdict, plan: Plan, language: Language) -> str:
     if not arms:
         return ""
     title = language.pick("effect against the control, %", "effet par rapport au témoin, %")
-    spans = [tuple(100 * e / a.effect.control for e in (a.low, a.estimate, a.high)) for a in arms]
+    spans = [tuple(100 * end for end in a.relative) for a in arms]
+    widest = 1.5 * max(abs(end) for span in spans for end in span if math.isfinite(end))
     items = [_interval(a.name, span, language) for a, span in zip(arms, spans, strict=True)]
     with matplotlib.rc_context(_STYLE):
         figure, ax = _axes(0.9 + 0.45 * len(arms))
         for y, (a, (low, x, high)) in enumerate(reversed([*zip(arms, spans, strict=True)])):
             colour = _COLOURS.get(a.status, _GREY)
-            ax.plot([low, high], [y, y], color=colour, lw=3, solid_capstyle="round")
+            ends = [max(low, -widest), min(high, widest)]  # where the interval has no end
+            ax.plot(ends, [y, y], color=colour, lw=3, solid_capstyle="round")
             ax.plot([x], [y], "o", color=colour, ms=8)
         ax.axvline(0, color="black", lw=1)
         ax.axvline(100 * plan.smallest_effect, color=_GREY, lw=1, ls=":")

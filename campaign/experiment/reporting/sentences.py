@@ -71,8 +71,7 @@ def headline(v: Verdict, plan: Plan, language: Language) -> str:
     if v.decision == "deploy":
         arm = next(a for a in v.arms if a.name == v.winner)
         metric = outcome(plan.metric, language)
-        relative = language.percent(arm.estimate / arm.effect.control, 0, True)
-        low, high = (language.percent(x / arm.effect.control, 0, True) for x in (arm.low, arm.high))
+        low, relative, high = (language.percent(x, 0, True) for x in arm.relative)
         return language.pick(
             f"Deploy {arm.name}: {metric} {relative} (between {low} and {high})",
             f"Déployez {arm.name} : {metric} {relative} (entre {low} et {high})",

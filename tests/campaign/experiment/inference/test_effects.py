@@ -64,6 +64,44 @@ def test_cuped_saves_what_the_covariate_explains():
     assert abs(e.estimate - 0.5) < 3 * e.se
 
 
+def of_counts(control, treated, n):
+    m = effects.from_counts(np.array([control, treated]), np.array([n, n]), ("control", "new"))
+    return effects.difference(m, "rate", "new", control="control")
+
+
+@pytest.mark.parametrize("adjust", [False, True])
+def test_a_relative_interval_knows_that_the_control_is_measured_too(adjust):
+    inside = divided = 0
+    rng = np.random.default_rng(5)
+    for _ in range(400):
+        x = rng.standard_normal(200)
+        arm = np.arange(200) % 2
+        y = (1 + x / 2 + rng.standard_normal(200)) + 1.5 * arm
+        m = moments(y, x, ["-"] * 200, arm, np.full(200, 0.5))
+        e = effects.difference(m, "spend", "new", control="control", adjust=adjust)
+        ends = e.estimate - 1.96 * e.se, e.estimate + 1.96 * e.se
+        inside += e.relative_end(ends[0]) <= 1.5 <= e.relative_end(ends[1])
+        divided += ends[0] <= 1.5 * e.control <= ends[1]
+    assert 0.92 <= inside / 400 <= 0.98 and divided / 400 < 0.9
+
+
+@pytest.mark.parametrize("treated", [31, 44, 45, 46, 47, 90])
+def test_a_relative_interval_proves_what_the_difference_proves(treated):
+    e = of_counts(30, treated, 1000)
+    low, high = e.estimate - 1.96 * e.se, e.estimate + 1.96 * e.se
+    assert (e.relative_end(low) > 0) == (low > 0)
+    assert e.relative_end(low) < e.relative < e.relative_end(high)
+    assert e.relative_end(high) > high / e.control  # upwards it is wider
+    assert e.relative_end(e.estimate) == pytest.approx(e.relative)
+
+
+def test_a_relative_interval_has_no_end_where_the_control_may_be_zero():
+    e = of_counts(3, 9, 1000)
+    assert e.relative_end(e.estimate + 1.96 * e.se) == np.inf
+    assert e.relative_end(e.estimate - 1.96 * e.se) == -1  # nothing less than 0 is sold
+    assert np.isnan(of_counts(0, 9, 1000).relative_end(0.1))
+
+
 def test_a_covariate_from_after_the_start_is_seen():
     y, x, segment, arm, p = customers(20_000, effect=0.5)
     assert abs(effects.covariate_imbalance(moments(y, x, segment, arm, p), "new", "control")) < 4
