@@ -146,7 +146,9 @@ def _load_data(
         data, held_out = options.caption(data, held_out, **config.data.captions)
     count = len(held_out.images) if held_out else 0
     logging.info("%d emoji to train on, %d held out", len(data.images), count)
-    return style_palettes.with_palettes(config, data), data, held_out
+    if not options.dry_run:
+        config = style_palettes.with_palettes(config, data)
+    return config, data, held_out
 
 
 def _open_checkpoints(

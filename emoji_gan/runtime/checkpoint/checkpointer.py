@@ -30,6 +30,7 @@ _FREE_FIELDS = (
     "sample.",  # how images are drawn
     "total_kimg",  # where the run ends, unless a decay ends with it
     "data.dir",  # where the data set lies; the data hash says what is in it
+    "data.pairs.palettes",  # colours to which results are snapped, as this scipy fits them
     "data.max_bad_share",  # decides whether a build is refused, not what is in it
     "optim.max_bad_steps",  # when to give up
 )

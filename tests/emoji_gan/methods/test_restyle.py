@@ -226,6 +226,8 @@ def test_training_fits_the_colours_of_each_style(tmp_path):
         "blue=00000000 0000ffff",
         "noto=00000000 ffc800ff",
     )
+    config.data.pairs.palettes = ("blue=00000000 0000feff", "noto=00000000 ffc700ff")
+    assert train.train(config, str(tmp_path / "run"), train.Options()) == 0  # another scipy's
 
 
 def test_the_shipped_one_draws_in_each_of_its_styles():
