@@ -1,6 +1,7 @@
 """Simulates campaigns with five looks: false alarms, power, and coverage of intervals.
 
     python -m benchmarks.campaign.false_alarms --campaigns=2000
+    python -m benchmarks.campaign.false_alarms --campaigns=2000 --case=planned
 
 Every campaign is judged look by look by `verdict.judge`, as `campaign analyse` does, and ends where
 the verdict says so; with --ignore_futility only where an effect is proved. Customers come in equal
@@ -151,6 +152,7 @@ def main() -> int:
     )
     p.add_argument("--campaigns", type=int, default=2000)
     p.add_argument("--seed", type=int, default=20261129)
+    p.add_argument("--case", default="", help="only the rows in whose names this stands")
     a = p.parse_args()
     two, four, large = plan_of(5, 2, 0.1), plan_of(5, 4, 0.1), plan_of(5, 2, 1.0)
     none = {arm: 0.0 for arm in four.arms}
@@ -167,6 +169,8 @@ def main() -> int:
     }
     rows = {}
     for i, (name, (plan, effects, ignore)) in enumerate(cases.items()):
+        if a.case not in name:
+            continue
         rows[name] = simulate(plan, effects, a.campaigns, seed=a.seed + i, ignore_futility=ignore)
         print(name, rows[name], flush=True)
     print(table(rows, a.campaigns))
