@@ -13,7 +13,7 @@ def lookup(name: str) -> str | None:
     """Finds an emoji by its words, as Iconify and Fluent name files.
 
     Args:
-      name: e.g. 'grinning-face', 'waving-hand-dark-skin-tone', 'woman-teacher-light'.
+      name: e.g. 'grinning-face', 'waving-hand-dark-skin-tone', 'woman-teacher-light', 'alarmclock'.
 
     Returns:
       Codepoints as in the Unicode list, or None.
@@ -28,7 +28,7 @@ def lookup(name: str) -> str | None:
         for tones in (_split_tones(candidate), _split_short_tones(candidate)):
             if tones in table:
                 return table[tones]
-    return None
+    return _run_together().get(words)
 
 
 def _slug(text: str) -> str:
@@ -73,4 +73,22 @@ def _name_table() -> dict[str | tuple[str, tuple[str, ...]], str]:
                 continue
             table.setdefault(slug, meta.codepoints)
             table.setdefault(_split_tones(slug), meta.codepoints)
+    return table
+
+
+@functools.cache
+def _run_together() -> dict[str, str]:
+    """Returns code points by words without anything between them, as older sets write them.
+
+    These also call an emoji by the name of its character, 'bactrian camel'. Words that mean one
+    emoji by that and another by today's name mean none. A single word is no such name: sets that
+    have both, 'adult' and 'person', drew them apart.
+    """
+    table = {k.replace("-", ""): c for k, c in _name_table().items() if isinstance(k, str)}
+    for codepoints in emoji_names.every():
+        first, *rest = (chr(int(c, 16)) for c in codepoints.split("-") if c != "FE0F")
+        slug = "" if rest else _slug(unicodedata.name(first, ""))
+        words = slug.replace("-", "")
+        if words != slug and table.setdefault(words, codepoints) != codepoints:
+            table.pop(words)
     return table
