@@ -7,7 +7,7 @@ import math
 import os
 import re
 import shlex
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from emoji_gan.errors import UserError
 
@@ -88,6 +88,15 @@ class Language:
         space = _NARROW_SPACE if self.code == "fr" else ""
         return self.number(100 * x, digits, sign) + space + "%"
 
+    def rate(self, x: float) -> str:
+        """Writes a fraction in percent with as few digits as it takes: 20% or 3.25%."""
+        digits = next((d for d in range(3) if abs(round(100 * x, d) - 100 * x) < 1e-9), 3)
+        return self.percent(x, digits)
+
+    def day(self, day: datetime.date) -> str:
+        """Writes a day as people of this language do: 2026-03-31 or 31/03/2026."""
+        return f"{day:%d/%m/%Y}" if self.code == "fr" else day.isoformat()
+
     def listing(self, items: list[str]) -> str:
         """Joins items by commas and a last "and"."""
         if len(items) < 2:
@@ -96,9 +105,40 @@ class Language:
 
 
 class Parser(argparse.ArgumentParser):
-    """Reports mistakes on the command line in one line of the user's language."""
+    """Parses a command line; its help and mistakes are in the user's language.
 
-    language = Language("en")
+    Args:
+      language: of both.
+      **settings: as `argparse.ArgumentParser` takes them.
+    """
+
+    def __init__(self, *, language: Language = Language("en"), **settings: Any) -> None:
+        self.language = language
+        form = argparse.RawDescriptionHelpFormatter
+        super().__init__(add_help=False, formatter_class=form, **settings)
+        if language.code == "fr":  # a colon follows
+            self._optionals.title = "options "
+            self._positionals.title = "sans option "
+        self.add_argument(
+            "-h",
+            "--help",
+            action="help",
+            help=language.pick("show this and exit", "affiche ceci et s'arrête"),
+        )
+        self.add_argument(
+            "--lang",
+            choices=LANGUAGES,
+            default=language.code,
+            help=language.pick(
+                "of all texts, English or French; by default as the environment says",
+                "langue de tous les textes, anglais ou français ; par défaut celle du système",
+            ),
+        )
+
+    def format_help(self) -> str:
+        """Returns the text of --help."""
+        start = self.language.pick("usage: ", "usage : ")
+        return start + super().format_help().removeprefix("usage: ")
 
     def error(self, message: str) -> NoReturn:
         """Prints the mistake and exits with 2, as argparse does."""

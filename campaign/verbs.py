@@ -1,9 +1,10 @@
 """Parses and runs the verbs of the command line, for a person and for the demo alike."""
 
-import argparse
 import importlib
+import pathlib
 from collections.abc import Sequence
 
+from campaign import introductions
 from campaign import language as language_lib
 from campaign.language import Language
 
@@ -23,50 +24,65 @@ MODULES = {
     "next": "campaign.experiment.next_allocation",
     "demo": "campaign.demo.demo_verb",
 }
-_SUMMARIES = {
-    "brief": ("what the campaign is about", "de quoi parle la campagne"),
-    "search": ("relevant emoji, with uses", "des emoji pertinents, avec leurs emplois"),
-    "propose": ("emoji of the brief's themes, to choose from", "des emoji des thèmes, au choix"),
-    "pick": ("what you choose of them", "ce que vous en retenez"),
-    "check": ("what may leave the house, and why not", "ce qui peut sortir, et sinon pourquoi"),
-    "refine": ("a model nearer to your picks, if it helps", "un modèle plus près de vos choix"),
-    "animate": ("closed loops of picked emoji", "les émojis retenus en boucles"),
-    "pack": ("emoji for each target", "les émojis pour chaque destination"),
-    "plan": ("before the start", "avant le départ"),
-    "assign": ("customers to arms", "les clients aux bras"),
-    "analyse": ("the verdict", "le verdict"),
-    "next": ("shares for the next send", "les parts du prochain envoi"),
-    "demo": (
-        "all of it on an example, with simulated customers",
-        "le tout sur un exemple, avec des clients simulés",
-    ),
-}
+_POSITIONAL = {"brief": (' "TEXT"', ' "TEXTE"')}  # Verb -> what it takes without a flag.
+_NEW_FOLDER = "campaign_demo"  # of the demo, which no campaign is in
 
 
-def run(arguments: Sequence[str], language: Language, description: str = "") -> int:
+def run(arguments: Sequence[str], language: Language) -> int:
     """Runs what a person types after `python -m campaign`; returns its exit code.
 
     Args:
       arguments: the verb and its flags.
       language: of texts and errors.
-      description: of the program, for --help.
 
     Raises:
       UserError: as the verb does.
     """
+    a = _parser(arguments, language).parse_args(arguments)
+    return importlib.import_module(MODULES[a.verb]).run(a, language)
+
+
+def _parser(arguments: Sequence[str], language: Language) -> language_lib.Parser:
+    """Declares all verbs, and the flags of the one that runs: it alone brings its libraries."""
     chosen = next((x for x in arguments if x in MODULES), None)
+    pick = language.pick
     p = language_lib.Parser(
         prog="python -m campaign",
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage=pick("%(prog)s COMMAND [options]", "%(prog)s COMMANDE [options]"),
+        description=pick(*introductions.PROGRAM),
+        language=language,
     )
-    p.add_argument("--lang", choices=language_lib.LANGUAGES, default=language.code)
-    verbs = p.add_subparsers(dest="verb", required=True, metavar="|".join(MODULES))
+    verbs = p.add_subparsers(
+        dest="verb",
+        prog="python -m campaign",
+        required=True,
+        title=pick("commands", "commandes "),
+        metavar=pick("COMMAND", "COMMANDE"),
+    )
     for name, module in MODULES.items():
-        summary = language.pick(*_SUMMARIES[name])
-        verb = verbs.add_parser(name, help=summary, description=summary)
-        verb.add_argument("--lang", choices=language_lib.LANGUAGES, default=language.code)
-        if name == chosen:  # only the verb that runs brings its libraries
+        verb = verbs.add_parser(
+            name,
+            usage=f"python -m campaign {name}{pick(*_POSITIONAL.get(name, ('', '')))} [options]",
+            help=pick(*introductions.SUMMARIES[name]),
+            description=pick(*introductions.INTRODUCTIONS[name]).rstrip(),
+            language=language,
+        )
+        is_demo = name == "demo"
+        verb.add_argument(
+            "--dir",
+            type=pathlib.Path,
+            default=pathlib.Path(_NEW_FOLDER if is_demo else "."),
+            metavar=pick("FOLDER", "DOSSIER"),
+            help=pick(
+                f"a new folder; default {_NEW_FOLDER}",
+                f"un nouveau dossier ; par défaut {_NEW_FOLDER}",
+            )
+            if is_demo
+            else pick(
+                "folder of the campaign; by default the current one",
+                "dossier de la campagne ; par défaut le dossier courant",
+            ),
+        )
+        if name == chosen:
             importlib.import_module(module).add_arguments(verb, language)
-    a = p.parse_args(arguments)
-    return importlib.import_module(MODULES[a.verb]).run(a, language)
+    return p

@@ -32,15 +32,10 @@ def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
     pick = language.pick
     own = (*moves.MOVES, LATENT)
     p.add_argument(
-        "--dir",
-        type=pathlib.Path,
-        default=pathlib.Path("."),
-        help=pick("of the campaign", "de la campagne"),
-    )
-    p.add_argument(
         "--from",
         dest="source",
         type=pathlib.Path,
+        metavar=pick("FOLDER", "DOSSIER"),
         help=pick(
             "a folder of PNGs instead of the campaign's emoji",
             "un dossier de PNG au lieu des émojis de la campagne",
@@ -50,22 +45,42 @@ def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
         "--name",
         action="append",
         default=[],
+        metavar=pick("NAME", "NOM"),
         help=pick("this emoji alone; may be repeated", "cet émoji seul ; peut être répété"),
     )
-    p.add_argument("--move", default=",".join(moves.MOVES), help=", ".join(own))
     p.add_argument(
-        "--frames", type=int, default=24, help=pick("of a loop", "nombre d'images d'une boucle")
+        "--move",
+        default=",".join(moves.MOVES),
+        metavar="a,b",
+        help=pick("moves, commas between: ", "mouvements, séparés par des virgules : ")
+        + ", ".join(own),
     )
     p.add_argument(
-        "--fps", type=float, default=25.0, help=pick("frames a second", "images par seconde")
+        "--frames",
+        type=int,
+        default=24,
+        metavar="N",
+        help=pick("of a loop; default 24", "nombre d'images d'une boucle ; par défaut 24"),
     )
     p.add_argument(
-        "--size", type=int, default=256, help=pick("of the masters, px", "des originaux, en px")
+        "--fps",
+        type=float,
+        default=25.0,
+        metavar="N",
+        help=pick("frames a second; default 25", "images par seconde ; par défaut 25"),
+    )
+    p.add_argument(
+        "--size",
+        type=int,
+        default=256,
+        metavar="PX",
+        help=pick("side of the masters; default 256", "côté des originaux ; par défaut 256"),
     )
     p.add_argument(
         "--model",
         action="append",
         default=[],
+        metavar=pick("FILE", "FICHIER"),
         help=pick("for latent: another model file", "pour latent : un autre fichier de modèle"),
     )
 

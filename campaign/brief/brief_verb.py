@@ -19,39 +19,80 @@ _MOST_THEMES = 4
 _LEAST_KNOWN = 0.4  # share of known words below which a text seems to be in another language
 
 
+# A flag after the other, with its help in both languages.
 def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
     """Declares what `brief` takes."""
     h = language.pick
-    p.add_argument("text", nargs="?", default="", help=h("what it is about", "de quoi il s'agit"))
-    p.add_argument("--dir", default=".", help=h("folder of the campaign", "dossier de la campagne"))
-    p.add_argument("--name", default="", help=h("of the campaign", "nom de la campagne"))
+    p.add_argument(
+        "text",
+        nargs="?",
+        default="",
+        metavar=h("TEXT", "TEXTE"),
+        help=h("what it is about", "de quoi il s'agit"),
+    )
+    p.add_argument(
+        "--name",
+        default="",
+        metavar=h("NAME", "NOM"),
+        help=h("of the campaign; by default its text", "nom de la campagne ; par défaut son texte"),
+    )
     p.add_argument(
         "--theme",
         action="append",
         default=[],
-        help=h("look up emoji for it; repeatable", "chercher des emoji pour lui ; répétable"),
+        metavar=h("WORDS", "MOTS"),
+        help=h(
+            "theme to look emoji up for; repeatable",
+            "thème pour lequel chercher des emoji ; répétable",
+        ),
     )
-    p.add_argument("--tone", default="", help=h("playful, serious, ...", "joyeux, sérieux, ..."))
-    p.add_argument("--audience", default="", help=h("who is addressed", "à qui elle s'adresse"))
+    p.add_argument(
+        "--tone",
+        default="",
+        metavar=h("WORDS", "MOTS"),
+        help=h("playful, serious, ...", "joyeux, sérieux, ..."),
+    )
+    p.add_argument(
+        "--audience",
+        default="",
+        metavar=h("WORDS", "MOTS"),
+        help=h("who is addressed", "à qui elle s'adresse"),
+    )
     p.add_argument(
         "--segment",
         action="append",
         default=[],
-        metavar="NAME:WORDS",
-        help=h("a part of the audience; repeatable", "une partie de l'audience ; répétable"),
+        metavar=h("NAME:WORDS", "NOM:MOTS"),
+        help=h(
+            "a part of the audience, such as students:cheap; repeatable",
+            "une partie de l'audience, comme étudiants:petits prix ; répétable",
+        ),
     )
     p.add_argument(
         "--channel",
         action="append",
         default=[],
-        help=h("email, push, social, chat, web; repeatable", "email, push, social...; répétable"),
+        metavar=h("CHANNEL", "CANAL"),
+        help=h(
+            "where it is sent: email, push, social, chat, web; repeatable",
+            "où elle part : email, push, social, chat, web ; répétable",
+        ),
     )
-    p.add_argument("--start", default="", help=h("first day", "premier jour"))
-    p.add_argument("--end", default="", help=h("last day", "dernier jour"))
+    for flag, english, french in (
+        ("--start", "first day", "premier jour"),
+        ("--end", "last day", "dernier jour"),
+    ):
+        p.add_argument(
+            flag,
+            default="",
+            metavar=h("DAY", "JOUR"),
+            help=h(f"{english}, 2026-03-31 or 31/03/2026", f"{french}, 31/03/2026"),
+        )
     p.add_argument(
         "--avoid",
         action="append",
         default=[],
+        metavar=h("WORDS", "MOTS"),
         help=h("emoji or words not wanted; repeatable", "emoji ou mots à éviter ; répétable"),
     )
 

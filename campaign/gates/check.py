@@ -46,7 +46,6 @@ _MAX_FRAMES = 1000
 
 def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
     """Adds the flags of `campaign check`."""
-    p.add_argument("--dir", type=pathlib.Path, default=pathlib.Path("."))
 
 
 def run(a: argparse.Namespace, language: Language) -> int:

@@ -41,29 +41,28 @@ def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
     """Adds the flags of `campaign pack`."""
     pick = language.pick
     p.add_argument(
-        "--dir",
-        type=pathlib.Path,
-        default=pathlib.Path("."),
-        help=pick(
-            "of the campaign; packs go to its folder packs", "de la campagne ; packs dans packs/"
-        ),
-    )
-    p.add_argument(
         "--for",
         dest="targets",
         default=",".join(TARGETS),
-        help=pick(f"targets: {','.join(TARGETS)}", f"destinations : {','.join(TARGETS)}"),
+        metavar="a,b",
+        help=pick("targets; by default all: ", "destinations ; par défaut toutes : ")
+        + ", ".join(TARGETS),
     )
     p.add_argument(
         "--from",
         dest="source",
         type=pathlib.Path,
+        metavar=pick("FOLDER", "DOSSIER"),
         help=pick(
             "pack this folder of PNGs (docs/packs.md) instead of the campaign's emoji",
             "empaqueter ce dossier de PNG (docs/packs.fr.md) au lieu de la campagne",
         ),
     )
-    p.add_argument("--title", help=pick("of the packs", "titre des packs"))
+    p.add_argument(
+        "--title",
+        metavar=pick("TEXT", "TEXTE"),
+        help=pick("of the packs", "titre des packs"),
+    )
     p.add_argument(
         "--interactive",
         action="store_true",
@@ -72,7 +71,12 @@ def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
             "web : aussi des émojis dessinés dans la page (7 Mo)",
         ),
     )
-    p.add_argument("--author", default="emoji_gan", help=pick("of the packs", "auteur des packs"))
+    p.add_argument(
+        "--author",
+        default="emoji_gan",
+        metavar=pick("NAME", "NOM"),
+        help=pick("of the packs", "auteur des packs"),
+    )
 
 
 def run(a: argparse.Namespace, language: Language) -> int:

@@ -18,20 +18,40 @@ from emoji_gan.errors import UserError
 def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
     """Adds the flags of `campaign pick`."""
     text = language.pick
-    p.add_argument("--dir", type=pathlib.Path, default=pathlib.Path("."))
-    p.add_argument("--names", default="", help=text("picked: a,b", "retenues : a,b"))
+    p.add_argument(
+        "--names",
+        default="",
+        metavar="a,b",
+        help=text("proposals that you pick", "propositions que vous retenez"),
+    )
     p.add_argument(
         "--reject",
         action="append",
         default=[],
-        help=text("name:reason; repeatable", "nom:raison ; répétable"),
+        metavar=text("NAME:REASON", "NOM:RAISON"),
+        help=text(
+            "one that you reject, and why; repeatable",
+            "une que vous écartez, et pourquoi ; répétable",
+        ),
     )
     p.add_argument(
         "--best",
         type=int,
-        help=text("so many per theme, by score", "autant par thème, selon le score"),
+        metavar="N",
+        help=text(
+            "pick so many of each theme by their score alone",
+            "en retenir autant par thème, d'après le seul score",
+        ),
     )
-    p.add_argument("--file", type=pathlib.Path, help=text("as saved", "tel qu'enregistré"))
+    p.add_argument(
+        "--file",
+        type=pathlib.Path,
+        metavar=text("FILE", "FICHIER"),
+        help=text(
+            "picks.json as the contact sheet saved it",
+            "picks.json tel que la planche l'a enregistré",
+        ),
+    )
 
 
 @dataclasses.dataclass

@@ -37,20 +37,53 @@ _JUDGED_PX = 128
 def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
     """Adds the flags of `campaign propose`."""
     pick_ = language.pick
-    p.add_argument("--dir", type=pathlib.Path, default=pathlib.Path("."))
-    p.add_argument("--per_theme", type=int, default=8, help=pick_("proposals", "propositions"))
-    p.add_argument("--size", type=int, default=128, help="px, 128 - 512")
-    p.add_argument("--seed", type=int, default=0, help=pick_("another draws otherwise", "graine"))
+    p.add_argument(
+        "--per_theme",
+        type=int,
+        default=8,
+        metavar="N",
+        help=pick_("proposals a theme; default 8", "propositions par thème ; par défaut 8"),
+    )
+    p.add_argument(
+        "--size",
+        type=int,
+        default=128,
+        metavar="PX",
+        help=pick_(
+            "side of the pictures, 128 to 512; default 128",
+            "côté des images, de 128 à 512 ; par défaut 128",
+        ),
+    )
+    p.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help=pick_("another number draws otherwise", "un autre nombre dessine autre chose"),
+    )
     p.add_argument(
         "--emoji",
         action="append",
         default=[],
-        help=pick_("instead of search.json; repeatable", "au lieu de search.json ; répétable"),
+        metavar="🎁",
+        help=pick_(
+            "start from this emoji, not from search.json; repeatable",
+            "partir de cet emoji, et non de search.json ; répétable",
+        ),
     )
-    p.add_argument("--model", type=paths.local, help=pick_("a flow", "un flow"))
+    p.add_argument(
+        "--model",
+        type=paths.local,
+        metavar=pick_("FILE", "FICHIER"),
+        help=pick_(
+            "another drawing model (a flow), such as that of refine",
+            "un autre modèle de dessin (un flow), comme celui de refine",
+        ),
+    )
     p.add_argument(
         "--restyler",
         nargs="?",
+        metavar=pick_("FILE", "FICHIER"),
         const=str(SHIPPED_RESTYLER),
         type=paths.local,
         help=pick_(

@@ -44,11 +44,42 @@ _LR, _HALF_LIFE_KIMG = 1e-4, 0.1  # few pictures: small steps, a short average
 def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
     """Adds the flags of `campaign refine`."""
     text = language.pick
-    p.add_argument("--dir", type=pathlib.Path, default=pathlib.Path("."))
-    p.add_argument("--kimg", type=float, default=0.5, help=text("thousand images", "milliers"))
-    p.add_argument("--draws", type=int, default=32, help=text("compared", "comparés"))
-    p.add_argument("--emoji", action="append", default=[], help="as in propose")
-    p.add_argument("--model", type=paths.local, help=text("a flow", "un flow"))
+    p.add_argument(
+        "--kimg",
+        type=float,
+        default=0.5,
+        metavar="N",
+        help=text(
+            "length of the training, in thousands of images; default 0.5",
+            "durée de l'entraînement, en milliers d'images ; par défaut 0,5",
+        ),
+    )
+    p.add_argument(
+        "--draws",
+        type=int,
+        default=32,
+        metavar="N",
+        help=text(
+            "drawings that are compared before and after; default 32",
+            "dessins comparés avant et après ; par défaut 32",
+        ),
+    )
+    p.add_argument(
+        "--emoji",
+        action="append",
+        default=[],
+        metavar="🎁",
+        help=text("as in propose; repeatable", "comme pour propose ; répétable"),
+    )
+    p.add_argument(
+        "--model",
+        type=paths.local,
+        metavar=text("FILE", "FICHIER"),
+        help=text(
+            "another drawing model (a flow) to start from",
+            "un autre modèle de dessin (un flow) dont partir",
+        ),
+    )
 
 
 def run(a: argparse.Namespace, language: Language) -> int:

@@ -19,13 +19,19 @@ _MOST = 100
 def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
     """Declares what `search` takes."""
     h = language.pick
-    p.add_argument("--dir", default=".", help=h("folder of the campaign", "dossier de la campagne"))
     p.add_argument(
         "--text",
         default=None,
+        metavar=h("TEXT", "TEXTE"),
         help=h("instead of a brief: what it is about", "à la place d'un brief : le sujet"),
     )
-    p.add_argument("--n", type=int, default=10, help=h("emoji a theme", "emoji par thème"))
+    p.add_argument(
+        "--n",
+        type=int,
+        default=10,
+        metavar="N",
+        help=h("emoji a theme; default 10", "emoji par thème ; par défaut 10"),
+    )
     p.add_argument(
         "--json",
         action="store_true",

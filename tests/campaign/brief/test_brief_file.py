@@ -2,7 +2,8 @@
 
 import pytest
 
-from campaign.brief import brief_file, brief_verb
+from campaign import verbs
+from campaign.brief import brief_file
 from campaign.brief.brief_file import Brief, Segment
 from campaign.language import Language
 from emoji_gan.errors import UserError
@@ -77,9 +78,7 @@ def test_at_a_terminal_one_field_after_the_other_is_asked(tmp_path, monkeypatch,
     )
     monkeypatch.setattr("builtins.input", lambda question: next(answers))
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    parser = brief_verb.argparse.ArgumentParser()
-    brief_verb.add_arguments(parser, FRENCH)
-    brief_verb.run(parser.parse_args([f"--dir={tmp_path}"]), FRENCH)
+    assert verbs.run(["brief", f"--dir={tmp_path}"], FRENCH) == 0
     brief = brief_file.read(tmp_path, FRENCH)
     assert brief.themes == ("fête des mères",) and brief.channels == ("email", "push")
     assert (brief.tone, brief.start, brief.avoid) == ("tendre", "2026-05-10", ("🍷",))
