@@ -15,6 +15,11 @@ PICKS = "picks.json"  # what a person, or --best, chose and rejected
 CHECKS = "checks.json"  # gates by proposal, with a reason each
 ANIMATIONS = "animations/animations.json"  # loops of picked emoji, APNGs beside it
 PACKS = "packs"  # a file or folder a target
+PLAN = "plan.json"  # of the test, sealed; its looks beside it
+ASSIGNMENTS = "assignments.csv"  # customer, segment, arm, propensity, day; a record beside it
+REPORT = "report"  # folder of report.html and report.json
+REPORT_OF_COUNTS = "report_counts"  # likewise, of tests without a plan
+ALLOCATION = "allocation.json"  # parts of the next send
 SOME_TARGETS = "slack,email,web"  # of packs, where a command is shown as an example
 
 # Command -> the record that it writes, in the order of a campaign.

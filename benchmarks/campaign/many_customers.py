@@ -22,7 +22,6 @@ import numpy as np
 
 from campaign.demo import simulation
 from campaign.experiment import plan_file
-from campaign.language import Language
 from emoji_gan import errors
 from emoji_gan.errors import UserError
 
@@ -31,7 +30,7 @@ _UNTIL = datetime.date(2026, 3, 31)
 
 def write_files(folder: pathlib.Path, customers: int) -> None:
     """Writes the plan, customers.csv and outcomes.csv."""
-    plan_file.write(folder / "plan.json", simulation.plan(), Language("en"))
+    plan_file.write(folder / "plan.json", simulation.plan())
     con = duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(folder / "spill")})
     con.execute(
         f"COPY (SELECT 'client' || lpad(i::VARCHAR, 9, '0') AS \"N° client\", "

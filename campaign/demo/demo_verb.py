@@ -29,15 +29,10 @@ def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
     """Adds the flags of `campaign demo`."""
     say = language.pick
     p.add_argument(
-        "--dir",
-        type=pathlib.Path,
-        default=pathlib.Path("campaign_demo"),
-        help=say("a new folder", "un nouveau dossier"),
-    )
-    p.add_argument(
         "--seed",
         type=int,
         default=1,
+        metavar="N",
         help=say("of the simulated customers", "graine des clients simulés"),
     )
     p.add_argument(
@@ -97,29 +92,28 @@ def _draw(steps: Steps) -> None:
 
 def _measure(steps: Steps, folder: pathlib.Path, seed: int, *, broken: bool) -> None:
     """Goes from the plan to a verdict, look by look, and to the next send of a sound split."""
-    paths = {x: folder / x for x in ("plan.json", "customers.csv", "assignments.csv")}
-    plan, customers, assignments = (f"--{p.stem}={p}" for p in paths.values())
-    if not steps.run("plan", *simulation.PLAN, f"--out={paths['plan.json']}"):
+    where = f"--dir={folder}"
+    if not steps.run("plan", *simulation.PLAN, where):
         return
-    made = plan_file.read(paths["plan.json"], steps.language)
+    made = plan_file.read(folder / folder_lib.PLAN, steps.language)
     rng = np.random.default_rng(seed)
-    simulation.write_customers(paths["customers.csv"], simulation.customer_count(made), rng)
-    if not steps.run("assign", plan, customers, f"--out={paths['assignments.csv']}"):
+    customers, outcomes = folder / "customers.csv", folder / "outcomes.csv"
+    simulation.write_customers(customers, simulation.customer_count(made), rng)
+    if not steps.run("assign", f"--customers={customers}", where):
         return
-    outcomes = folder / "outcomes.csv"
-    simulation.write_outcomes(paths["assignments.csv"], outcomes, rng, broken)
-    report = folder / "report"
+    simulation.write_outcomes(folder / folder_lib.ASSIGNMENTS, outcomes, rng, broken)
     for look in range(made.looks):
         days = look * made.wave_days + made.window_days - 1
         until = made.start_date + datetime.timedelta(days=days)
-        typed = (plan, assignments, f"--outcomes={outcomes}", f"--until={until}", f"--out={report}")
+        typed = (f"--outcomes={outcomes}", f"--until={until}", where)
         if not steps.run("analyse", *typed, label=f"analyse {until}"):
             return
-        decision = json.loads((report / "report.json").read_text("utf-8"))["verdict"]["decision"]
+        report = folder / folder_lib.REPORT / "report.json"
+        decision = json.loads(report.read_text("utf-8"))["verdict"]["decision"]
         if decision != "continue":
             break
     if decision != "refused":
-        steps.run("next", f"--report={report}/report.json", f"--out={folder}/allocation.json")
+        steps.run("next", where)
 
 
 def _end(steps: Steps, seconds: float) -> None:

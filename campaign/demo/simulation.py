@@ -6,13 +6,15 @@ The split may be broken.
 import argparse
 import csv
 import datetime
+import functools
 import pathlib
 
 import numpy as np
 
 from campaign.experiment import planning
 from campaign.experiment.plan_file import HOLDOUT, Plan
-from campaign.language import Language
+from campaign.experiment.reading.tables import Tables
+from campaign.language import Language, date
 
 # The truth: relative effects on clicks and on unsubscribes.
 TRUTH = {"control": 0.0, "helpful": 0.25, "useless": 0.0, "harmful": -0.15}
@@ -64,20 +66,29 @@ def write_outcomes(
     Where the split is broken, a part of the helpful variant's mails was never sent: those with the
     fewest clicks, so that its click rate looks even better.
     """
-    with assignments.open(encoding="utf-8", newline="") as f:
-        rows = sorted(csv.DictReader(f), key=lambda r: r["customer"])
+    rows = _assigned(assignments)
     u, unsubscribed, day, lost = (rng.random(len(rows)) for _ in range(4))
     with path.open("w", encoding="utf-8-sig", newline="") as f:
         writer = csv.writer(f, delimiter=";")
         writer.writerow(["N° client", "Date", "Envoyé", "Clic", "Désinscription"])
-        for i, row in enumerate(rows):
-            if row["arm"] == HOLDOUT:
+        for i, (customer, segment, arm, assigned) in enumerate(rows):
+            if arm == HOLDOUT:
                 continue
-            rate = _BASELINE * _FACTORS[_SEGMENTS.index(row["segment"])] * (1 + TRUTH[row["arm"]])
+            rate = _BASELINE * _FACTORS[_SEGMENTS.index(segment)] * (1 + TRUTH[arm])
             clicked = u[i] < rate
-            if broken and row["arm"] == "helpful" and not clicked and lost[i] < _LOST:
+            if broken and arm == "helpful" and not clicked and lost[i] < _LOST:
                 continue
-            left = unsubscribed[i] < _UNSUBSCRIBE_RATE * (1 + UNSUBSCRIBES[row["arm"]])
-            when = datetime.date.fromisoformat(row["assigned"])
-            when += datetime.timedelta(days=int(7 * day[i] ** 3))
-            writer.writerow([row["customer"], f"{when:%d/%m/%Y}", "oui", int(clicked), int(left)])
+            left = unsubscribed[i] < _UNSUBSCRIBE_RATE * (1 + UNSUBSCRIBES[arm])
+            when = assigned + datetime.timedelta(days=int(7 * day[i] ** 3))
+            writer.writerow([customer, f"{when:%d/%m/%Y}", "oui", int(clicked), int(left)])
+
+
+def _assigned(path: pathlib.Path) -> list[tuple[str, str, str, datetime.date]]:
+    """Returns customer, segment, arm and day as `campaign assign` wrote them, by customer."""
+    columns = ("customer", "segment", "arm", "assigned")
+    language = Language("en")
+    with Tables(language) as tables:
+        tables.load("assigned", str(path), columns, required=columns, given={})
+        rows = tables.rows("SELECT customer, segment, arm, assigned FROM assigned ORDER BY 1")
+    day = functools.cache(lambda text: date(text, path.name, language))
+    return [(*row[:3], datetime.date.fromisoformat(day(row[3]))) for row in rows]

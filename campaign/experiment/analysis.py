@@ -8,11 +8,12 @@ import math
 import pathlib
 import shlex
 
+from campaign import folder as folder_lib
 from campaign.experiment import counts as counts_lib
 from campaign.experiment import looks as looks_lib
 from campaign.experiment import moments as moments_lib
 from campaign.experiment import plan_file, results, verdict
-from campaign.experiment.assignment import parse_part, record_path
+from campaign.experiment.assignment import add_part, parse_part, refuse_other_plan
 from campaign.experiment.inference import effects
 from campaign.experiment.reading import headings
 from campaign.experiment.reading.tables import DATE_ORDERS, Notice, Tables
@@ -23,43 +24,89 @@ from emoji_gan.errors import UserError
 from emoji_gan.runtime import workdir
 
 
+# A flag after the other, with its help in both languages.
 def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
     """Adds the flags of `campaign analyse`."""
     say = language.pick
-    p.add_argument("--plan", type=pathlib.Path, default=pathlib.Path("plan.json"))
-    p.add_argument("--assignments", help=say("of `campaign assign`", "de `campaign assign`"))
+    file, folder = say("FILE", "FICHIER"), say("FOLDER", "DOSSIER")
     p.add_argument(
         "--outcomes",
-        help=say("customer, date and what they did", "client, date et ce qu'il a fait"),
+        metavar=file,
+        help=say(
+            "CSV or Parquet: customer, date and what they did",
+            "CSV ou Parquet : client, date et ce qu'il a fait",
+        ),
+    )
+    p.add_argument(
+        "--assignments",
+        metavar=file,
+        help=say(
+            "of `campaign assign`; by default assignments.csv in --dir",
+            "de `campaign assign` ; par défaut assignments.csv dans --dir",
+        ),
+    )
+    p.add_argument(
+        "--plan",
+        type=pathlib.Path,
+        metavar=file,
+        help=say("by default plan.json in --dir", "par défaut plan.json dans --dir"),
+    )
+    p.add_argument(
+        "--until",
+        metavar=say("DAY", "JOUR"),
+        help=say(
+            "last day of outcomes, 2026-03-31 or 31/03/2026; by default the last in the file",
+            "dernier jour de résultats, 31/03/2026 ; par défaut le dernier du fichier",
+        ),
+    )
+    p.add_argument(
+        "--corrects_last_look",
+        metavar=say("REASON", "RAISON"),
+        help=say(
+            "this export mends a mistake in that of the last look: it replaces that look, and the "
+            "report says so, with your reason",
+            "cet export corrige une erreur de celui du dernier bilan : il remplace ce bilan, et le "
+            "rapport le dit, avec votre raison",
+        ),
     )
     p.add_argument(
         "--counts",
+        metavar=file,
         help=say(
-            "without a plan: test, arm, impressions, clicks",
-            "sans plan : test, bras, impressions, clics",
+            "instead, without a plan: test, arm, impressions, clicks, perhaps winner",
+            "à la place, sans plan : test, bras, impressions, clics, si possible gagnant",
         ),
     )
-    p.add_argument("--control", help=say("arm, with --counts", "bras témoin, avec --counts"))
+    p.add_argument(
+        "--control",
+        metavar=say("NAME", "NOM"),
+        help=say("with --counts: the control arm", "avec --counts : le bras témoin"),
+    )
     p.add_argument(
         "--out",
         type=pathlib.Path,
-        help=say("folder; report, or report_counts", "dossier ; report, ou report_counts"),
+        metavar=folder,
+        help=say(
+            "by default report in --dir; report_counts with --counts",
+            "par défaut report dans --dir ; report_counts avec --counts",
+        ),
     )
-    p.add_argument("--columns", default="", help="customer=HEADING,click=HEADING")
-    p.add_argument("--dates", choices=DATE_ORDERS)
+    headings.add_columns(p, "customer", "click", language=language)
     p.add_argument(
-        "--until", help=say("last day of outcomes, YYYY-MM-DD", "dernier jour, AAAA-MM-JJ")
+        "--dates",
+        choices=DATE_ORDERS,
+        help=say(
+            "in dates such as 03/04/2026 the day (dmy) or the month (mdy) is first",
+            "dans des dates comme 03/04/2026, le jour (dmy) ou le mois (mdy) vient d'abord",
+        ),
     )
-    p.add_argument(
-        "--part",
-        default="1/1",
-        help=say("2/8: only sums of that part", "2/8 : seulement les sommes de cette partie"),
-    )
+    add_part(p, language)
     p.add_argument(
         "--sums",
         nargs="+",
         type=pathlib.Path,
-        help=say("sums.json of the parts", "sums.json des parties"),
+        metavar=file,
+        help=say("sums.json of all parts", "les sums.json de toutes les parties"),
     )
 
 
@@ -90,23 +137,35 @@ def _collected(
 ) -> moments_lib.Collected:
     if a.sums:
         return _merged(a.sums, plan, language)
-    if not (a.assignments and a.outcomes):
+    if not a.outcomes:
         raise UserError(
             language.pick(
-                "give --assignments and --outcomes, or --counts, or --sums",
-                "donnez --assignments et --outcomes, ou --counts, ou --sums",
+                "give the outcomes by --outcomes, or --counts, or --sums",
+                "donnez les résultats par --outcomes, ou bien --counts, ou --sums",
             )
         )
-    record = record_path(pathlib.Path(a.assignments))
-    if record.exists():
-        plan_file.compare(json.loads(record.read_text("utf-8"))["plan"], plan, language)
+    assignments = a.assignments or str(a.dir / folder_lib.ASSIGNMENTS)
+    if not a.assignments and not pathlib.Path(assignments).exists():
+        raise UserError(
+            language.pick(
+                f"{assignments} is missing: run `{language.command('assign', a.dir)}` first, or "
+                "name the file by --assignments",
+                f"{assignments} manque : lancez d'abord `{language.command('assign', a.dir)}`, ou "
+                "nommez le fichier par --assignments",
+            )
+        )
+    advice = language.pick(
+        "Give that plan by --plan, or the assignments of this one by --assignments",
+        "Donnez ce plan-là par --plan, ou les affectations de celui-ci par --assignments",
+    )
+    refuse_other_plan(pathlib.Path(assignments), plan, advice, language)
     with Tables(language) as tables:
         return moments_lib.collect(
             tables,
             plan,
-            a.assignments,
+            assignments,
             a.outcomes,
-            given=headings.parse_columns(a.columns, language),
+            given=headings.parse_columns(a.columns, moments_lib.COLUMNS, language),
             dates=a.dates,
             until=_until(a.until, language),
             part=parse_part(a.part, language),
@@ -130,8 +189,10 @@ def _merged(
     if seals != {plan_file.seal(plan)} or not is_whole:
         raise UserError(
             language.pick(
-                "--sums: not all parts of this plan, each once, until the same day (--until)",
-                "--sums : il faut toutes les parties de ce plan, une fois, au même jour (--until)",
+                "--sums: give the sums.json of all parts (--part) of this plan, each once, until "
+                "the same day (--until)",
+                "--sums : donnez les sums.json de toutes les parties (--part) de ce plan, chacune "
+                "une fois, jusqu'au même jour (--until)",
             )
         )
     sent: dict[str, dict[str, int]] = {}
@@ -155,26 +216,48 @@ def analyse(
     collected: moments_lib.Collected,
     looks_path: pathlib.Path,
     out: pathlib.Path,
+    *,
+    reason: str = "",
     language: Language,
-) -> results.Verdict:
+) -> tuple[results.Verdict, looks_lib.Look]:
     """Judges what was collected, keeps the look, and writes report.html and report.json.
 
+    Args:
+      plan: of the experiment.
+      collected: of its customers.
+      looks_path: file of the looks so far.
+      out: folder of the report.
+      reason: why this replaces the last look; "" where it does not.
+      language: of the report.
+
+    Returns:
+      The verdict and its look.
+
     Raises:
-      UserError: one look too many, or nothing new.
+      UserError: one look too many, nothing new, or no correction of the last look.
     """
     m = collected.moments
     seen = looks_lib.read(looks_path, plan, language)
     compared = verdict.effects_of(m, plan)
     information = verdict.information_of(compared, plan)
     data = looks_lib.hash_of(m)
-    before = looks_lib.before(seen, data, information, plan=plan, language=language)
-    v = verdict.judge(m, plan, before, collected.sent)
-    now = looks_lib.Look(data, information, {arm: e.z for arm, e in compared.items()})
-    history = [*before, now]
-    p_values = verdict.p_values(history, v.final) if plan.looks and v.arms else {}
-    if v.decision != "refused" and len(history) > len(seen):
-        looks_lib.write(looks_path, plan, history)  # a refused split uses up no look
+    position = looks_lib.position(
+        seen, data, information, plan=plan, reason=reason, language=language
+    )
+    v = verdict.judge(m, plan, position.before, collected.sent)
     headline = sentences.headline(v, plan, language)
+    now = looks_lib.Look(
+        data,
+        information,
+        {arm: e.z for arm, e in compared.items()},
+        headline,
+        str(collected.until or ""),
+        position.corrections,
+    )
+    history = [*position.before, now]
+    p_values = verdict.p_values(history, v.final) if plan.looks and v.arms else {}
+    if v.decision != "refused" and position.is_new:
+        looks_lib.write(looks_path, plan, history)  # a refused split uses up no look
     content = {
         "headline": headline,
         "verdict": v,
@@ -182,21 +265,20 @@ def analyse(
         "plan": plan,
         "looks": history,
         "counts": collected.counts,
-        "sent": collected.sent,
-        "waiting": collected.waiting,
-        "until": str(collected.until) if collected.until else None,
-        "notices": collected.notices,
-        "moments": moments_lib.to_json(m),
+        **_collected_content(collected),
     }
     _write(out, "report.json", json.dumps(plain(content), indent=1, ensure_ascii=False))
     _write(out, "report.html", page.html(v, plan, collected, history, p_values, language))
-    return v
+    return v, now
 
 
 def _run_counts(a: argparse.Namespace, language: Language) -> int:
     with Tables(language) as tables:
         tests = counts_lib.read(
-            tables, a.counts, headings.parse_columns(a.columns, language), a.control
+            tables,
+            a.counts,
+            headings.parse_columns(a.columns, counts_lib.COLUMNS, language),
+            a.control,
         )
         notices = tuple(tables.notices)
     verdicts = [counts_lib.judge(t, a.control) for t in tests]
@@ -217,34 +299,77 @@ def _run_counts(a: argparse.Namespace, language: Language) -> int:
 
 def run(a: argparse.Namespace, language: Language) -> int:
     """Runs `campaign analyse`."""
-    a.out = a.out or pathlib.Path("report_counts" if a.counts else "report")
+    _refuse_flags(a, language)
+    default = folder_lib.REPORT_OF_COUNTS if a.counts else folder_lib.REPORT
+    a.out = a.out or a.dir / default
     if a.counts:
         return _run_counts(a, language)
-    plan = plan_file.read(a.plan, language)
+    plan_path = a.plan or a.dir / folder_lib.PLAN
+    plan = plan_file.read(plan_path, language)
     collected = _collected(a, plan, language)
     for notice in collected.notices:
         print("!", notice.text)
     if a.part != "1/1":
-        content = {
-            "plan": plan_file.seal(plan),
-            "part": a.part,
-            "moments": moments_lib.to_json(collected.moments),
-            "sent": collected.sent,
-            "waiting": collected.waiting,
-            "until": str(collected.until) if collected.until else None,
-            "notices": plain(collected.notices),
-        }
-        _write(a.out, "sums.json", json.dumps(content))
-        print(a.out / "sums.json")
-        return errors.EXIT_OK
-    v = analyse(plan, collected, looks_lib.path_of(a.plan), a.out, language)
-    print(sentences.headline(v, plan, language))
+        return _write_sums(a, plan, collected)
+    looks_path, reason = looks_lib.path_of(plan_path), (a.corrects_last_look or "").strip()
+    v, look = analyse(plan, collected, looks_path, a.out, reason=reason, language=language)
+    for line in sentences.counted_customers(collected, plan, language):
+        print(line)
+    if look.corrections and v.decision != "refused":
+        print("!", sentences.correction(v.look, look.corrections[-1].reason, language))
+    print(look.headline)
     print(a.out / "report.html")
     if v.decision == "continue":
-        again = language.pick("the same command at the next look", "la même au bilan suivant")
+        again = language.pick(
+            "the same command at the next look, with a newer export",
+            "la même commande au bilan suivant, avec un export plus récent",
+        )
         print(f"{language.pick(*NEXT)}{again}")
     elif v.decision != "refused":
         report = a.out / "report.json"
-        given = "" if str(a.out) == "report" else f" --report={shlex.quote(str(report))}"
-        print(language.next_line(f"next{given}"))
+        is_usual = report == a.dir / folder_lib.REPORT / "report.json"
+        given = "" if is_usual else f" --report={shlex.quote(str(report))}"
+        print(language.next_line(f"next{given}", a.dir))
     return errors.EXIT_OK
+
+
+def _refuse_flags(a: argparse.Namespace, language: Language) -> None:
+    """Refuses flags that do not go together, and a correction without a reason."""
+    if a.counts and (a.outcomes or a.assignments or a.sums):
+        raise UserError(
+            language.pick(
+                "--counts needs no plan and no customers: leave --assignments, --outcomes and "
+                "--sums out",
+                "--counts se passe de plan et de clients : retirez --assignments, --outcomes et "
+                "--sums",
+            )
+        )
+    if a.corrects_last_look is not None and not a.corrects_last_look.strip():
+        raise UserError(
+            language.pick(
+                '--corrects_last_look: say what was mended, e.g. "a date of one row"; the report '
+                "shows it",
+                "--corrects_last_look : dites ce qui a été corrigé, p. ex. « la date d'une ligne » "
+                "; le rapport le montre",
+            )
+        )
+
+
+def _write_sums(
+    a: argparse.Namespace, plan: plan_file.Plan, collected: moments_lib.Collected
+) -> int:
+    content = {"plan": plan_file.seal(plan), "part": a.part, **_collected_content(collected)}
+    _write(a.out, "sums.json", json.dumps(plain(content)))
+    print(a.out / "sums.json")
+    return errors.EXIT_OK
+
+
+def _collected_content(collected: moments_lib.Collected) -> dict[str, object]:
+    """Returns what was collected as JSON has it, for the report and for sums of parts."""
+    return {
+        "sent": collected.sent,
+        "waiting": collected.waiting,
+        "until": str(collected.until) if collected.until else None,
+        "notices": collected.notices,
+        "moments": moments_lib.to_json(collected.moments),
+    }

@@ -7,11 +7,12 @@ import json
 import pathlib
 import shlex
 
+from campaign import folder as folder_lib
 from campaign.experiment import plan_file
-from campaign.experiment.inference import sample_ratio
 from campaign.experiment.plan_file import Plan
-from campaign.experiment.reading import cells, headings
+from campaign.experiment.reading import cells, file_kinds, headings
 from campaign.experiment.reading.tables import Notice, Tables
+from campaign.experiment.reporting import plan_changes
 from campaign.language import Language
 from emoji_gan import errors
 from emoji_gan.errors import UserError
@@ -20,6 +21,7 @@ from emoji_gan.runtime import workdir
 _BITS = 52  # of the hash for the arm, and as many for the wave: exact in a double
 _DIGITS = _BITS // 4
 NO_SEGMENT = "-"
+_BOM = "\ufeff"  # by which a spreadsheet recognises UTF-8
 
 
 def uniform(salt: str, customer: str) -> tuple[float, float]:
@@ -86,6 +88,9 @@ def assign(
 ) -> Result:
     """Assigns the customers of a file and writes customer, segment, arm, propensity, assigned.
 
+    In French text files are as a French spreadsheet opens them by a double click: semicolons, a
+    byte-order mark, French headings, decimal commas and days first.
+
     Args:
       tables: a database of this command.
       plan: says arms, shares, waves and salt.
@@ -99,6 +104,8 @@ def assign(
     """
     columns = ("customer", "segment", *([plan.covariate] if plan.covariate else []))
     required = tuple(c for c in columns if c != "segment")
+    file_kinds.check(tables, [file_kinds.Given("customers", customers, required)], given)
+    file_kinds.notice_outcomes(tables, customers)
     there = tables.load("raw", customers, columns, required=required, given=given)
     (empty,) = tables.row("SELECT count(*) FROM raw WHERE coalesce(customer, '') = ''")
     tables.notice(
@@ -125,13 +132,17 @@ def assign(
         f"(SELECT *, {_uniform_sql(1)} AS u, {_uniform_sql(1 + _DIGITS)} AS v FROM "
         f"(SELECT *, sha256({cells.quoted(plan.salt)} || ':' || customer) AS h FROM once)))"
     )
-    _write(tables, out)
+    _write(tables, plan, out)
+    return Result(_counts(tables), tuple(tables.notices))
+
+
+def _counts(tables: Tables) -> dict[str, dict[str, int]]:
     counts: dict[str, dict[str, int]] = {}
     for name, arm, count in tables.rows(
         "SELECT segment, arm, count(*) FROM assigned GROUP BY ALL ORDER BY ALL"
     ):
         counts.setdefault(name, {})[arm] = count
-    return Result(counts, tuple(tables.notices))
+    return counts
 
 
 def _keep_once(tables: Tables, segment: str, covariate: str, condition: str) -> None:
@@ -177,16 +188,32 @@ def _notice_duplicates(tables: Tables, plan: Plan) -> None:
         )
 
 
-def _write(tables: Tables, out: pathlib.Path) -> None:
+def _write(tables: Tables, plan: Plan, out: pathlib.Path) -> None:
     """Writes the table aside and moves it, so that no half a file is taken for whole."""
     workdir.make_folder(out.parent)
     aside = out.with_name(f".{out.name}.part")
-    if out.suffix == ".parquet":
-        how = "FORMAT parquet"
-    else:
+    source, how = "assigned", "FORMAT parquet"
+    if out.suffix != ".parquet":
         how = f"FORMAT csv, HEADER, COMPRESSION {'gzip' if out.suffix == '.gz' else 'none'}"
-    tables.rows(f"COPY assigned TO {cells.quoted(str(aside))} ({how})")
+        if tables.language.code == "fr":
+            source, how = f"({_french_table(plan)})", f"{how}, DELIMITER ';'"
+    tables.rows(f"COPY {source} TO {cells.quoted(str(aside))} ({how})")
     aside.replace(out)
+
+
+def _french_table(plan: Plan) -> str:
+    """Writes the SQL of the table as French spreadsheets read it."""
+    columns = {
+        _BOM + "Client": "customer",
+        "Segment": "segment",
+        "Bras": "arm",
+        "Propension": "replace(propensity::VARCHAR, '.', ',')",
+        "Affecté le": "strftime(assigned, '%d/%m/%Y')",
+    }
+    if plan.covariate:
+        columns["Covariable"] = "replace(covariate::VARCHAR, '.', ',')"
+    listed = ", ".join(f"{sql} AS {cells.name(heading)}" for heading, sql in columns.items())
+    return f"SELECT {listed} FROM assigned"
 
 
 def record_path(assignments: pathlib.Path) -> pathlib.Path:
@@ -197,14 +224,45 @@ def record_path(assignments: pathlib.Path) -> pathlib.Path:
 def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
     """Adds the flags of `campaign assign`."""
     say = language.pick
-    p.add_argument("--plan", type=pathlib.Path, default=pathlib.Path("plan.json"))
-    p.add_argument("--customers", required=True, help=say("CSV or Parquet", "CSV ou Parquet"))
-    p.add_argument("--out", type=pathlib.Path, default=pathlib.Path("assignments.csv"))
-    p.add_argument("--columns", default="", help="customer=HEADING,segment=HEADING")
+    file = say("FILE", "FICHIER")
+    p.add_argument(
+        "--customers",
+        required=True,
+        metavar=file,
+        help=say(
+            "needed: CSV or Parquet with a column of customers, perhaps one of segments",
+            "obligatoire : CSV ou Parquet avec une colonne de clients, si possible une de segments",
+        ),
+    )
+    p.add_argument(
+        "--plan",
+        type=pathlib.Path,
+        metavar=file,
+        help=say("by default plan.json in --dir", "par défaut plan.json dans --dir"),
+    )
+    p.add_argument(
+        "--out",
+        type=pathlib.Path,
+        metavar=file,
+        help=say(
+            "by default assignments.csv in --dir; also .csv.gz or .parquet",
+            "par défaut assignments.csv dans --dir ; aussi .csv.gz ou .parquet",
+        ),
+    )
+    headings.add_columns(p, "customer", "segment", language=language)
+    add_part(p, language)
+
+
+def add_part(p: argparse.ArgumentParser, language: Language) -> None:
+    """Adds the flag --part."""
     p.add_argument(
         "--part",
         default="1/1",
-        help=say("2/8: the second of eight parts", "2/8 : la deuxième de huit parties"),
+        metavar="i/n",
+        help=language.pick(
+            "on several machines: only the i-th of n parts of the customers, such as 2/8",
+            "sur plusieurs machines : seulement la i-ième de n parties des clients, comme 2/8",
+        ),
     )
 
 
@@ -218,80 +276,97 @@ def parse_part(text: str, language: Language) -> tuple[int, int]:
 
 def run(a: argparse.Namespace, language: Language) -> int:
     """Writes the assignments, their record, and the counts on the terminal."""
-    plan = plan_file.read(a.plan, language)
-    if a.out.is_dir():
+    plan_path, out = a.plan or a.dir / folder_lib.PLAN, a.out or a.dir / folder_lib.ASSIGNMENTS
+    plan = plan_file.read(plan_path, language)
+    if out.is_dir():
         raise UserError(
             language.pick(
-                f"--out={a.out}: a folder; name a file, e.g. {a.out}/assigned.csv",
-                f"--out={a.out} : un dossier ; nommez un fichier, p. ex. {a.out}/affectes.csv",
+                f"--out={out}: a folder; name a file, e.g. {out}/assigned.csv",
+                f"--out={out} : un dossier ; nommez un fichier, p. ex. {out}/affectes.csv",
             )
         )
-    record = record_path(a.out)
-    if record.exists():
-        before = json.loads(record.read_text(encoding="utf-8"))
-        plan_file.compare(before["plan"], plan, language)
-    given = headings.parse_columns(a.columns, language)
+    advice = language.pick(
+        "Nothing was written. To go on with that test, put its plan back; for a new test, name "
+        "another folder by --dir or another file by --out",
+        "Rien n'a été écrit. Pour poursuivre ce test-là, remettez son plan ; pour un nouveau test, "
+        "nommez un autre dossier par --dir ou un autre fichier par --out",
+    )
+    refuse_other_plan(out, plan, advice, language)
+    covariate = (plan.covariate,) if plan.covariate else ()
+    given = headings.parse_columns(a.columns, ("customer", "segment", *covariate), language)
     part = parse_part(a.part, language)
     with Tables(language) as tables:
-        result = assign(tables, plan, a.customers, a.out, given=given, part=part)
+        result = assign(tables, plan, a.customers, out, given=given, part=part)
+    _keep_record(out, plan, result)
     for notice in result.notices:
         print("!", notice.text)
-    number = language.number
-    for segment, counts in result.counts.items():
-        listed = ", ".join(f"{arm} {number(n)}" for arm, n in counts.items())
-        print(f"{segment}: {listed}")
-    content = {
-        "plan": plan_file.fields_of(plan),
-        "counts": result.counts,
-        "notices": [dataclasses.asdict(n) for n in result.notices],
-    }
-    workdir.write_atomic(record, json.dumps(content, indent=1, ensure_ascii=False).encode())
-    total = sum(sum(c.values()) for c in result.counts.values())
-    print(
-        language.counted(
-            total,
-            f"{{n}} [customer|customers] assigned in {a.out}",
-            f"{{n}} [client affecté|clients affectés] dans {a.out}",
-        )
-    )
+    total = _print_counts(result, out, language)
     needed = plan.n_per_arm * len(plan.arms) / (1 - plan.holdout)
     if part == (1, 1) and total < needed:
         print(
             "!",
             language.pick(
-                f"the plan needs {number(needed)}: the last look will come with less",
-                f"le plan en demande {number(needed)} : le dernier bilan en aura moins",
+                f"the plan needs {language.number(needed)}: the last look will come with less, "
+                "and may miss the effect that was planned",
+                f"le plan en demande {language.number(needed)} : le dernier bilan en aura moins, "
+                "et risque de manquer l'effet prévu",
             ),
         )
-    file = language.pick("FILE", "FICHIER")
-    given = f"{plan_file.flag(a.plan)} --assignments={shlex.quote(str(a.out))} --outcomes={file}"
-    print(language.next_line(f"analyse{given}"))
+    print(
+        language.next_line(f"analyse{_flags_of_analysis(a.dir, plan_path, out, language)}", a.dir)
+    )
     return errors.EXIT_OK
 
 
-def expected_counts(plan: Plan, segments: dict[str, int]) -> dict[str, float]:
-    """Returns how many customers each arm should have, given the sizes of the segments."""
-    totals: dict[str, float] = {}
-    for segment, n in segments.items():
-        for arm, propensity in plan.shares(segment).items():
-            totals[arm] = totals.get(arm, 0.0) + n * propensity
-    return totals
+def _keep_record(out: pathlib.Path, plan: Plan, result: Result) -> None:
+    content = {
+        "plan": plan_file.fields_of(plan),
+        "counts": result.counts,
+        "notices": [dataclasses.asdict(n) for n in result.notices],
+    }
+    text = json.dumps(content, indent=1, ensure_ascii=False)
+    workdir.write_atomic(record_path(out), text.encode())
 
 
-def ratio_p_value(plan: Plan, counts: dict[str, dict[str, int]]) -> float:
-    """Tests the sizes of all arms, in all segments together and in each, by their shares.
+def _print_counts(result: Result, out: pathlib.Path, language: Language) -> int:
+    """Prints the customers by segment and arm; returns how many there are."""
+    for segment, counts in result.counts.items():
+        listed = ", ".join(f"{arm} {language.number(n)}" for arm, n in counts.items())
+        name = segment if segment != NO_SEGMENT else language.pick("no segment", "sans segment")
+        print(f"{name}{language.pick(':', ' :')} {listed}")
+    total = sum(sum(c.values()) for c in result.counts.values())
+    print(
+        language.counted(
+            total,
+            f"{{n}} [customer|customers] assigned in {out}",
+            f"{{n}} [client affecté|clients affectés] dans {out}",
+        )
+    )
+    return total
 
-    The smallest p-value of the segments counts as often as there are segments.
+
+def _flags_of_analysis(
+    folder: pathlib.Path, plan_path: pathlib.Path, out: pathlib.Path, language: Language
+) -> str:
+    """Returns the flags of the analysis that follows, with a space before each."""
+    flags = plan_file.flag(plan_path, folder)
+    if out != folder / folder_lib.ASSIGNMENTS:
+        flags += f" --assignments={shlex.quote(str(out))}"
+    flags += f" --outcomes={language.pick('FILE', 'FICHIER')}"
+    if plan_path.name != folder_lib.PLAN:  # beside another plan, and its report
+        flags += f" --out={shlex.quote(str(folder / f'{folder_lib.REPORT}_{plan_path.stem}'))}"
+    return flags
+
+
+def refuse_other_plan(
+    assignments: pathlib.Path, plan: Plan, advice: str, language: Language
+) -> None:
+    """Refuses a plan other than that which the record beside the assignments holds, if any.
+
+    Raises:
+      UserError: says how the plans differ, and the advice.
     """
-    sizes = {segment: sum(c.values()) for segment, c in counts.items()}
-    expected = expected_counts(plan, sizes)
-    arms = list(expected)
-    total = [sum(c.get(arm, 0) for c in counts.values()) for arm in arms]
-    overall = sample_ratio.p_value(total, [expected[arm] for arm in arms])
-    each = []
-    for segment, c in counts.items():
-        shares = plan.shares(segment)
-        meant = [sizes[segment] * shares[arm] for arm in arms]
-        if min(meant) >= 5:  # below, chi-square is no guide
-            each.append(sample_ratio.p_value([c.get(arm, 0) for arm in arms], meant))
-    return min(1.0, overall * 2, 2 * len(each) * min(each)) if each else overall
+    record = record_path(assignments)
+    if record.exists():
+        before = json.loads(record.read_text(encoding="utf-8"))["plan"]
+        plan_changes.refuse_other(assignments, before, plan, advice, language)

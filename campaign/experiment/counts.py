@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from campaign.experiment.inference import multiplicity, sample_ratio
-from campaign.experiment.reading import cells
+from campaign.experiment.reading import cells, file_kinds
 from campaign.experiment.reading.tables import Tables
 from campaign.language import Language
 from emoji_gan.errors import UserError
@@ -16,6 +16,7 @@ from emoji_gan.errors import UserError
 # An approximate normal statistic needs as many expected clicks, and as many without, in each arm.
 _FEWEST_EXPECTED = 5
 
+COLUMNS = ("test", "arm", "impressions", "clicks", "winner")
 Declared = typing.Literal["proved", "undecided", "wrong"]
 Outcome = typing.Literal["refused", "proved", "undecided", "too_few"]
 
@@ -78,16 +79,17 @@ def read(
     Raises:
       UserError: unreadable, a test lacks the control, or no test has two arms.
     """
-    columns = ("test", "arm", "impressions", "clicks", "winner")
-    there = tables.load(
-        "counts", path, columns, required=("arm", "impressions", "clicks"), given=given
-    )
+    required = ("arm", "impressions", "clicks")
+    file_kinds.check(tables, [file_kinds.Given("counts", path, required)], given)
+    there = tables.load("counts", path, COLUMNS, required=required, given=given)
     values = []
     for column in ("impressions", "clicks"):
         sign = tables.decimal_sign("counts", column, path)
         values.append(cells.number(f"coalesce({column}, '')", sign))
     test = "test" if "test" in there else "'1'"
-    winner = cells.yes_or_no("winner") if "winner" in there else "NULL::DOUBLE"
+    winner = "NULL::DOUBLE"
+    if "winner" in there:  # a yes, or the name of the arm
+        winner = f"coalesce({cells.yes_or_no('winner')}, (lower(winner) = lower(arm))::DOUBLE)"
     rows = tables.rows(
         f"SELECT {test}, arm, {values[0]}, {values[1]}, {winner} FROM counts "
         f"ORDER BY TRY_CAST({test} AS BIGINT), {test}, TRY_CAST(arm AS BIGINT), arm"

@@ -8,11 +8,14 @@ import pathlib
 import numpy as np
 
 from campaign.experiment.inference.effects import Moments, Sums
-from campaign.experiment.plan_file import HOLDOUT, Plan
-from campaign.experiment.reading import cells, headings
+from campaign.experiment.plan_file import Plan
+from campaign.experiment.reading import assigned_customers, cells, file_kinds, headings
 from campaign.experiment.reading.tables import Notice, Tables
 from emoji_gan.errors import UserError
 
+# What may be in the files, and named by --columns.
+_OF_EVENTS = ("customer", "date", "sent", *headings.OUTCOMES)
+COLUMNS = tuple(dict.fromkeys((*assigned_customers.COLUMNS, *_OF_EVENTS)))
 _SUMS = ("y", "yy", "xy", "yw", "yw2", "yyw2")
 
 
@@ -46,10 +49,6 @@ class Collected:
         }
 
 
-def _arms(plan: Plan) -> tuple[str, ...]:
-    return (*plan.arms, *([HOLDOUT] if plan.holdout else []))
-
-
 def collect(
     tables: Tables,
     plan: Plan,
@@ -77,7 +76,15 @@ def collect(
     """
     i, n = part
     in_part = "true" if n == 1 else f"hash(customer) % {n} = {i - 1}"
-    _load_customers(tables, plan, assignments, given, in_part)
+    file_kinds.check(
+        tables,
+        [
+            file_kinds.Given("assignments", assignments, ("customer", "arm")),
+            file_kinds.Given("outcomes", outcomes, ("customer", plan.metric)),
+        ],
+        given,
+    )
+    assigned_customers.load(tables, plan, assignments, given, in_part)
     measured = _load_events(tables, plan, outcomes, given, dates, in_part)
     has_dates = tables.row("SELECT count(d) FROM events")[0] > 0
     if until is None and has_dates:
@@ -90,95 +97,15 @@ def collect(
     )
     (waiting,) = tables.row(f"SELECT count(*) FROM who WHERE NOT ({complete})")
     if not tables.row(f"SELECT count(*) FROM who WHERE {complete}")[0]:
-        language = tables.language
-        raise UserError(
-            language.pick(
-                f"no customer's window ({plan.window_days} d) is over on {until}: come back later",
-                f"la fenêtre ({plan.window_days} j) n'est complète pour aucun client au {until} : "
-                "revenez plus tard",
-            )
-        )
+        raise UserError(_too_early(tables, plan, until))
     moments = _reduce(tables, plan, measured, complete)
     sent: dict[str, dict[str, int]] = {}
     for segment, arm, count in tables.rows(
         f"SELECT segment, arm, sum(sent) FROM who JOIN results USING (k) WHERE {complete} "
         "GROUP BY ALL HAVING sum(sent) IS NOT NULL"
     ):
-        sent.setdefault(segment, {})[_arms(plan)[arm]] = int(count)
+        sent.setdefault(segment, {})[plan.groups[arm]] = int(count)
     return Collected(moments, sent, waiting, until, tuple(tables.notices))
-
-
-def _load_customers(
-    tables: Tables, plan: Plan, assignments: str, given: dict[str, str], in_part: str
-) -> None:
-    """Makes `who`: k, arm (index), segment, p, assigned, x of each customer in one arm."""
-    columns = ("customer", "arm", "segment", "propensity", "assigned", "covariate")
-    there = tables.load(
-        "assignments", assignments, columns, required=("customer", "arm"), given=given
-    )
-    file, arms = pathlib.Path(assignments).name, _arms(plan)
-    listed = ", ".join(cells.quoted(a) for a in arms)
-    _notice_unplanned(tables, listed)
-    start = f"DATE '{plan.start}'"
-    segment = "coalesce(nullif(segment, ''), '-')" if "segment" in there else "'-'"
-    propensity = "TRY_CAST(propensity AS DOUBLE)" if "propensity" in there else "NULL::DOUBLE"
-    assigned = f"coalesce(TRY_CAST(assigned AS DATE), {start})" if "assigned" in there else start
-    x = "NULL::DOUBLE"
-    if plan.covariate and "covariate" in there:
-        x = cells.number("covariate", tables.decimal_sign("assignments", "covariate", file))
-    source = f"FROM assignments WHERE arm IN ({listed}) AND {in_part}"
-    arm = f"(list_position([{listed}], arm) - 1)::UTINYINT"
-    # 64 bits of hash stand for the customer: among 10 million, two collide once in 370,000 times,
-    # and would be taken for one customer.
-    each = (
-        f"SELECT hash(customer) AS k, {arm} AS arm, {segment} AS segment, {propensity} AS p, "
-        f"{assigned} AS assigned, {x} AS x {source}"
-    )
-    rows, customers = tables.row(f"SELECT count(*), count(DISTINCT hash(customer)) {source}")
-    if rows > customers:
-        tables.rows(
-            "CREATE TABLE who_all AS SELECT k, min(arm) AS arm, min(arm) <> max(arm) AS torn, "
-            "min(segment) AS segment, max(p) AS p, min(assigned) AS assigned, max(x) AS x "
-            f"FROM ({each}) GROUP BY k"
-        )
-        (torn,) = tables.row("SELECT count(*) FROM who_all WHERE torn")
-        tables.notice(
-            "two_arms",
-            torn,
-            "{n} [customer is|customers are] in two arms: left out of the analysis",
-            "{n} [client est|clients sont] dans deux bras : [exclu|exclus] de l'analyse",
-        )
-        tables.notice(
-            "duplicates",
-            rows - customers,
-            "{n} further [row|rows] of customers who were there already: each counts once",
-            "{n} [ligne|lignes] en double de clients déjà vus : chacun compte une fois",
-        )
-        tables.rows("CREATE TABLE who AS SELECT * EXCLUDE torn FROM who_all WHERE NOT torn")
-        # Their outcomes are not those of nobody.
-        tables.rows("CREATE TABLE torn AS SELECT k FROM who_all WHERE torn")
-    else:
-        tables.rows(f"CREATE TABLE who AS {each}")
-        tables.rows("CREATE TABLE torn (k UBIGINT)")
-    tables.rows("DROP TABLE assignments")
-
-
-def _notice_unplanned(tables: Tables, listed: str) -> None:
-    (strange,) = tables.row(f"SELECT count(*) FROM assignments WHERE arm NOT IN ({listed})")
-    names = [
-        r[0]
-        for r in tables.rows(
-            f"SELECT DISTINCT arm FROM assignments WHERE arm NOT IN ({listed}) ORDER BY 1 LIMIT 3"
-        )
-    ]
-    tables.notice(
-        "unplanned_arm",
-        strange,
-        f"{{n}} [customer is|customers are] in arms that are not planned ({', '.join(names)}): "
-        "left out",
-        f"{{n}} [client est|clients sont] dans des bras non prévus ({', '.join(names)}) : "
-        "[laissé|laissés] de côté",
-    )
 
 
 def _load_events(
@@ -190,8 +117,9 @@ def _load_events(
     in_part: str,
 ) -> list[str]:
     """Makes `events`: k, d and each outcome as a number; returns the outcomes."""
-    columns = ("customer", "date", "sent", *headings.OUTCOMES)
-    there = tables.load("raw", outcomes, columns, required=("customer", plan.metric), given=given)
+    there = tables.load(
+        "raw", outcomes, _OF_EVENTS, required=("customer", plan.metric), given=given
+    )
     file = pathlib.Path(outcomes).name
     select = ["hash(customer) AS k"]
     measured = [c for c in headings.OUTCOMES if c in there]
@@ -308,6 +236,24 @@ def _join(tables: Tables, plan: Plan, measured: list[str], has_dates: bool) -> N
     )
 
 
+def _too_early(tables: Tables, plan: Plan, until: datetime.date | None) -> str:
+    """Says that nobody can be counted yet, and from which day on somebody can."""
+    (first,) = tables.row("SELECT min(assigned) FROM who")
+    language, days = tables.language, plan.window_days
+    if first is None or until is None:
+        return language.pick(
+            "no customer of the assignments is in an arm of the plan",
+            "aucun client des affectations n'est dans un bras du plan",
+        )
+    day = language.day(first + datetime.timedelta(days=days - 1))
+    return language.pick(
+        f"on {until} the {days} days for which a customer is observed are over for nobody: come "
+        f"back with outcomes until {day}",
+        f"au {language.day(until)}, les {days} jours d'observation ne sont finis pour aucun "
+        f"client : revenez avec les résultats jusqu'au {day}",
+    )
+
+
 def _check_somebody(tables: Tables, file: str) -> None:
     """Refuses outcomes of which none is of a customer: another campaign's, most likely."""
     (count,), (ours,) = (tables.row(f"SELECT count(*) FROM {x}") for x in ("events", "results"))
@@ -324,7 +270,7 @@ def _check_somebody(tables: Tables, file: str) -> None:
 
 
 def _reduce(tables: Tables, plan: Plan, measured: list[str], complete: str) -> Moments:
-    arms = _arms(plan)
+    arms = plan.groups
     (centre,) = tables.row("SELECT coalesce(avg(x), 0) FROM who")
     shares = " ".join(f"WHEN {i} THEN {p!r}" for i, p in enumerate(plan.shares("-").values()))
     columns = ["count(*)", "sum(x)", "sum(x * x)", "sum(w)", "sum(w * w)"]

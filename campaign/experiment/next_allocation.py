@@ -8,7 +8,9 @@ import shlex
 
 import numpy as np
 
+from campaign import folder as folder_lib
 from campaign.experiment import moments as moments_lib
+from campaign.experiment.assignment import NO_SEGMENT
 from campaign.experiment.inference import policy
 from campaign.experiment.inference.effects import Moments, Sums
 from campaign.experiment.plan_file import HOLDOUT
@@ -25,13 +27,30 @@ _ALLOCATION = "allocation"  # the shares themselves, among the policies that are
 def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
     """Adds the flags of `campaign next`."""
     say = language.pick
-    p.add_argument("--report", type=pathlib.Path, default=pathlib.Path("report/report.json"))
-    p.add_argument("--out", type=pathlib.Path, default=pathlib.Path("allocation.json"))
+    file = say("FILE", "FICHIER")
+    p.add_argument(
+        "--report",
+        type=pathlib.Path,
+        metavar=file,
+        help=say(
+            "by default report/report.json in --dir", "par défaut report/report.json dans --dir"
+        ),
+    )
+    p.add_argument(
+        "--out",
+        type=pathlib.Path,
+        metavar=file,
+        help=say("by default allocation.json in --dir", "par défaut allocation.json dans --dir"),
+    )
     p.add_argument(
         "--floor",
         type=fraction,
         default=0.01,
-        help=say("smallest share of an arm; default 1%%", "plus petite part d'un bras ; 1 %%"),
+        metavar="1%",
+        help=say(
+            "smallest part of the customers that an arm gets; default 1%%",
+            "plus petite part des clients qu'un bras reçoit ; par défaut 1 %%",
+        ),
     )
 
 
@@ -80,22 +99,26 @@ def _read(path: pathlib.Path, language: Language) -> tuple[Moments, str]:
     except FileNotFoundError:
         raise UserError(
             pick(
-                f"no {path}: run `campaign analyse` first, or give --report",
-                f"pas de {path} : lancez d'abord `campaign analyse`, ou donnez --report",
+                f"{path} is missing: run `campaign analyse` first, or name the campaign's folder "
+                "by --dir or the report by --report",
+                f"{path} manque : lancez d'abord `campaign analyse`, ou nommez le dossier de la "
+                "campagne par --dir ou le rapport par --report",
             )
         ) from None
-    except (OSError, ValueError, KeyError, TypeError) as e:
+    except (OSError, ValueError, KeyError, TypeError):
         raise UserError(
             pick(
-                f"{path} is no report of `campaign analyse` ({type(e).__name__})",
-                f"{path} n'est pas un rapport de `campaign analyse` ({type(e).__name__})",
+                f"{path} is no report of `campaign analyse`: give its report.json",
+                f"{path} n'est pas un rapport de `campaign analyse` : donnez son report.json",
             )
         ) from None
     if decision == "refused":
         raise UserError(
             pick(
-                "the split of that report is broken: no allocation from such data",
-                "la répartition de ce rapport est faussée : pas d'allocation sur ces données",
+                f"the split between the arms in {path} is broken: no shares come from such data; "
+                "find the cause, and analyse again",
+                f"la répartition entre les bras est faussée dans {path} : pas de parts d'après de "
+                "telles données ; trouvez la cause, puis analysez de nouveau",
             )
         )
     return without_holdout(m), metric
@@ -103,34 +126,20 @@ def _read(path: pathlib.Path, language: Language) -> tuple[Moments, str]:
 
 def run(a: argparse.Namespace, language: Language) -> int:
     """Writes allocation.json and says what policies would have brought."""
-    pick = language.pick
-    m, metric = _read(a.report, language)
-    if not 0 < a.floor <= 1 / len(m.arms):
-        raise UserError(f"--floor={a.floor:g}: 0 .. {1 / len(m.arms):.3g}")
+    report = a.report or a.dir / folder_lib.REPORT / "report.json"
+    out = a.out or a.dir / folder_lib.ALLOCATION
+    m, metric = _read(report, language)
+    _check_floor(a.floor, len(m.arms), language)
     shares = policy.thompson(m, metric, floor=a.floor, seed=_SEED)
-    print(pick("shares of the next send:", "parts du prochain envoi :"))
-    for segment, row in zip(m.segments, shares, strict=True):
-        parts = ", ".join(
-            f"{arm} {language.percent(p, 0)}" for arm, p in zip(m.arms, row, strict=True)
-        )
-        print(f"  {segment}{pick(':', ' :')} {parts}")
     values = _values(m, metric, shares)
-    name = sentences.outcome(metric, language)
-    print(
-        pick(
-            f"{name} of 100 customers, had all of them got ... (by past sends; 95% interval):",
-            f"{name} pour 100 clients, si tous avaient reçu ... (d'après les envois passés ; "
-            "intervalle à 95 %) :",
-        )
-    )
-    for line in _value_lines(values, language):
+    for line in (*_share_lines(m, shares, language), *_value_lines(values, metric, language)):
         print(line)
     print(
-        pick(
-            "! after this, plain means of the arms are biased (the runner-up is underrated): "
-            "analyse by segment and propensity, as `campaign analyse` does",
-            "! ensuite les moyennes simples des bras sont biaisées (le second sous-estimé) : "
-            "analysez par segment et propension, comme `campaign analyse`",
+        language.pick(
+            "! in the next test do not compare plain means of the arms: these shares favour one, "
+            "and the runner-up would be underrated; `campaign analyse` allows for it",
+            "! au test suivant, ne comparez pas les simples moyennes des bras : ces parts en "
+            "favorisent un, et le second serait sous-estimé ; `campaign analyse` en tient compte",
         )
     )
     content = {
@@ -142,20 +151,54 @@ def run(a: argparse.Namespace, language: Language) -> int:
             name: {k: dataclasses.asdict(v) for k, v in by.items()} for name, by in values.items()
         },
     }
-    a.out.parent.mkdir(parents=True, exist_ok=True)
-    workdir.write_atomic(a.out, json.dumps(content, indent=1, ensure_ascii=False).encode())
-    print(a.out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    workdir.write_atomic(out, json.dumps(content, indent=1, ensure_ascii=False).encode())
+    print(out)
     plan = language.pick("plan --baseline=RATE --start=DAY", "plan --baseline=TAUX --start=JOUR")
-    flags = f"--allocation={shlex.quote(str(a.out))} --out=plan_2.json"  # a plan is made once
-    print(language.next_line(f"{plan} {flags}"))
+    second = shlex.quote(str(a.dir / "plan_2.json"))  # a plan is made once
+    flags = f"--allocation={shlex.quote(str(out))} --out={second}"
+    print(language.next_line(f"{plan} {flags}", a.dir))
     return errors.EXIT_OK
 
 
-def _value_lines(values: dict[str, dict[str, policy.Value]], language: Language) -> list[str]:
+def _check_floor(floor: float, arms: int, language: Language) -> None:
+    if not 0 < floor <= 1 / arms:
+        given, most = language.rate(floor), language.percent(1 / arms, 0)
+        raise UserError(
+            language.pick(
+                f"--floor={given}: above 0%, and at most {most} with {arms} arms",
+                f"--floor={given} : plus de 0 %, et au plus {most} avec {arms} bras",
+            )
+        )
+
+
+def _share_lines(m: Moments, shares: np.ndarray, language: Language) -> list[str]:
+    """Writes a line for each segment."""
+    pick = language.pick
+    lines = [pick("shares of the next send:", "parts du prochain envoi :")]
+    for segment, row in zip(m.segments, shares, strict=True):
+        parts = ", ".join(
+            f"{arm} {language.percent(p, 0)}" for arm, p in zip(m.arms, row, strict=True)
+        )
+        name = segment if segment != NO_SEGMENT else pick("no segment", "sans segment")
+        lines.append(f"  {name}{pick(':', ' :')} {parts}")
+    return lines
+
+
+def _value_lines(
+    values: dict[str, dict[str, policy.Value]], metric: str, language: Language
+) -> list[str]:
     """Writes a line for each policy, by the doubly robust estimate, with columns aligned."""
+    name = sentences.outcome(metric, language)
     names = {_ALLOCATION: language.pick("these shares", "ces parts")}
     width = max(len(names.get(policy_name, policy_name)) for policy_name in values)
-    lines = []
+    lines = [
+        language.pick(
+            f"{name} of 100 customers, had all of them got ... (by past sends; 95% interval):",
+            f"{name} pour 100 clients, si tous avaient reçu ... (d'après les envois passés ; "
+            "intervalle à 95 %) :",
+        )
+    ]
     for policy_name, by in values.items():
         value = by["dr"]
         middle, low, high = (

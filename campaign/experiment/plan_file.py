@@ -8,6 +8,7 @@ import pathlib
 import shlex
 from typing import Any
 
+from campaign import folder as folder_lib
 from campaign.experiment.reading import headings
 from campaign.language import Language
 from emoji_gan.errors import UserError
@@ -69,6 +70,11 @@ class Plan:
         return self.arms[0]
 
     @property
+    def groups(self) -> tuple[str, ...]:
+        """Returns all groups of customers: the arms, and the holdout last if there is one."""
+        return (*self.arms, *([HOLDOUT] if self.holdout else []))
+
+    @property
     def start_date(self) -> datetime.date:
         """Returns the first day."""
         return datetime.date.fromisoformat(self.start)
@@ -118,28 +124,16 @@ def seal(plan: Plan) -> str:
     return _digest(fields_of(plan))
 
 
-def flag(path: pathlib.Path) -> str:
-    """Returns the flag that names a plan, with a space before it; "" for the usual plan.json."""
-    return "" if path == pathlib.Path("plan.json") else f" --plan={shlex.quote(str(path))}"
+def flag(path: pathlib.Path, folder: pathlib.Path) -> str:
+    """Returns the flag that names a plan, with a space before it; "" for that of the folder."""
+    return "" if path == folder / folder_lib.PLAN else f" --plan={shlex.quote(str(path))}"
 
 
-def write(path: pathlib.Path, plan: Plan, language: Language) -> None:
-    """Writes a plan with its seal; never over another one.
-
-    Raises:
-      UserError: another plan is there.
-    """
+def write(path: pathlib.Path, plan: Plan) -> None:
+    """Writes a plan with its seal."""
     fields = fields_of(plan)
     sealed = {"plan": seal(plan), "fields": {k: _digest(v) for k, v in fields.items()}}
     text = json.dumps(fields | {"seal": sealed}, indent=1, ensure_ascii=False) + "\n"
-    if path.exists() and path.read_text(encoding="utf-8") != text:
-        raise UserError(
-            language.pick(
-                f"{path} is another plan already; a plan is made once: name a new file by --out",
-                f"{path} est déjà un autre plan ; un plan se fait une fois : nommez un nouveau "
-                "fichier par --out",
-            )
-        )
     path.parent.mkdir(parents=True, exist_ok=True)
     workdir.write_atomic(path, text.encode())
 
@@ -159,15 +153,17 @@ def read(path: pathlib.Path, language: Language) -> Plan:
     except FileNotFoundError:
         raise UserError(
             language.pick(
-                f"{path} is missing: run `campaign plan` first, or name the plan by --plan",
-                f"{path} manque : lancez d'abord `campaign plan`, ou nommez le plan par --plan",
+                f"{path} is missing: run `campaign plan` first, or name the campaign's folder by "
+                "--dir or the plan by --plan",
+                f"{path} manque : lancez d'abord `campaign plan`, ou nommez le dossier de la "
+                "campagne par --dir ou le plan par --plan",
             )
         ) from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise UserError(
             language.pick(
-                f"{path} is no plan of `campaign plan` ({type(e).__name__})",
-                f"{path} n'est pas un plan de `campaign plan` ({type(e).__name__})",
+                f"{path} is no plan of `campaign plan`: give its plan.json",
+                f"{path} n'est pas un plan de `campaign plan` : donnez son plan.json",
             )
         ) from None
     if plan is None or seal(plan) != sealed["plan"]:
@@ -181,29 +177,6 @@ def read(path: pathlib.Path, language: Language) -> Plan:
             )
         )
     return plan
-
-
-def compare(before: dict, plan: Plan, language: Language) -> None:
-    """Refuses a plan that differs from the one that customers were assigned by.
-
-    Raises:
-      UserError: says each field, what it was and what it is.
-    """
-    now = fields_of(plan)
-    changes = [
-        f"{k}: {before.get(k)} -> {now.get(k)}"
-        for k in {**now, **before}
-        if before.get(k) != now.get(k)
-    ]
-    if changes:
-        raise UserError(
-            language.pick(
-                f"customers were assigned by another plan ({'; '.join(changes)}): "
-                "analyse with that one",
-                f"les clients ont été affectés par un autre plan ({' ; '.join(changes)}) : "
-                "analysez avec celui-là",
-            )
-        )
 
 
 def read_allocation(
@@ -225,8 +198,10 @@ def read_allocation(
     if not fits:
         raise UserError(
             language.pick(
-                f"{path} is no allocation of the arms {', '.join(arms)}",
-                f"{path} n'est pas une allocation des bras {', '.join(arms)}",
+                f"{path} has no shares of the arms {', '.join(arms)}: give an allocation.json of "
+                "`campaign next`, and the same arms by --arms",
+                f"{path} n'a pas les parts des bras {', '.join(arms)} : donnez un allocation.json "
+                "de `campaign next`, et les mêmes bras par --arms",
             )
         )
     return shares

@@ -3,17 +3,17 @@
 import argparse
 import datetime
 import math
-import pathlib
 import secrets
 import shlex
 
 from scipy import stats
 
-from campaign.experiment import plan_file
+from campaign import folder as folder_lib
+from campaign.experiment import plan_file, plan_flags
 from campaign.experiment.inference import group_sequential
 from campaign.experiment.plan_file import Plan
-from campaign.experiment.reading import headings
-from campaign.language import Language, date, decimal, fraction
+from campaign.experiment.reporting import plan_changes
+from campaign.language import Language
 from emoji_gan import errors
 from emoji_gan.errors import UserError
 
@@ -74,180 +74,9 @@ def duration_days(looks: int, wave_days: int, window_days: int) -> int:
     return (max(looks, 1) - 1) * wave_days + window_days
 
 
-# A flag after the other, with its help in both languages.
 def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
     """Adds the flags of `campaign plan`."""
-    say = language.pick
-    p.add_argument("--out", type=pathlib.Path, default=pathlib.Path("plan.json"))
-    p.add_argument("--name", default="campaign", help=say("of the campaign", "de la campagne"))
-    p.add_argument(
-        "--metric",
-        type=headings.outcome,
-        choices=headings.OUTCOMES,
-        default="click",
-        help=say("outcome that decides", "résultat qui décide"),
-    )
-    p.add_argument(
-        "--baseline",
-        type=fraction,
-        required=True,
-        help=say(
-            "its mean today: 3%%, or an amount a customer",
-            "sa moyenne aujourd'hui : 3 %%, ou un montant par client",
-        ),
-    )
-    p.add_argument(
-        "--deviation",
-        type=decimal,
-        default=0.0,
-        help=say("standard deviation of an amount", "écart type d'un montant"),
-    )
-    p.add_argument(
-        "--smallest_effect",
-        type=fraction,
-        default=0.1,
-        help=say(
-            "smallest relative effect worth knowing; default 10%%",
-            "plus petit effet relatif qui compte ; par défaut 10 %%",
-        ),
-    )
-    p.add_argument("--alpha", type=fraction, default=0.05, help=say("error", "risque d'erreur"))
-    p.add_argument("--power", type=fraction, default=0.8, help=say("power", "puissance"))
-    p.add_argument(
-        "--arms",
-        default="control,emoji",
-        help=say("names, the control first", "noms, le témoin en premier"),
-    )
-    p.add_argument(
-        "--holdout",
-        type=fraction,
-        default=0.05,
-        help=say("fraction that gets nothing", "part qui ne reçoit rien"),
-    )
-    p.add_argument(
-        "--looks",
-        type=int,
-        default=5,
-        help=say(
-            "looks, a wave of customers each; 0: size open",
-            "bilans, une vague de clients chacun ; 0 : taille ouverte",
-        ),
-    )
-    p.add_argument("--wave_days", type=int, default=1, help=say("between waves", "entre vagues"))
-    p.add_argument(
-        "--window_days",
-        type=int,
-        default=7,
-        help=say("days of outcomes that count", "jours de résultats qui comptent"),
-    )
-    p.add_argument(
-        "--start", required=True, help=say("first day, YYYY-MM-DD", "premier jour, AAAA-MM-JJ")
-    )
-    p.add_argument(
-        "--audience",
-        type=int,
-        help=say("customers there are; refuses a plan beyond", "clients disponibles"),
-    )
-    p.add_argument(
-        "--guardrails",
-        default="unsubscribe:20%",
-        help=say(
-            "outcome:tolerated relative worsening, commas between",
-            "résultat:dégradation relative tolérée, séparés par des virgules",
-        ),
-    )
-    p.add_argument(
-        "--strict_guardrails",
-        action="store_true",
-        help=say(
-            "deploy only where each guardrail is shown to stay within that",
-            "ne déployer que si chaque garde-fou est prouvé rester dans cette tolérance",
-        ),
-    )
-    p.add_argument(
-        "--covariate",
-        default="",
-        help=say(
-            "column of the customers file from before the start",
-            "colonne du fichier clients, d'avant le départ",
-        ),
-    )
-    p.add_argument(
-        "--allocation",
-        type=pathlib.Path,
-        help=say("allocation.json of `campaign next`", "allocation.json de `campaign next`"),
-    )
-    p.add_argument("--salt", default="", help=say("default: random", "par défaut : aléatoire"))
-
-
-def _guardrails(text: str, language: Language) -> dict[str, float]:
-    out = {}
-    for item in filter(None, (x.strip() for x in text.split(","))):
-        text, _, tolerated = item.partition(":")
-        outcome = headings.outcome(text)
-        if outcome not in headings.OUTCOMES:
-            choices = ", ".join(headings.OUTCOMES)
-            raise UserError(
-                language.pick(
-                    f"--guardrails: no outcome {text!r}; choose from {choices}",
-                    f"--guardrails : pas de résultat {text!r} ; choix : {choices}",
-                )
-            )
-        try:
-            out[outcome] = fraction(tolerated or "0.2")
-        except ValueError:
-            raise UserError(
-                language.pick(
-                    f"--guardrails={item}: {tolerated!r} is no fraction; write {outcome}:20%",
-                    f"--guardrails={item} : {tolerated!r} n'est pas une part ; "
-                    f"écrivez {outcome}:20%",
-                )
-            ) from None
-    return out
-
-
-def _checked(a: argparse.Namespace, language: Language) -> tuple[str, ...]:
-    """Returns the arms; refuses values that no test can have."""
-    arms = tuple(x.strip() for x in a.arms.split(",") if x.strip())
-    is_amount = a.metric in headings.AMOUNTS
-    pick = language.pick
-    wrong = None
-    if len(arms) < 2 or len(set(arms)) < len(arms) or plan_file.HOLDOUT in arms:
-        wrong = pick(
-            f"--arms={a.arms}: two names at least, all different, none 'holdout'",
-            f"--arms={a.arms} : au moins deux noms, tous différents, aucun 'holdout'",
-        )
-    elif is_amount and (a.deviation <= 0 or a.baseline <= 0):
-        wrong = pick(
-            f"--metric={a.metric}: an amount; give its mean a customer by --baseline and its "
-            "standard deviation by --deviation, both above 0, e.g. --baseline=12 --deviation=40",
-            f"--metric={a.metric} : un montant ; donnez sa moyenne par client par --baseline et "
-            "son écart type par --deviation, au-dessus de 0, p. ex. --baseline=12 --deviation=40",
-        )
-    elif not is_amount and not 0 < a.baseline < 1:
-        wrong = pick(
-            f"--baseline={a.baseline:g}: a rate lies between 0 and 1; write 3% or 0.03",
-            f"--baseline={a.baseline:g} : un taux est entre 0 et 1 ; écrivez 3 % ou 0,03",
-        )
-    elif a.smallest_effect <= 0 or (not is_amount and a.baseline * (1 + a.smallest_effect) >= 1):
-        wrong = pick(
-            f"--smallest_effect={a.smallest_effect:g}: above 0, and the rate stays below 1",
-            f"--smallest_effect={a.smallest_effect:g} : au-dessus de 0, et le taux reste sous 1",
-        )
-    elif not (0 < a.alpha < 0.5 and 0.5 <= a.power < 1 and 0 <= a.holdout < 0.9):
-        wrong = pick(
-            "--alpha in 0..0.5, --power in 0.5..1, --holdout in 0..0.9",
-            "--alpha entre 0 et 0,5, --power entre 0,5 et 1, --holdout entre 0 et 0,9",
-        )
-    elif not 0 <= a.looks <= 20 or a.wave_days < 1 or a.window_days < 1:
-        wrong = pick(
-            "--looks in 0..20, --wave_days and --window_days at least 1",
-            "--looks entre 0 et 20, --wave_days et --window_days au moins 1",
-        )
-    if wrong:
-        raise UserError(wrong)
-    a.start = date(a.start, "--start", language)
-    return arms
+    plan_flags.add(p, language)
 
 
 def make(a: argparse.Namespace, language: Language) -> Plan:
@@ -256,7 +85,7 @@ def make(a: argparse.Namespace, language: Language) -> Plan:
     Raises:
       UserError: a value is impossible, or the audience too small.
     """
-    arms = _checked(a, language)
+    arms = plan_flags.checked(a, language)
     allocation = plan_file.read_allocation(a.allocation, arms, language) if a.allocation else {}
     fields = {
         **{k: getattr(a, k) for k in ("name", "metric", "baseline", "deviation", "alpha", "power")},
@@ -264,7 +93,7 @@ def make(a: argparse.Namespace, language: Language) -> Plan:
         **{k: getattr(a, k) for k in ("wave_days", "window_days", "strict_guardrails")},
         "arms": arms,
         "allocation": allocation,
-        "guardrails": _guardrails(a.guardrails, language),
+        "guardrails": plan_flags.guardrails(a.guardrails, language),
         "salt": a.salt or secrets.token_hex(8),
         "duration_days": duration_days(a.looks, a.wave_days, a.window_days),
     }
@@ -292,23 +121,31 @@ def summary(plan: Plan, language: Language) -> list[str]:
     number, percent, pick = language.number, language.percent, language.pick
     total = math.ceil(plan.n_per_arm * len(plan.arms) / (1 - plan.holdout))
     end = plan.start_date + datetime.timedelta(days=plan.duration_days)
-    effect = percent(plan.smallest_effect)
+    effect = language.rate(plan.smallest_effect)
+    reserve = language.rate(plan.holdout)
     lines = [
         language.counted(
             plan.n_per_arm,
-            f"{{n}} [customer|customers] an arm, {number(total)} in all with the holdout",
-            f"{{n}} [client|clients] par bras, {number(total)} en tout avec la réserve",
+            f"{{n}} [customer|customers] an arm ({', '.join(plan.arms)}), {number(total)} in all"
+            + f" with the holdout ({reserve}, who get nothing)" * bool(plan.holdout),
+            f"{{n}} [client|clients] par bras ({', '.join(plan.arms)}), {number(total)} en tout"
+            + f" avec la réserve ({reserve}, qui ne reçoit rien)" * bool(plan.holdout),
         ),
         language.counted(
             plan.looks,
-            f"{{n}} [look|looks] until {end}",
-            f"{{n}} [bilan|bilans] jusqu'au {end:%d/%m/%Y}",
+            f"{{n}} [look|looks] until {language.day(end)}",
+            f"{{n}} [bilan|bilans] jusqu'au {language.day(end)}",
         )
         + language.counted(plan.duration_days, ", {n} [day|days]", ", {n} [jour|jours]")
+        + language.counted(
+            plan.window_days,
+            "; each customer is observed for {n} [day|days]",
+            " ; chaque client est observé pendant {n} [jour|jours]",
+        )
         if plan.looks
         else pick(
-            "size open: an interval that holds at every moment",
-            "taille ouverte : un intervalle valable à tout moment",
+            "size open: you may look at any time, the interval allows for it",
+            "taille ouverte : regardez quand vous voulez, l'intervalle en tient compte",
         ),
         pick(
             f"proves a relative effect of {effect} in {percent(plan.power, 0)} of cases; false "
@@ -368,13 +205,17 @@ OPENS_ARE_UNRELIABLE = {
 
 def run(a: argparse.Namespace, language: Language) -> int:
     """Writes plan.json and says what it needs."""
+    out = a.out or a.dir / folder_lib.PLAN
+    a.salt = a.salt or plan_changes.salt_at(out)
     plan = make(a, language)
-    plan_file.write(a.out, plan, language)
+    plan_changes.refuse_over_another(out, plan, language)
+    plan_file.write(out, plan)
     for line in summary(plan, language):
         print(line)
-    print(language.pick("plan:", "plan :"), a.out, plan_file.seal(plan))
-    given = plan_file.flag(a.out)
-    if given and a.out.parent == pathlib.Path():  # beside another plan, and its assignments
-        given += f" --out={shlex.quote(f'{a.out.stem}_assignments.csv')}"
-    print(language.next_line(f"assign{given} --customers={language.pick('FILE', 'FICHIER')}"))
+    print(language.pick("plan:", "plan :"), out, plan_file.seal(plan))
+    given = plan_file.flag(out, a.dir)
+    if given and out.parent == a.dir:  # beside another plan, and its assignments
+        given += f" --out={shlex.quote(str(a.dir / f'{out.stem}_assignments.csv'))}"
+    assign = f"assign{given} --customers={language.pick('FILE', 'FICHIER')}"
+    print(language.next_line(assign, a.dir))
     return errors.EXIT_OK

@@ -1,4 +1,4 @@
-"""Computes what stands beside the main result: guardrails, segments, the holdout."""
+"""Computes what stands beside the main result: guardrails, segments, the holdout, the split."""
 
 import dataclasses
 import math
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from campaign.experiment.inference import effects, shrinkage
+from campaign.experiment.inference import effects, sample_ratio, shrinkage
 from campaign.experiment.inference.effects import Effect, Moments
 from campaign.experiment.plan_file import HOLDOUT, Plan
 from campaign.experiment.reading import headings
@@ -91,3 +91,31 @@ def against_holdout(m: Moments, plan: Plan) -> Effect | None:
         },
     )
     return effects.difference(moved, plan.metric, "campaign", control=HOLDOUT)
+
+
+def expected_counts(plan: Plan, segments: dict[str, int]) -> dict[str, float]:
+    """Returns how many customers each arm should have, given the sizes of the segments."""
+    totals: dict[str, float] = {}
+    for segment, n in segments.items():
+        for arm, propensity in plan.shares(segment).items():
+            totals[arm] = totals.get(arm, 0.0) + n * propensity
+    return totals
+
+
+def ratio_p_value(plan: Plan, counts: dict[str, dict[str, int]]) -> float:
+    """Tests the sizes of all arms, in all segments together and in each, by their shares.
+
+    The smallest p-value of the segments counts as often as there are segments.
+    """
+    sizes = {segment: sum(c.values()) for segment, c in counts.items()}
+    expected = expected_counts(plan, sizes)
+    arms = list(expected)
+    total = [sum(c.get(arm, 0) for c in counts.values()) for arm in arms]
+    overall = sample_ratio.p_value(total, [expected[arm] for arm in arms])
+    each = []
+    for segment, c in counts.items():
+        shares = plan.shares(segment)
+        meant = [sizes[segment] * shares[arm] for arm in arms]
+        if min(meant) >= 5:  # below, chi-square is no guide
+            each.append(sample_ratio.p_value([c.get(arm, 0) for arm in arms], meant))
+    return min(1.0, overall * 2, 2 * len(each) * min(each)) if each else overall

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from campaign.experiment import assignment, secondary
+from campaign.experiment import secondary
 from campaign.experiment.inference import (
     always_valid,
     effects,
@@ -116,7 +116,7 @@ def judge(
         s: {a: int(n) for a, n in zip(m.arms, row, strict=True)}
         for s, row in zip(m.segments, m.n, strict=True)
     }
-    ratio = assignment.ratio_p_value(plan, counts)
+    ratio = secondary.ratio_p_value(plan, counts)
     sent_ratio = _sent_ratio(plan, sent) if sent else None
     results = effects_of(m, plan)
     information = information_of(results, plan)
@@ -161,7 +161,7 @@ def _sent_ratio(plan: Plan, sent: dict[str, dict[str, int]]) -> float:
     """Tests the sizes of the arms among those to whom was sent; the holdout gets nothing."""
     without = dataclasses.replace(plan, holdout=0.0)
     kept = {s: {a: n for a, n in c.items() if a != HOLDOUT} for s, c in sent.items()}
-    return assignment.ratio_p_value(without, kept)
+    return secondary.ratio_p_value(without, kept)
 
 
 def _decide(arms: tuple[Arm, ...], plan: Plan, final: bool) -> tuple[Decision, str]:

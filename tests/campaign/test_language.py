@@ -35,7 +35,7 @@ def test_one_row_of_a_file_is_said_in_the_singular(run, tmp_path):
         f"--out={tmp_path}/plan.json",
     )
     assert code == 0, err
-    assert "\n1 bilan jusqu'au 09/03/2026, 7 jours\n" in out
+    assert "\n1 bilan jusqu'au 09/03/2026, 7 jours ; chaque client" in out
     code, out, err = run(
         "assign", "--lang=fr", plan, f"--customers={tmp_path}/c.csv", f"--out={tmp_path}/a.csv"
     )

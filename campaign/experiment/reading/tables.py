@@ -99,9 +99,7 @@ class Tables:
         Raises:
           UserError: no such file, unreadable, or a required column is missing.
         """
-        paths = [pathlib.Path(p) for p in sorted(glob.glob(pattern))]
-        if not paths:
-            raise UserError(self.language.pick(f"no file {pattern}", f"aucun fichier {pattern}"))
+        paths = self._paths(pattern)
         there: list[str] = []
         for i, path in enumerate(paths):
             try:
@@ -139,9 +137,7 @@ class Tables:
         required: tuple[str, ...],
         given: dict[str, str],
     ) -> tuple[str, list[str]]:
-        with path.open("rb") as stream:
-            is_parquet = stream.read(4) == b"PAR1"
-        if is_parquet:
+        if self._is_parquet(path):
             source = f"read_parquet({cells.quoted(str(path))})"
             heads = [r[0] for r in self.rows(f"DESCRIBE SELECT * FROM {source}")]
             names = heads
@@ -165,14 +161,60 @@ class Tables:
                 f"compression={self._compression(layout.path)}, "
                 "rejects_table='rejects', rejects_scan='reject_scans', rejects_limit=0)"
             )
-        where = headings.match(
+        matched = headings.match(
             heads, columns, given, file=path.name, required=required, language=self.language
         )
+        where = matched.where
+        for column, other in matched.doubtful.items():
+            self._notice_doubtful(path.name, heads[where[column]], column, other)
         chosen = ", ".join(
             f"trim(CAST({cells.name(names[i])} AS VARCHAR)) AS {cells.name(c)}"
             for c, i in where.items()
         )
         return f"SELECT {chosen} FROM {source}", list(where)
+
+    def _notice_doubtful(self, file: str, heading: str, column: str, other: str) -> None:
+        english, french = headings.NAMES[column]
+        other_english, other_french = headings.NAMES[other]
+        self.notice(
+            "doubtful_heading",
+            1,
+            f"{file}: {heading!r} is taken for {english}; if it is {other_english}: "
+            f"--columns={other}={heading}",
+            f"{file} : {heading!r} est pris pour {french} ; si ce sont {other_french} : "
+            f"--columns={other}={heading}",
+        )
+
+    def peek(self, pattern: str) -> list[str]:
+        """Returns the headings of the first file of a pattern; [] where it is no table.
+
+        Raises:
+          UserError: no such file.
+        """
+        path = self._paths(pattern)[0]
+        try:
+            if self._is_parquet(path):
+                source = f"read_parquet({cells.quoted(str(path))})"
+                return [r[0] for r in self.rows(f"DESCRIBE SELECT * FROM {source}")]
+            return text_files.peek(path, headings.folded(tuple(headings.SYNONYMS)))
+        except (duckdb.Error, OSError, EOFError):
+            return []  # whoever loads it says what is wrong
+
+    def _paths(self, pattern: str) -> list[pathlib.Path]:
+        paths = [pathlib.Path(p) for p in sorted(glob.glob(pattern))]
+        paths = paths or [p for p in [pathlib.Path(pattern)] if p.exists()]  # a name with brackets
+        if not paths:
+            raise UserError(
+                self.language.pick(
+                    f"there is no file {pattern}", f"le fichier {pattern} n'existe pas"
+                )
+            )
+        return paths
+
+    @staticmethod
+    def _is_parquet(path: pathlib.Path) -> bool:
+        with path.open("rb") as stream:
+            return stream.read(4) == b"PAR1"
 
     @staticmethod
     def _compression(path: pathlib.Path) -> str:
@@ -210,7 +252,7 @@ class Tables:
             sign = ","
         self.notice(
             "decimal_comma",
-            comma if sign == "," else 0,
+            comma if sign == "," and (point or self.language.code != "fr") else 0,
             f"{file}, {column}: {{n}} [number is|numbers are] written with a decimal comma",
             f"{file}, {column} : {{n}} [nombre a|nombres ont] une virgule décimale",
         )

@@ -86,29 +86,55 @@ def layout(
         path = _utf8_copy(path, encoding, scratch)
     with _opened(path) as stream:
         text = stream.read(_HEAD_BYTES).decode("utf-8", "ignore").removeprefix("\ufeff")
-    skipped = 1
-    declared = re.match(r"sep=(.)\r?\n", text, re.IGNORECASE)
-    if declared:
-        text, skipped = text[declared.end() :], 2
     if not text.strip():
         raise UserError(language.pick(f"{name} is empty", f"{name} est vide"))
+    separator, headings, skipped = _first_line(text, wanted)
+    if not wanted & {fold(h) for h in headings}:
+        seen = ", ".join(headings[:8])
+        raise UserError(
+            language.pick(
+                f"{name} has none of the headings looked for; it has: {seen}. The first line must "
+                "be the headings; say which is which by --columns=customer=HEADING,...",
+                f"{name} n'a aucun des intitulés attendus ; il a : {seen}. La première ligne doit "
+                "être celle des intitulés ; précisez par --columns=customer=INTITULÉ,...",
+            )
+        )
+    return Layout(path, encoding, separator, headings, skipped)
+
+
+def peek(path: pathlib.Path, wanted: frozenset[str]) -> list[str]:
+    """Returns the headings of a file by its first bytes alone; [] of what is no table.
+
+    Args:
+      path: text, also gzip-compressed.
+      wanted: folded headings of which the file may have some.
+    """
+    with _opened(path) as stream:
+        head = stream.read(_HEAD_BYTES)
+    if head.startswith(_UTF16):
+        text = head.decode("utf-16", "ignore")
+    elif b"\0" in head:
+        return []
+    else:
+        try:
+            text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
+        except UnicodeDecodeError:
+            text = head.decode("cp1252", "replace")
+    return _first_line(text, wanted)[1]
+
+
+def _first_line(text: str, wanted: frozenset[str]) -> tuple[str, list[str], int]:
+    """Returns the separator, the headings, and how many lines stand before the rows."""
+    declared = re.match(r"sep=(.)\r?\n", text, re.IGNORECASE)
+    if declared:
+        text = text[declared.end() :]
     separators = [declared[1]] if declared else _SEPARATORS
     rows = {s: next(csv.reader(io.StringIO(text), delimiter=s), []) for s in separators}
     separator = max(rows, key=lambda s: (len(wanted & {fold(h) for h in rows[s]}), len(rows[s])))
     headings = [h.strip() for h in rows[separator]]
     if len(headings) == 1 and not declared:
         separator = _NO_SEPARATOR  # one column, whose cells may have commas and semicolons
-    if not wanted & {fold(h) for h in headings}:
-        seen = ", ".join(headings[:8])
-        raise UserError(
-            language.pick(
-                f"{name} has none of the headings looked for; it has: {seen}. "
-                "Say which is which by --columns=customer=HEADING,...",
-                f"{name} n'a aucun des intitulés attendus ; il a : {seen}. "
-                "Précisez par --columns=customer=INTITULÉ,...",
-            )
-        )
-    return Layout(path, encoding, separator, headings, skipped)
+    return separator, headings, 2 if declared else 1
 
 
 def _opened(path: pathlib.Path) -> io.BufferedIOBase:

@@ -102,6 +102,10 @@ def html(
         f"{a.name}, {sentences.guardrail(g, language)}" for a in v.arms for g in a.guardrails
     ]
     sections = [
+        (
+            pick("A look was corrected", "Un bilan a été corrigé"),
+            bullets(sentences.corrections(history, language)),
+        ),
         (pick("Result", "Résultat"), _arms(v, plan, p_values, language)),
         (pick("Guardrails", "Garde-fous"), bullets(guardrails)),
         (pick("Looks", "Bilans"), _looks(history, v, plan, language)),

@@ -2,6 +2,8 @@
 
 import math
 
+from campaign.experiment.looks import Look
+from campaign.experiment.moments import Collected
 from campaign.experiment.plan_file import Plan
 from campaign.experiment.results import Arm, Guardrail, Verdict
 from campaign.language import Language
@@ -63,10 +65,12 @@ def headline(v: Verdict, plan: Plan, language: Language) -> str:
     """Says the verdict in one sentence."""
     if v.decision == "refused":
         return language.pick(
-            "No verdict: the split between the arms is broken (sample-ratio check, p "
-            f"{ratio_text(v, language)}); find the cause before believing any figure.",
-            "Pas de verdict : la répartition entre les bras est faussée (contrôle des effectifs, "
-            f"p {ratio_text(v, language)}) ; trouvez-en la cause avant de croire un chiffre.",
+            "No verdict: the split between the arms is broken: their sizes differ from the plan by "
+            f"more than chance allows (p {ratio_text(v, language)}); find the cause before "
+            "believing any figure.",
+            "Pas de verdict : la répartition entre les bras est faussée : leurs effectifs "
+            "s'écartent du plan plus que le hasard ne le permet "
+            f"(p {ratio_text(v, language)}) ; trouvez-en la cause avant de croire un chiffre.",
         )
     if v.decision == "deploy":
         arm = next(a for a in v.arms if a.name == v.winner)
@@ -146,6 +150,72 @@ def _stop(v: Verdict, language: Language) -> str:
         "Stop, and keep the control: going on would hardly prove the effect that was planned.",
         "Arrêtez, gardez le témoin : continuer ne prouverait guère l'effet prévu.",
     )
+
+
+def counted_customers(collected: Collected, plan: Plan, language: Language) -> list[str]:
+    """Says until which day customers are counted, and how many are still observed; or nothing."""
+    if collected.until is None:
+        return []
+    lines = [
+        language.counted(
+            int(collected.moments.n.sum()),
+            f"outcomes until {language.day(collected.until)}: {{n}} [customer|customers] counted",
+            f"résultats jusqu'au {language.day(collected.until)} : {{n}} [client compté|clients "
+            "comptés]",
+        )
+    ]
+    if collected.waiting:
+        days = plan.window_days
+        lines.append(
+            "! "
+            + language.counted(
+                collected.waiting,
+                f"{{n}} [customer is|customers are] not counted yet: the {days} days for which "
+                "each is observed are not over; they come in at a later look",
+                f"{{n}} [client n'est pas encore compté|clients ne sont pas encore comptés] : les "
+                f"{days} jours d'observation de chacun ne sont pas finis ; ils viendront à un "
+                "bilan suivant",
+            )
+        )
+    return lines
+
+
+def correction(look: int, reason: str, language: Language) -> str:
+    """Says that a corrected export replaced a look that had been shown."""
+    return language.pick(
+        f'look {look} was shown before and is replaced by a corrected export ("{reason}"); the '
+        "report says so",
+        f"le bilan {look} avait déjà été montré, un export corrigé le remplace (« {reason} ») ; le "
+        "rapport le dit",
+    )
+
+
+def corrections(history: list[Look], language: Language) -> list[str]:
+    """Says of each look that was replaced why, and what it had said before."""
+    out = []
+    for number, look in enumerate(history, 1):
+        for c in look.corrections:
+            figures = ", ".join(f"{arm} {language.number(z, 2, True)}" for arm, z in c.z.items())
+            out.append(
+                language.pick(
+                    f'Look {number} is that of a corrected export: "{c.reason}". Before, it had '
+                    f'said: "{c.headline or "?"}" (Z: {figures}).',
+                    f"Le bilan {number} est celui d'un export corrigé : « {c.reason} ». Avant, il "
+                    f"disait : « {c.headline or '?'} » (Z : {figures}).",
+                )
+            )
+    if out:
+        out.append(
+            language.pick(
+                "The number of looks stays as planned. False alarms are held only if the mistake, "
+                "and not the result, was the reason for the correction; nobody can check that "
+                "here.",
+                "Le nombre de bilans reste celui du plan. Les fausses alertes ne sont tenues que "
+                "si l'erreur, et non le résultat, a motivé la correction ; rien ici ne permet de "
+                "le vérifier.",
+            )
+        )
+    return out
 
 
 def ratio_text(v: Verdict, language: Language) -> str:

@@ -40,3 +40,9 @@ def test_choosing_the_best_from_the_data_raises_no_false_alarms(k):
     tests = [_test([5000] * k, rng.binomial(5000, 0.05, k)) for _ in range(2000)]
     wrong = np.mean([counts.best_arm(t) is not None for t in tests])
     assert wrong <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 2000)
+
+
+def test_counts_are_judged_without_a_plan(run, tmp_path):
+    (tmp_path / "c.csv").write_text("test,arm,impressions,clicks\n1,a,9000,500\n1,b,9000,300\n")
+    code, out, _ = run("analyse", f"--counts={tmp_path}/c.csv", f"--out={tmp_path}/r", "--lang=fr")
+    assert code == 0 and "a est prouvé meilleur" in out

@@ -30,7 +30,7 @@ def test_each_measure_ends_with_the_command_that_follows(run, folder, tmp_path):
     files = f"--assignments={folder}/assignments.csv", f"--outcomes={folder}/outcomes.csv"
     _outcomes(folder, RATES | {"emoji": 0.22})
     lines = _lines(run, "analyse", plan, *files, report, "--until=08/03/2026")
-    assert lines[-1] == "ensuite : la même au bilan suivant"
+    assert lines[-1] == "ensuite : la même commande au bilan suivant, avec un export plus récent"
     _outcomes(folder, RATES | {"emoji": 0.3})
     lines = _lines(run, "analyse", plan, *files, report, "--until=2026-03-31")
     assert lines[-1] == (

@@ -133,7 +133,7 @@ def test_a_declared_separator_and_headings_of_ones_own(tmp_path):
         (b"PK\x03\x04...", "enregistrez-le en CSV"),
         (b"", "est vide"),
         (b"a;b\n1;2\n", "aucun des intitul"),
-        (b"client;x\n1;2\n", "n'a pas de colonne 'click'"),
+        (b"client;x\n1;2\n", "n'a pas de colonne pour les clics"),
         (b"client;clic;clic\n1;2;3\n", "2 colonnes"),
         (b"client;clic\n", "aucune ligne"),
     ],
