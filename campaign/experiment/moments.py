@@ -16,6 +16,7 @@ from emoji_gan.errors import UserError
 # What may be in the files, and named by --columns.
 _OF_EVENTS = ("customer", "date", "sent", *headings.OUTCOMES)
 COLUMNS = tuple(dict.fromkeys((*assigned_customers.COLUMNS, *_OF_EVENTS)))
+_LONGEST_GAP = 60  # days between the last outcome and the one before
 _SUMS = ("y", "yy", "xy", "yw", "yw2", "yyw2")
 
 
@@ -88,7 +89,7 @@ def collect(
     measured = _load_events(tables, plan, outcomes, given, dates, in_part)
     has_dates = tables.row("SELECT count(d) FROM events")[0] > 0
     if until is None and has_dates:
-        (until,) = tables.row("SELECT max(d) FROM events")
+        until = _last_day(tables, plan, outcomes)
     _join(tables, plan, measured, has_dates)
     if n == 1:
         _check_somebody(tables, outcomes)
@@ -147,22 +148,22 @@ def _notice_cells(
     tables: Tables, plan: Plan, there: list[str], measured: list[str], file: str
 ) -> None:
     for column in measured:
+        name = headings.in_words(column, tables.language)
         unread, negative = tables.row(
             f"SELECT count(*) FILTER ({column} IS NULL), count(*) FILTER ({column} < 0) FROM events"
         )
         tables.notice(
             "unreadable",
             unread,
-            f"{file}, {column}: {{n}} [value|values] cannot be read and [counts|count] as 0",
-            f"{file}, {column} : {{n}} [valeur illisible compte|valeurs illisibles comptent] "
-            "pour 0",
+            f"{file}, {name}: {{n}} [value|values] cannot be read and [counts|count] as 0",
+            f"{file}, {name} : {{n}} [valeur illisible compte|valeurs illisibles comptent] pour 0",
         )
         tables.notice(
             "negative",
             negative,
-            f"{file}, {column}: {{n}} negative [amount is taken as a refund|amounts are taken as "
+            f"{file}, {name}: {{n}} negative [amount is taken as a refund|amounts are taken as "
             "refunds]",
-            f"{file}, {column} : {{n}} [montant négatif est pris pour un remboursement|montants "
+            f"{file}, {name} : {{n}} [montant négatif est pris pour un remboursement|montants "
             "négatifs sont pris pour des remboursements]",
         )
     if "date" in there:
@@ -182,11 +183,12 @@ def _notice_cells(
             f"{file} n'a pas de dates : les résultats d'avant le départ sont indiscernables",
         )
     for guardrail in plan.guardrails:
+        english, french = headings.NAMES[guardrail]
         tables.notice(
             "guardrail_missing",
             guardrail not in measured,
-            f"guardrail {guardrail}: {file} has no such column, so nobody watches it",
-            f"garde-fou {guardrail} : absent de {file}, donc non surveillé",
+            f"guardrail: {file} has no column of {english}, so nobody watches them",
+            f"garde-fou : {file} n'a pas de colonne pour {french}, personne ne les surveille donc",
         )
 
 
@@ -234,6 +236,31 @@ def _join(tables: Tables, plan: Plan, measured: list[str], has_dates: bool) -> N
         f"{{n}} [résultat|résultats] après la fenêtre du client ({plan.window_days} j) [a été "
         "laissé|ont été laissés] de côté",
     )
+
+
+def _last_day(tables: Tables, plan: Plan, file: str) -> datetime.date:
+    """Returns the last day of outcomes.
+
+    Raises:
+      UserError: it is long after the others and after the plan, so most likely a slip of the pen;
+        everybody would then count as observed to the end.
+    """
+    days = [r[0] for r in tables.rows("SELECT DISTINCT d FROM events ORDER BY d DESC LIMIT 2")]
+    last, before = days[0], days[-1]
+    end = plan.start_date + datetime.timedelta(days=plan.duration_days)
+    if last > end and (last - before).days > _LONGEST_GAP:
+        language = tables.language
+        day, other = language.day(last), language.day(before)
+        raise UserError(
+            language.pick(
+                f"{pathlib.Path(file).name} has a row of {day}, long after all others (until "
+                f"{other}): mend its date, or say the last day by --until={other}",
+                f"{pathlib.Path(file).name} a une ligne du {day}, bien après toutes les autres "
+                f"(jusqu'au {other}) : corrigez sa date, ou dites le dernier jour par "
+                f"--until={other}",
+            )
+        )
+    return last
 
 
 def _too_early(tables: Tables, plan: Plan, until: datetime.date | None) -> str:

@@ -107,10 +107,14 @@ def make(a: argparse.Namespace, language: Language) -> Plan:
             language.pick(
                 f"{number(needed)} customers are needed, there are {number(a.audience)}: with "
                 f"these an effect of {percent(reach)} can be proved, no smaller one. Plan that by "
-                f"--smallest_effect={math.ceil(1000 * reach) / 10:g}%, or take fewer arms",
+                f"--smallest_effect={math.ceil(1000 * reach) / 10:g}%"
+                + ", or take fewer arms"
+                * (len(arms) > 2),
                 f"il faut {number(needed)} clients, il y en a {number(a.audience)} : avec ceux-là "
                 f"on peut prouver un effet de {percent(reach)}, pas moins. Planifiez-le par "
-                f"--smallest_effect={math.ceil(1000 * reach) / 10:g}%, ou prenez moins de bras",
+                f"--smallest_effect={math.ceil(1000 * reach) / 10:g}%"
+                + ", ou prenez moins de bras"
+                * (len(arms) > 2),
             )
         )
     return plan

@@ -85,6 +85,7 @@ NAMES = {
     "customer": ("customers", "les clients"),
     "segment": ("segments", "les segments"),
     "arm": ("arms (which version each got)", "les bras (la version reçue par chacun)"),
+    "covariate": ("the earlier column", "la colonne antérieure"),
     "date": ("dates", "les dates"),
     "click": ("clicks", "les clics"),
     "visit": ("visits", "les visites"),
@@ -102,6 +103,11 @@ NAMES = {
 OUTCOMES = ("click", "visit", "open", "conversion", "spend", "unsubscribe", "complaint")
 AMOUNTS = ("spend",)
 MORE_IS_WORSE = ("unsubscribe", "complaint")
+
+
+def in_words(column: str, language: Language) -> str:
+    """Names what a column holds; one of the user's own is its heading."""
+    return language.pick(*NAMES.get(column, (column, column)))
 
 
 def folded(columns: tuple[str, ...]) -> frozenset[str]:
@@ -234,7 +240,7 @@ def _synonyms(column: str) -> tuple[str, ...]:
 
 def _missing(headings: list[str], column: str, file: str, language: Language) -> str:
     seen = ", ".join(headings[:12])
-    name = language.pick(*NAMES.get(column, (repr(column), repr(column))))
+    name = in_words(column, language)
     return language.pick(
         f"{file} has no column of {name}; it has: {seen}. "
         f"If one of these is it: --columns={column}=HEADING",

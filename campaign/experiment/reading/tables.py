@@ -240,7 +240,7 @@ class Tables:
 
     def decimal_sign(self, table: str, column: str, file: str) -> str:
         """Determines the decimal sign of a column from all its cells; says so where unclear."""
-        cell = cells.name(column)
+        cell, name = cells.name(column), headings.in_words(column, self.language)
         comma, point, unclear = self.row(
             f"SELECT count(*) FILTER ({cells.number_evidence(cell, ',')}), "
             f"count(*) FILTER ({cells.number_evidence(cell, '.')}), "
@@ -253,15 +253,15 @@ class Tables:
         self.notice(
             "decimal_comma",
             comma if sign == "," and (point or self.language.code != "fr") else 0,
-            f"{file}, {column}: {{n}} [number is|numbers are] written with a decimal comma",
-            f"{file}, {column} : {{n}} [nombre a|nombres ont] une virgule décimale",
+            f"{file}, {name}: {{n}} [number is|numbers are] written with a decimal comma",
+            f"{file}, {name} : {{n}} [nombre a|nombres ont] une virgule décimale",
         )
         self.notice(
             "ambiguous_numbers",
             unclear if not comma and not point else 0,
-            f"{file}, {column}: {{n}} [number|numbers] such as 1.234 could be thousands or "
+            f"{file}, {name}: {{n}} [number|numbers] such as 1.234 could be thousands or "
             f"fractions; {sign!r} was taken as the decimal sign",
-            f"{file}, {column} : {{n}} [nombre|nombres] comme 1.234 [peut|peuvent] être des "
+            f"{file}, {name} : {{n}} [nombre|nombres] comme 1.234 [peut|peuvent] être des "
             f"milliers ou des fractions ; {sign!r} a été pris comme signe décimal",
         )
         return sign

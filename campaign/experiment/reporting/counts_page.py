@@ -111,7 +111,7 @@ def html(
             pick("What was wrong in the files", "Ce qui n'allait pas dans les fichiers"),
             page.notices(notices),
         ),
-        (pick("What this cannot say", "Ce que ceci ne dit pas"), page.bullets(_limits(language))),
+        (pick("How to read this", "Comment le lire"), page.bullets(_limits(language))),
     ]
     return page.document("counts", headline(tests, verdicts, control, language), sections, language)
 
@@ -135,10 +135,10 @@ def _rows(
                     number(t.impressions[i]),
                     number(t.clicks[i]),
                     percent(rate, 2),
-                    number(v.p_values[i], 4)
+                    page.p_text(v.p_values[i], language)
                     if v.p_values[i] < 1 and v.outcome != "refused"
                     else "–",
-                    number(v.ratio_p_value, 4) if i == 0 else "",
+                    page.p_text(v.ratio_p_value, language) if i == 0 else "",
                 ]
             )
     return rows
@@ -148,6 +148,14 @@ def _limits(language: Language) -> list[str]:
     """Lists what counts cannot say."""
     pick = language.pick
     return [
+        pick(
+            "p is how often chance alone would make such a difference between two equal arms; "
+            "where that of the split is below 0.001, the arms do not have the sizes of an equal "
+            "split, and there is no verdict.",
+            "p dit combien souvent le hasard seul ferait un tel écart entre deux bras égaux ; si "
+            "celui de la répartition est sous 0,001, les bras n'ont pas les effectifs d'un partage "
+            "égal, et il n'y a pas de verdict.",
+        ),
         pick(
             "Counts say nothing of customers: one who saw two arms, or repeated looks, are unseen;"
             " false alarms are held at 5 % only if the counts were looked at once.",

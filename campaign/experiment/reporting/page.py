@@ -5,7 +5,7 @@ from html import escape
 from campaign.experiment.inference.sample_ratio import THRESHOLD
 from campaign.experiment.looks import Look
 from campaign.experiment.moments import Collected
-from campaign.experiment.plan_file import Plan, seal
+from campaign.experiment.plan_file import HOLDOUT, Plan, seal
 from campaign.experiment.reading.tables import Notice
 from campaign.experiment.reporting import report_plots, sentences
 from campaign.experiment.results import Verdict
@@ -122,7 +122,10 @@ def html(
             pick("What this cannot say", "Ce que ceci ne dit pas"),
             bullets(sentences.unknowns(v, plan, language)),
         ),
-        (pick("How", "Méthode"), _how(v, plan, collected, language)),
+        (
+            pick("How, for whoever checks it", "Méthode, pour qui la vérifie"),
+            _how(v, plan, collected, language),
+        ),
     ]
     return document(v.decision, sentences.headline(v, plan, language), sections, language)
 
@@ -153,25 +156,29 @@ def _arms(v: Verdict, plan: Plan, p_values: dict[str, float], language: Language
             money(a.estimate, True),
             f"{money(a.low, True)} … {money(a.high, True)}",
             percent(a.relative[1], 1, True),
-            _p_text(p_values[a.name], language) if a.name in p_values else "–",
+            p_text(p_values[a.name], language) if a.name in p_values else "–",
             sentences.status(a, language),
         ]
         for a in v.arms
     ]
+    level = language.rate(1 - plan.alpha)
     note = pick(
-        "Intervals and p-values hold for all arms and all looks together (95 %). Where a proof "
-        "ended the test early, the estimate is corrected for that (median-unbiased). The dotted "
-        "line is the smallest effect worth knowing.",
-        "Intervalles et p valent pour tous les bras et tous les bilans ensemble (95 %). Si une "
-        "preuve a arrêté le test tôt, l'estimation en est corrigée (médiane sans biais). Le trait "
-        "pointillé est le plus petit effet qui compte.",
+        f"The interval holds the true difference in {level} of cases; p is how often chance alone "
+        "would make such a difference if the variant changed nothing. Both allow for all arms and "
+        "all looks. Where a proof ended the test early, the estimate is corrected for that. The "
+        "dotted line is the smallest effect worth knowing.",
+        f"L'intervalle contient le véritable écart dans {level} des cas ; p dit combien souvent le "
+        "hasard seul ferait un tel écart si la variante ne changeait rien. Les deux tiennent "
+        "compte de tous les bras et de tous les bilans. Si une preuve a arrêté le test tôt, "
+        "l'estimation en est corrigée. Le trait pointillé est le plus petit effet qui compte.",
     )
     name = pick("figures by variant", "chiffres par variante")
     out = report_plots.effects(v, plan, language) + table(name, heads, rows)
     return f'<div class="arms">{out}</div><p class="note">{escape(note)}</p>' if rows else ""
 
 
-def _p_text(p: float, language: Language) -> str:
+def p_text(p: float, language: Language) -> str:
+    """Writes a p-value: 0.0231, or < 0.0001."""
     return "< " + language.number(0.0001, 4) if p < 1e-4 else language.number(p, 4)
 
 
@@ -186,7 +193,15 @@ def _looks(history: list[Look], v: Verdict, plan: Plan, language: Language) -> s
         for a in v.arms
         if a.status in ("undecided", "futile") and not v.final and a.chance == a.chance
     ]
-    return report_plots.looks(history, v, plan, language) + bullets(chances)
+    plot = report_plots.looks(history, v, plan, language)
+    note = language.pick(
+        "Z: the difference in units of what chance makes of it (standard errors). In the coloured "
+        "parts it is proved; the border is further out at early looks, as one looks several times.",
+        "Z : l'écart, en unités de ce que le hasard y met (erreurs types). Dans les parties "
+        "colorées il est prouvé ; la limite est plus loin aux premiers bilans, car on regarde "
+        "plusieurs fois.",
+    )
+    return plot + (f'<p class="note">{escape(note)}</p>' if plot else "") + bullets(chances)
 
 
 def _segments(v: Verdict, plan: Plan, language: Language) -> str:
@@ -196,14 +211,14 @@ def _segments(v: Verdict, plan: Plan, language: Language) -> str:
     for arm, p in v.differ_p_value.items():
         lines.append(
             language.pick(
-                f"{arm}: segments differ (p = {_p_text(p, language)})"
+                f"{arm}: segments differ (p = {p_text(p, language)})"
                 if p < 0.05
-                else f"{arm}: no proof that segments differ (p = {_p_text(p, language)}); "
+                else f"{arm}: no proof that segments differ (p = {p_text(p, language)}); "
                 "read the common effect, not the best segment",
-                f"{arm} : les segments diffèrent (p = {_p_text(p, language)})"
+                f"{arm} : les segments diffèrent (p = {p_text(p, language)})"
                 if p < 0.05
                 else f"{arm} : rien ne prouve que les segments diffèrent "
-                f"(p = {_p_text(p, language)}) ; lisez l'effet commun, pas le meilleur segment",
+                f"(p = {p_text(p, language)}) ; lisez l'effet commun, pas le meilleur segment",
             )
         )
     note = language.pick(
@@ -227,28 +242,48 @@ def _split(v: Verdict, plan: Plan, collected: Collected, language: Language) -> 
     heads = [pick("arm", "bras"), pick("customers", "clients"), pick("meant", "prévus")]
     heads += [pick("sent", "envoyés")] if collected.sent else []
     rows = [
-        [a, number(n), number(meant.get(a, 0)), *([number(sent[a])] if collected.sent else [])]
+        [
+            _group(a, language),
+            number(n),
+            number(meant.get(a, 0)),
+            *([number(sent[a])] if collected.sent else []),
+        ]
         for a, n in totals.items()
     ]
     sound = min(v.ratio_p_value, 1 if v.sent_p_value is None else v.sent_p_value) >= THRESHOLD
+    chance = f"(p {sentences.ratio_text(v, language)})"
     text = (
-        f"p {sentences.ratio_text(v, language)}"
-        + pick(": ", " : ")
-        + (pick("sound", "saine") if sound else pick("broken", "faussée"))
+        pick(
+            f"Sound: the sizes differ from what was meant by no more than chance allows {chance}.",
+            f"Saine : les effectifs ne s'écartent pas plus du prévu que le hasard ne le permet "
+            f"{chance}.",
+        )
+        if sound
+        else pick(
+            f"Broken: the sizes differ from what was meant by more than chance allows {chance}.",
+            "Faussée : les effectifs s'écartent plus du prévu que le hasard ne le permet "
+            f"{chance}.",
+        )
     )
     name = pick("customers by arm", "clients par bras")
     return table(name, heads, rows) + f"<p>{escape(text)}</p>"
 
 
+def _group(name: str, language: Language) -> str:
+    return name + language.pick("", " (réserve)") if name == HOLDOUT else name
+
+
 def _how(v: Verdict, plan: Plan, collected: Collected, language: Language) -> str:
     pick = language.pick
+    until = language.day(collected.until) if collected.until else "?"
     lines = [
         language.counted(
             collected.waiting,
-            f"plan {seal(plan)}, look {v.look}, outcomes until {collected.until or '?'}; "
-            "{n} [customer is|customers are] not complete yet",
-            f"plan {seal(plan)}, bilan {v.look}, résultats jusqu'au {collected.until or '?'} ; "
-            "{n} [client pas encore complet|clients pas encore complets]",
+            f"plan {seal(plan)}, look {v.look}, outcomes until {until}; "
+            "{n} [customer is|customers are] still observed and not counted yet",
+            f"plan {seal(plan)}, bilan {v.look}, résultats jusqu'au {until} ; "
+            "{n} [client encore observé n'est pas compté|clients encore observés ne sont pas "
+            "comptés]",
         ),
         pick(
             "group-sequential test, O'Brien-Fleming spending; Holm over arms; strata: segments",
@@ -277,7 +312,8 @@ def _how(v: Verdict, plan: Plan, collected: Collected, language: Language) -> st
         ),
     }.get(v.covariate)
     lines += [covariate] if covariate else []
-    if v.total is not None and v.total.se < float("inf"):
+    # A holdout that did nothing got nothing to click on: that is no comparison.
+    if v.total is not None and v.total.control and v.total.se < float("inf"):
         low, high = v.total.estimate - 1.96 * v.total.se, v.total.estimate + 1.96 * v.total.se
         span = " … ".join(sentences.amount(x, plan, language, True) for x in (low, high))
         lines.append(

@@ -199,9 +199,9 @@ def corrections(history: list[Look], language: Language) -> list[str]:
             out.append(
                 language.pick(
                     f'Look {number} is that of a corrected export: "{c.reason}". Before, it had '
-                    f'said: "{c.headline or "?"}" (Z: {figures}).',
+                    f'said: "{c.headline or "?"}" (difference in standard errors: {figures}).',
                     f"Le bilan {number} est celui d'un export corrigé : « {c.reason} ». Avant, il "
-                    f"disait : « {c.headline or '?'} » (Z : {figures}).",
+                    f"disait : « {c.headline or '?'} » (écart en erreurs types : {figures}).",
                 )
             )
     if out:

@@ -132,6 +132,21 @@ def test_customers_who_are_not_complete_are_said_on_the_terminal(run, tmp_path):
     assert "\nrésultats jusqu'au 09/03/2026 : " in out
 
 
+def test_a_day_long_after_all_others_uses_up_no_look(run, tmp_path):
+    where = f"--dir={tmp_path}", "--lang=fr"
+    _make_customers(tmp_path / "c.csv")
+    _ok(run, "plan", *_RATES, "--start=2026-03-02", *where)
+    _ok(run, "assign", f"--customers={tmp_path}/c.csv", *where)
+    path = tmp_path / "o.csv"
+    _make_outcomes(tmp_path / "assignments.csv", path)
+    path.write_text(path.read_text().replace("/2026", "/2062", 1))
+    code, _, err = run("analyse", f"--outcomes={path}", *where)
+    assert code == 2 and err.count("\n") == 1
+    assert "une ligne du 08/03/2062" in err and "--until=12/03/2026" in err
+    assert not (tmp_path / "plan.looks.json").exists()
+    assert _ok(run, "analyse", f"--outcomes={path}", "--until=12/03/2026", *where)
+
+
 def test_another_plan_is_said_in_words_with_what_to_do(run, tmp_path):
     where = f"--dir={tmp_path}", "--lang=fr"
     _make_customers(tmp_path / "c.csv")

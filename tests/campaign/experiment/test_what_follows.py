@@ -75,6 +75,12 @@ def test_outcomes_have_french_names_too(run, tmp_path):
         (("--metric=spend", "--baseline=12"), "erreur : --metric=spend : un montant ; donnez"),
         (("--metric=achats_web", "--baseline=2%"), "erreur : option --metric : 'achats_web' ;"),
         (("--guardrails=pluie:2%", "--baseline=2%"), "--guardrails : pas de résultat 'pluie'"),
+        (("--guardrails=plainte:-110%", "--baseline=2%"), "pas baisser de plus de 100 %"),
+        (("--guardrails=plainte:-20%", "--baseline=2%"), "s'écrit sans signe"),
+        (("--guardrails=conversion:110%", "--baseline=2%"), "une baisse d'un cinquième"),
+        (("--guardrails=plainte:20", "--baseline=2%"), "il manque peut-être le signe %"),
+        (("--guardrails=plainte:peu", "--baseline=2%"), "pas un pourcentage"),
+        (("--smallest_effect=10", "--baseline=2%"), "écrivez 10% pour un dixième de plus"),
     ],
 )
 def test_what_cannot_be_planned_is_one_line(run, tmp_path, flags, reason):
