@@ -142,7 +142,7 @@ def run(a: argparse.Namespace, language: Language) -> int:
         )
     order = {theme: i for i, theme in enumerate(themes)}
     drawn.sort(key=lambda d: (order[d[0].theme], -d[0].score))
-    proposals = proposal.named([p for p, *_ in drawn], kept)
+    proposals = proposal.named([p for p, *_ in drawn], kept, brief.language)
     real_of = dict(zip(emoji, reals, strict=True))
     _write(a.dir, proposals, drawn, language)
     command = language.command("pick", a.dir)
