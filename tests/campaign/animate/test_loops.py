@@ -191,8 +191,8 @@ def test_a_rerun_is_the_same_bytes_and_keeps_the_loops_of_others(run, tmp_path):
 def test_what_is_refused_of_a_batch_is_counted_and_the_rest_made(run, tmp_path):
     art = tmp_path / "art"
     art.mkdir()
-    (art / "one.png").write_bytes(images.png_bytes(_square()))
-    flags = ("--lang=fr", f"--from={art}", f"--dir={tmp_path}", "--frames=4", "--size=64")
+    (art / "one.png").write_bytes(images.png_bytes(_square(edge=10)))
+    flags = ("--lang=fr", f"--from={art}", f"--dir={tmp_path}", "--frames=8", "--size=64")
     code, out, err = run("animate", *flags, "--move=latent,pulse")
     assert code == 2 and err.startswith("refusée : one : latent demande") and err.count("\n") == 1
     assert "1 boucle dans" in out and "; 1 refusée, pour la raison ci-dessus" in out
