@@ -181,13 +181,13 @@ def run(a: argparse.Namespace, language: Language) -> int:
 
 def _unknown(unknown: list[str], names: list[str], language: Language) -> str:
     """Says which names no proposal has, and which it has: all, or those nearest to them."""
-    shown = names
+    nearest = names
     if len(names) > _MOST_LISTED:
         near = (difflib.get_close_matches(name, names, 3, 0.3) for name in unknown)
-        shown = list(dict.fromkeys(name for listed in near for name in listed))[:_MOST_LISTED]
-        shown = shown or names[:_MOST_LISTED]
-    listed, there = ", ".join(unknown), ", ".join(shown)
-    if len(shown) == len(names):
+        nearest = list(dict.fromkeys(name for listed in near for name in listed))[:_MOST_LISTED]
+        nearest = nearest or names[:_MOST_LISTED]
+    listed, there = ", ".join(unknown), ", ".join(nearest)
+    if len(nearest) == len(names):
         return language.pick(
             f"no proposal is called {listed}; the names: {there}",
             f"aucune proposition ne s'appelle {listed} ; les noms : {there}",

@@ -105,7 +105,7 @@ class Comparison:
         text = language.pick
         picked, rejected = self.decisions
         total, own = self.trained_on
-        shown = language.number(1000 * self.kimg)
+        showings = language.number(1000 * self.kimg)
         counted = language.counted
         notes = [
             counted(total, "{n} [picture|pictures], ", "{n} [image|images], ")
@@ -114,7 +114,7 @@ class Comparison:
                 "{n} of them [a picked proposal|picked proposals]",
                 "dont {n} [proposition retenue|propositions retenues]",
             )
-            + text(f", shown {shown} times in all; ", f", montrées {shown} fois en tout ; ")
+            + text(f", shown {showings} times in all; ", f", montrées {showings} fois en tout ; ")
             + counted(
                 len(self.before.scores),
                 "compared on {n} [drawing|drawings] a side, of the same [seed|seeds]",
