@@ -41,7 +41,10 @@ def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
     p.add_argument(
         "--undecided",
         default="",
-        help=text("neither picked nor rejected: a,b", "ni retenues ni écartées : a,b"),
+        metavar="a,b",
+        help=text(
+            "take back what was decided on these", "revenir sur ce qui a été décidé de celles-ci"
+        ),
     )
     p.add_argument(
         "--best",
