@@ -169,6 +169,25 @@ def from_arguments(arguments: list[str]) -> Language:
     return Language(code if code in LANGUAGES else "en", is_explicit)
 
 
+def unreadable(e: Exception, language: Language) -> str:
+    """Returns why a file cannot be read, as the end of a line.
+
+    Args:
+      e: what reading it raised, an OSError or a UnicodeDecodeError.
+      language: of the text.
+    """
+    reasons: tuple[tuple[type[Exception], str, str], ...] = (
+        (FileNotFoundError, "there is no such file", "ce fichier n'existe pas"),
+        (IsADirectoryError, "this is a folder, not a file", "c'est un dossier, pas un fichier"),
+        (PermissionError, "you may not read this file", "vous n'avez pas le droit de le lire"),
+        (UnicodeDecodeError, "the file is not text in UTF-8", "ce n'est pas du texte en UTF-8"),
+    )
+    for kind, english, french in reasons:
+        if isinstance(e, kind):
+            return language.pick(english, french)
+    return str(getattr(e, "strerror", None) or e)
+
+
 def decimal(text: str) -> float:
     """Reads a number as people type it: 1234.5, 1 234,5."""
     return float(re.sub(r"\s", "", text).replace(",", "."))

@@ -107,13 +107,14 @@ class Spec:
             condition[TEXT] = np.zeros((count, self.text_dim), np.float32)
         return condition
 
-    def number(self, name: str, value: str, *, flag: str = "") -> int:
+    def number(self, name: str, value: str, *, flag: str = "", also: tuple[str, ...] = ()) -> int:
         """Returns the number of a class by its name, or by a part of it that no other name has.
 
         Args:
           name: of the condition.
           value: of the class.
           flag: that the message names; default: that of the condition.
+          also: what else the flag takes, for the message.
 
         Raises:
           UserError: the model has no such condition, or no such class, or several that fit; lists
@@ -128,9 +129,9 @@ class Spec:
         matches = [v for v in class_names if v == value]
         matches = matches or [v for v in class_names if value.lower() in v.lower()]
         if len(matches) != 1:
-            choices = matches or class_names
+            choices = matches or (*also, *class_names)
             listed = ", ".join(choices[:40]) + (", ..." if len(choices) > 40 else "")
-            problem = "several fit" if matches else "no such class"
+            problem = "several fit" if matches else f"no such {name}"
             raise UserError(f"--{flag}={value}: {problem}; choose from {listed}")
         return class_names.index(matches[0])
 

@@ -85,6 +85,8 @@ def _with_style(request: dict[str, str], spec: conditions.Spec) -> dict[str, str
     """
     if request.get("style") == _ANY:
         return {name: value for name, value in request.items() if name != "style"}
+    if "style" in request:  # a mistake is said with all that the flag takes
+        spec.number("style", request["style"], also=(_ANY,))
     styles = dict(spec.classes).get("style", ())
     in_colour = [style for style in styles if f"{style} line" in styles]
     if "style" in request or len(styles) != 2 or not in_colour:

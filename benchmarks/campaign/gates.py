@@ -1,11 +1,13 @@
 """Measures how many real and drawn emoji pass each gate, and that deliberate faults do not.
 
-    python -m benchmarks.campaign.gates --out=FOLDER [--n=100]
+    python -m benchmarks.campaign.gates --out=FOLDER [--n=100] [--set=noto=PATH]
 
 The real ones are OpenMoji's coloured drawings and line art of emoji at random, at 128 px; the drawn
-ones are variations of the same emoji as `campaign propose` finishes them, nothing chosen. Faults: a
-copy, a blank, the wrong theme, white on white, an insulting gesture, a licence that forbids, and a
-loop that flashes. FOLDER/gates.md has the tables; the drawings are kept beside it, and a second run
+ones are variations of the same emoji as `campaign propose` finishes them, nothing chosen. Each
+`--set`, as `data.sources` takes it, adds its own drawings of these emoji: art that no model here
+drew, whose colours are its artists' choice. Faults: a copy, a blank, the wrong theme, white on
+white, hues turned by 120 degrees, an insulting gesture, a licence that forbids, and a loop that
+flashes. FOLDER/gates.md has the tables; the drawings are kept beside it, and a second run
 measures them again.
 """
 
@@ -18,12 +20,12 @@ import numpy as np
 from campaign.gates import check, flashing
 from campaign.gates.gate import Subject
 from campaign.picture_judge import PictureJudge
-from campaign.proposing import candidates, proposal
+from campaign.proposing import candidates, proposal, recolouring
 from campaign.proposing.proposal import Proposal
 from emoji_gan import errors, images
 from emoji_gan.edit import parents
 from emoji_gan.runtime import host, paths, workdir
-from input_pipeline.art import picture_folder
+from input_pipeline.art import picture_folder, sources
 from input_pipeline.unicode import emoji_names
 
 _PX = 128
@@ -37,6 +39,7 @@ def main() -> int:
     p.add_argument("--out", required=True, type=paths.local)
     p.add_argument("--n", type=int, default=100)
     p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--set", action="append", default=[], metavar="NAME=PATH")
     a = p.parse_args()
     host.setup_host_memory()
     host.setup_compilation_cache()
@@ -46,10 +49,13 @@ def main() -> int:
     line = np.stack([parents.of_openmoji(c, _PX, line=True).image for c in emoji])
     sides = {
         "real": subjects(judge, real, emoji),
-        "real line art": subjects(judge, line, emoji),
+        "real line art": subjects(judge, line, emoji, style="openmoji line"),
     }
     drawn = drawn_pictures(out / f"drawn_{a.n}_{a.seed}", emoji, a.seed)
     sides["drawn"] = subjects(judge, drawn, emoji)
+    for text in a.set:
+        name, _, path = text.partition("=")
+        sides[name] = subjects(judge, *of_set(path, name, emoji))
     lines = [*pass_table(sides), "", *fault_table(judge, real, emoji)]
     workdir.write_atomic(out / "gates.md", ("\n".join(lines) + "\n").encode())
     print("\n".join(lines))
@@ -65,7 +71,15 @@ def some_emoji(count: int, seed: int) -> list[str]:
     return [usable[i] for i in sorted(chosen)]
 
 
-def subject_of(codepoints: str) -> Proposal:
+def of_set(path: str, name: str, emoji: list[str]) -> tuple[np.ndarray, list[str]]:
+    """Returns the pictures of those emoji that a set has, uint8 [n h w 4], and which they are."""
+    records = sources.read(path, name, _PX)
+    rows = {str(c): i for i, c in enumerate(records.columns["codepoints"])}
+    there = [c for c in emoji if c in rows]
+    return records.images[[rows[c] for c in there]], there
+
+
+def subject_of(codepoints: str, style: str) -> Proposal:
     """Returns the record of a variation of an emoji."""
     return Proposal(
         name="x",
@@ -75,7 +89,7 @@ def subject_of(codepoints: str) -> Proposal:
         segment="",
         recipe="vary",
         seed=0,
-        style="openmoji",
+        style=style,
         names=proposal.names_of((codepoints,)),
         score=0.0,
         licence="CC-BY-SA-4.0",
@@ -83,9 +97,11 @@ def subject_of(codepoints: str) -> Proposal:
     )
 
 
-def subjects(judge: PictureJudge, pictures: np.ndarray, emoji: list[str]) -> list[Subject]:
+def subjects(
+    judge: PictureJudge, pictures: np.ndarray, emoji: list[str], *, style: str = "openmoji"
+) -> list[Subject]:
     return [
-        Subject(subject_of(c), picture, seen)
+        Subject(subject_of(c, style), picture, seen)
         for c, picture, seen in zip(emoji, pictures, judge(pictures), strict=True)
     ]
 
@@ -144,6 +160,10 @@ def fault_table(judge: PictureJudge, real: np.ndarray, emoji: list[str]) -> list
     seen = subjects(judge, real[:1], emoji[:1])[0]
     bad = dataclasses.replace(seen.proposal, licence="CC-BY-NC-4.0")
     rude = dataclasses.replace(seen.proposal, parents=("1F595",))
+    coloured = [i for i, p in enumerate(real) if _is_coloured(p)]
+    turned = np.stack([_turned(real[i]) for i in coloured])
+    count = _refused(subjects(judge, turned, [emoji[i] for i in coloured]), "parent_colours")
+    lines.append(f"| hues turned by 120 degrees | parent_colours | {count} of {len(coloured)} |")
     for name, gate, record in (
         ("no commercial use", "licence_terms", bad),
         ("an insulting gesture", "offensive", rude),
@@ -161,6 +181,21 @@ def fault_table(judge: PictureJudge, real: np.ndarray, emoji: list[str]) -> list
 def _refused(listed: list[Subject], gate: str) -> int:
     modules = {m.__name__.split(".")[-1]: m for m in check.GATES}
     return sum(not modules[gate].check(s).passed for s in listed)
+
+
+def _is_coloured(picture: np.ndarray) -> bool:
+    """Returns whether a twentieth of what is drawn has a colour."""
+    lab = recolouring.to_oklab(picture[picture[..., 3] >= 128][:, :3] / 255)
+    return bool((np.hypot(lab[:, 1], lab[:, 2]) > 0.04).mean() >= 0.05)
+
+
+def _turned(picture: np.ndarray) -> np.ndarray:
+    """Turns the hues of a picture by 120 degrees in OKLab."""
+    lab = recolouring.to_oklab(picture[..., :3] / 255)
+    c, s = np.cos(2 * np.pi / 3), np.sin(2 * np.pi / 3)
+    lab[..., 1:] = lab[..., 1:] @ np.array([[c, s], [-s, c]])
+    rgb = np.rint(255 * recolouring.to_srgb(lab)).astype(np.uint8)
+    return np.concatenate([np.where(picture[..., 3:] > 0, rgb, 0), picture[..., 3:]], axis=-1)
 
 
 def _lit(picture: np.ndarray, *, on: bool) -> np.ndarray:

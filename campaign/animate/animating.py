@@ -21,6 +21,7 @@ from emoji_gan.runtime import workdir
 from emoji_gan.trained import latent
 
 LATENT = "latent"
+_SMOOTH = 1.5  # times the largest step between frames, up to which the last one is no jump
 _STEP_MS, _LEAST_MS = 10, 20  # GIF counts in 10 ms; browsers play less than 20 as 100
 _FRAMES = (4, 240)
 _FPS = (1, 50)
@@ -86,7 +87,11 @@ def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
 
 
 def run(a: argparse.Namespace, language: Language) -> int:
-    """Writes a lossless APNG of each loop and the record; 2 where a loop was refused."""
+    """Writes a lossless APNG of each loop and the record.
+
+    Returns:
+      0; 2 where a loop was refused, as `pack` does: the others are made.
+    """
     kinds = _checked(a, language)
     artworks = _chosen(a, language)
     frame_ms = max(_LEAST_MS, _STEP_MS * round(1000 / a.fps / _STEP_MS))
@@ -107,7 +112,7 @@ def run(a: argparse.Namespace, language: Language) -> int:
             row = _row(name, artwork, kind, drawn=drawn, frame_ms=frame_ms)
             _calm_or_refused(row, language)
         except UserError as e:
-            print(language.pick("refused: ", "refusé : ") + str(e), file=sys.stderr)
+            print(language.pick("refused: ", "refusée : ") + str(e), file=sys.stderr)
             refused += 1
             continue
         texts = artwork.texts() | {"move": kind}
@@ -117,7 +122,7 @@ def run(a: argparse.Namespace, language: Language) -> int:
         rows.append(row)
         print(_line(row, language), flush=True)
     _record(a, rows, entries)
-    print(language.pick(f"loops: {len(rows)} in {folder}", f"boucles : {len(rows)} dans {folder}"))
+    print(_summary(len(rows), refused, folder, language))
     if rows and not a.source:
         print(language.next_line(f"pack --for={folder_lib.SOME_TARGETS}", a.dir))
     return errors.EXIT_USER_ERROR if refused else errors.EXIT_OK
@@ -156,6 +161,8 @@ def _chosen(a: argparse.Namespace, language: Language) -> list[Artwork]:
     else:
         source = origin.of_campaign(a.dir, language)
     stills = {x.entry.name: x for x in source.artworks if not x.moves}
+    if not a.name:
+        source.report_left_out(language)
     if missing := [n for n in a.name if n not in stills]:
         reason = source.left_out.get(missing[0])
         why = f" ({language.pick(*reason)})" if reason else ""
@@ -200,6 +207,7 @@ def _row(
         "duration_ms": frame_ms,
         "seam": round(figures["seam"], 3),
         "median_step": round(figures["median_step"], 3),
+        "largest_step": round(figures["largest_step"], 3),
         "evenness": round(figures["evenness"], 3),
         "flashes_a_second": round(rates.general, 2),
         "red_flashes_a_second": round(rates.red, 2),
@@ -213,23 +221,50 @@ def _rates(row: dict[str, Any]) -> flash_rate.Rates:
 def _calm_or_refused(row: dict[str, Any], language: Language) -> None:
     rates = _rates(row)
     if rates.worst > flash_rate.MOST:
-        reason = language.pick(*flash_rate.reason(rates))
-        raise UserError(f"{row['name']}: {reason}")
+        slower = language.pick("--frames=48 or --fps=12", "--frames=48 ou --fps=12")
+        reason = f"{language.pick(*flash_rate.reason(rates))} ({slower})"
+        raise UserError(language.pick(f"{row['name']}: {reason}", f"{row['name']} : {reason}"))
 
 
 def _entry(artwork: Artwork, row: dict[str, Any], texts: dict[str, str]) -> manifest.Entry:
     return dataclasses.replace(artwork.entry, name=row["name"], file=row["file"], provenance=texts)
 
 
+def _summary(made: int, refused: int, folder: pathlib.Path, language: Language) -> str:
+    """Says how many loops were made, and how many of those asked for were not."""
+    text = language.counted(
+        made, f"{{n}} [loop|loops] in {folder}", f"{{n}} [boucle|boucles] dans {folder}"
+    )
+    if not refused:
+        return text
+    return text + language.counted(
+        refused,
+        "; {n} refused, for the [reason|reasons] above",
+        " ; {n} [refusée, pour la raison|refusées, pour les raisons] ci-dessus",
+    )
+
+
 def _line(row: dict[str, Any], language: Language) -> str:
-    seam, median = (language.number(row[k], 1) for k in ("seam", "median_step"))
-    return language.counted(
+    """Says how long a loop is, whether its end leads to its beginning, and how often it flashes."""
+    seam, largest = row["seam"], row["largest_step"]
+    seconds = language.number(row["frames"] * row["duration_ms"] / 1000, 2)
+    start = language.counted(
         row["frames"],
-        f"{row['name']}: {{n}} [frame|frames] of {row['duration_ms']} ms, seam {seam} levels "
-        f"(other steps {median}), ",
-        f"{row['name']} : {{n}} [image|images] de {row['duration_ms']} ms, raccord {seam} "
-        f"niveaux (autres pas {median}), ",
-    ) + language.pick(*_rates(row).texts())
+        f"{row['name']}: {{n}} [frame|frames] in {seconds} s, ",
+        f"{row['name']} : {{n}} [image|images] en {seconds} s, ",
+    )
+    of_end, of_others = (language.number(x, 1) for x in (seam, largest))
+    change = language.pick(
+        f"change {of_end} of 255, between other frames {of_others} at most",
+        f"écart {of_end} sur 255, entre les autres images {of_others} au plus",
+    )
+    if seam <= _SMOOTH * largest:
+        end = language.pick(
+            "begins again without a visible jump", "la boucle se referme sans saut visible"
+        )
+    else:
+        end = language.pick("begins again with a jump", "la boucle se referme par un saut")
+    return f"{start}{end} ({change}), " + language.pick(*_rates(row).texts())
 
 
 def _record(a: argparse.Namespace, rows: list[dict], entries: list[manifest.Entry]) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from campaign.language import Language
 
 MOST = 3.0  # a second
+_NO_FLASH = 0.05  # a second, that one decimal shows as 0
 _LEAST_CHANGE = 0.1  # of relative luminance
 _DARK_BELOW = 0.8
 _SATURATED = 0.8  # red's part of the light
@@ -48,6 +49,8 @@ class Rates:
 
     def texts(self) -> tuple[str, str]:
         """Returns how often, and of which kind, in English and in French."""
+        if self.worst < _NO_FLASH:
+            return "no flashes", "aucun flash"
         red = self.red > self.general
         kinds = ("red ", "[rouge|rouges] ") if red else ("", "")
         english, french = Language("en"), Language("fr")
@@ -83,8 +86,10 @@ def reason(rates: Rates) -> tuple[str, str]:
     """Returns why a loop that flashes too often is refused, in English and in French."""
     english, french = rates.texts()
     return (
-        f"{english}, at most {MOST:g} are harmless (WCAG 2.3.1): make it slower",
-        f"{french}, {MOST:g} au plus sont sans danger (WCAG 2.3.1) : ralentissez-le",
+        f"{english}, at most {MOST:g} are safe for people with epilepsy (WCAG 2.3.1): make the "
+        "loop slower",
+        f"{french}, {MOST:g} au plus sont sans danger pour les épileptiques (WCAG 2.3.1) : il faut "
+        "une boucle plus lente",
     )
 
 

@@ -105,10 +105,10 @@ class Walker:
         if wanted not in self._samplers:
             raise UserError(
                 self._language.pick(
-                    f"{name}: latent needs an emoji that a shipped model (or --model) drew from a "
-                    "seed; its PNG names none",
-                    f"{name} : latent demande un émoji qu'un modèle livré (ou --model) a dessiné "
-                    "d'une graine ; son PNG n'en nomme aucune",
+                    f"{name}: latent needs an emoji that a shipped model (or --model) drew, and "
+                    "its PNG names none; give --move=bounce, wave or pulse",
+                    f"{name} : latent demande un émoji dessiné par un modèle livré (ou --model), "
+                    "et son PNG n'en nomme aucun ; donnez --move=bounce, wave ou pulse",
                 )
             )
         return self._samplers[wanted]
@@ -117,9 +117,11 @@ class Walker:
         if latent.steps(np.concatenate([picture[None], drawn]))[0] > _SAME:
             raise UserError(
                 self._language.pick(
-                    f"{name}: its seed draws another picture: it was mixed, recoloured or varied "
-                    "under a mask; give it bounce, wave or pulse",
-                    f"{name} : sa graine dessine autre chose, car il a été mélangé, recoloré ou "
-                    "varié sous un masque ; donnez-lui bounce, wave ou pulse",
+                    f"{name}: latent does not work on crosses, nor on what was recoloured or "
+                    "varied under a mask: no seed alone draws them again; give --move=bounce, "
+                    "wave or pulse",
+                    f"{name} : latent ne marche pas sur un croisement, ni sur ce qui est recoloré "
+                    "ou varié sous un masque : aucune graine seule ne le redessine ; donnez "
+                    "--move=bounce, wave ou pulse",
                 )
             )

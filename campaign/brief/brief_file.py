@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from campaign import folder as folder_lib
-from campaign.language import LANGUAGES, Language, date
+from campaign.language import LANGUAGES, Language, date, unreadable
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import workdir
 
@@ -71,14 +71,19 @@ class Brief:
 
 def write(folder: pathlib.Path, brief: Brief) -> pathlib.Path:
     """Writes brief.yaml, whole or not at all, and returns its path."""
+    path = folder / folder_lib.BRIEF
+    path.parent.mkdir(parents=True, exist_ok=True)
+    workdir.write_atomic(path, encoded(brief))
+    return path
+
+
+def encoded(brief: Brief) -> bytes:
+    """Returns what `write` writes."""
     content = dataclasses.asdict(brief)
     for name in (*_LISTS, "segments"):
         content[name] = list(content[name])
     text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=90)
-    path = folder / folder_lib.BRIEF
-    path.parent.mkdir(parents=True, exist_ok=True)
-    workdir.write_atomic(path, (_HEAD[brief.language] + text).encode())
-    return path
+    return (_HEAD[brief.language] + text).encode()
 
 
 def read(folder: pathlib.Path, language: Language) -> Brief:
@@ -102,7 +107,7 @@ def read(folder: pathlib.Path, language: Language) -> Brief:
     except UnicodeDecodeError:
         raise _fault(language, path, "not UTF-8", "pas en UTF-8") from None
     except OSError as e:
-        raise _fault(language, path, e.strerror, e.strerror) from None
+        raise _fault(language, path, *[unreadable(e, language)] * 2) from None
     except yaml.YAMLError as e:
         mark = getattr(e, "problem_mark", None)
         line = mark.line + 1 if mark else 1

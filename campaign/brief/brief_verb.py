@@ -5,11 +5,11 @@ import dataclasses
 import pathlib
 import sys
 import textwrap
-from collections.abc import Callable
 
-from campaign.brief import brief_file
-from campaign.brief.brief_file import Brief, Segment
-from campaign.language import Language, date
+from campaign import folder as folder_lib
+from campaign.brief import brief_file, questions
+from campaign.brief.brief_file import Brief
+from campaign.language import Language
 from campaign.search import not_suggested, ranking
 from emoji_gan.errors import UserError
 from input_pipeline.contexts import emoji_usage
@@ -95,17 +95,25 @@ def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
         metavar=h("WORDS", "MOTS"),
         help=h("emoji or words not wanted; repeatable", "emoji ou mots à éviter ; répétable"),
     )
+    p.add_argument(
+        "--replace",
+        action="store_true",
+        help=h("write over an earlier brief.yaml", "écrire par-dessus un brief.yaml existant"),
+    )
 
 
 def run(a: argparse.Namespace, language: Language) -> int:
     """Writes brief.yaml and says what was assumed.
 
     Raises:
-      UserError: no text, or a field that cannot be.
+      UserError: no text, a field that cannot be, or another brief is there.
     """
-    given = (a.theme, a.tone, a.audience, a.segment, a.channel, a.start, a.end, a.avoid)
-    if sys.stdin.isatty() and not any(given):
-        _ask(a, language, input)
+    given = (a.theme, a.tone, a.audience, a.segment, a.channel, a.start, a.end, a.avoid, a.name)
+    folder, is_asked = pathlib.Path(a.dir), sys.stdin.isatty() and not any(given)
+    if is_asked:
+        if not a.replace and (folder / folder_lib.BRIEF).exists():
+            raise _there_already(folder, language)  # before ten questions, not after them
+        questions.ask(a, language, input)
     if not a.text.strip() and not a.theme:
         example = language.pick('brief "summer sale"', 'brief "soldes d\'été"')
         raise UserError(
@@ -113,7 +121,9 @@ def run(a: argparse.Namespace, language: Language) -> int:
             + f"`{language.command(example, a.dir)}`"
         )
     brief, remarks = assumed(a, language)
-    path = brief_file.write(pathlib.Path(a.dir), brief)
+    if not a.replace and _differs(folder, brief):
+        raise _there_already(folder, language)
+    path = brief_file.write(folder, brief)
     for remark in remarks:
         print(remark)
     themes, command = language.listing(list(brief.themes)), language.command("search", a.dir)
@@ -163,7 +173,7 @@ def assumed(a: argparse.Namespace, language: Language) -> tuple[Brief, list[str]
         "themes": themes,
         "tone": a.tone,
         "audience": a.audience,
-        "segments": [dataclasses.asdict(_segment(x, language)) for x in a.segment],
+        "segments": [dataclasses.asdict(questions.segment(x, language)) for x in a.segment],
         "channels": [c.strip() for x in a.channel for c in x.split(",")],
         "start": a.start,
         "end": a.end,
@@ -187,13 +197,34 @@ def _channel_remarks(brief: Brief, language: Language) -> list[str]:
     others = [x for x in brief.channels if x not in emoji_usage.CHANNELS]
     if not others:
         return []
-    listed, names = language.listing(others), ", ".join(emoji_usage.CHANNELS)
+    listed, names = language.listing(others), language.listing(list(emoji_usage.CHANNELS))
     return [
-        language.pick(
-            f"warning: no uses are written for the channel {listed}; they are for {names}",
-            f"attention : aucun emploi n'est écrit pour le canal {listed} ; il y en a pour {names}",
+        language.counted(
+            len(others),
+            f"note: the examples of `search` are for {names}; there are none for the "
+            f"[channel|channels] {listed}, so you will see the others",
+            f"à savoir : les exemples de `search` sont écrits pour {names} ; il n'y en a pas pour "
+            f"[le canal|les canaux] {listed}, vous verrez donc les autres",
         )
     ]
+
+
+def _differs(folder: pathlib.Path, brief: Brief) -> bool:
+    """Returns whether another brief is there, a person's edits and comments included."""
+    path = folder / folder_lib.BRIEF
+    return path.exists() and path.read_bytes() != brief_file.encoded(brief)
+
+
+def _there_already(folder: pathlib.Path, language: Language) -> UserError:
+    path = folder / folder_lib.BRIEF
+    return UserError(
+        language.pick(
+            f"{path} is there already, and stays: edit it by hand, add --replace to write over it, "
+            "or name another folder by --dir",
+            f"{path} existe déjà, et reste : modifiez-le à la main, ajoutez --replace pour "
+            "l'écraser, ou nommez un autre dossier par --dir",
+        )
+    )
 
 
 def _recognised(ranker: ranking.Ranker, query: ranking.Query) -> list[str]:
@@ -203,46 +234,3 @@ def _recognised(ranker: ranking.Ranker, query: ranking.Query) -> list[str]:
     strong = [m for m in matches if m.strength >= least][:_MOST_THEMES]
     names = [ranker.themes.themes[m.theme].phrases(query.language)[0] for m in strong]
     return names or [query.text]
-
-
-def _segment(text: str, language: Language) -> Segment:
-    name, _, words = text.partition(":")
-    if not name.strip():
-        raise UserError(
-            language.pick(
-                f"--segment={text}: write NAME:WORDS, such as students:cheap, night",
-                f"--segment={text} : écrivez NOM:MOTS, comme étudiants:petits prix, nuit",
-            )
-        )
-    return Segment(name=name.strip(), words=words.strip())
-
-
-def _ask(a: argparse.Namespace, language: Language, ask: Callable[[str], str]) -> None:
-    """Asks for one field after the other; an empty answer leaves it to be derived."""
-    h = language.pick
-    several = h(" (commas between; empty: none)", " (séparés par des virgules ; vide : aucun)")
-    try:
-        a.text = a.text or ask(h("What is the campaign about? ", "De quoi parle la campagne ? "))
-        themes = h("Themes (commas; empty: derived)? ", "Thèmes (virgules ; vide : déduits) ? ")
-        a.theme = _items(ask(themes))
-        a.tone = ask(h("Tone? ", "Ton ? "))
-        a.audience = ask(h("Audience? ", "Audience ? "))
-        a.channel = _items(ask(h("Channels", "Canaux") + several + " "))
-        a.start = _day(ask, h("First day? ", "Premier jour ? "), language)
-        a.end = _day(ask, h("Last day? ", "Dernier jour ? "), language)
-        a.avoid = _items(ask(h("To avoid", "À éviter") + several + " "))
-    except EOFError:  # the rest is left empty
-        print()
-
-
-def _items(answer: str) -> list[str]:
-    return [x.strip() for x in answer.split(",") if x.strip()]
-
-
-def _day(ask: Callable[[str], str], question: str, language: Language) -> str:
-    """Asks for a date until it is one."""
-    while True:
-        try:
-            return date(ask(question), question.strip(" ?"), language)
-        except UserError as e:
-            print(e)

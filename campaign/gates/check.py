@@ -17,6 +17,7 @@ from campaign.gates import (
     near_copy,
     nearest_real,
     offensive,
+    parent_colours,
     small_size,
     theme_match,
 )
@@ -36,10 +37,24 @@ GATES = (
     small_size,
     ground_contrast,
     theme_match,
+    parent_colours,
     offensive,
     licence_terms,
     alt_text,
 )
+# Gate -> what it looks at, in English and French.
+LABELS = {
+    "near_copy": ("copy", "copie"),
+    "nearest_real": ("likeness", "ressemblance"),
+    "small_size": ("small size", "petite taille"),
+    "ground_contrast": ("contrast", "contraste"),
+    "theme_match": ("subject", "sujet"),
+    "parent_colours": ("colours", "couleurs"),
+    "offensive": ("offence", "offense"),
+    "licence_terms": ("licence", "licence"),
+    "alt_text": ("text for screen readers", "texte pour lecteurs d'écran"),
+    "flashing": ("flashes", "flashs"),
+}
 _JUDGED_PX = 128
 _MAX_FRAMES = 1000
 
@@ -140,17 +155,22 @@ def _report(checked: list[dict[str, Any]], path: pathlib.Path, language: Languag
     """Prints a table of what failed, and a summary in one line."""
     failed = [c for c in checked if not c["passed"]]
     for c in failed:
-        for gate in c["gates"]:
-            if not gate["passed"]:
-                value, limit = (language.number(gate[k], 2) for k in ("value", "limit"))
-                reason = gate["reason"][language.code]
-                print(f"{c['name']:<28} {gate['gate']:<16} {value:>7} / {limit:<6} {reason}")
+        print(f"{c['name']} ({c['alt'][language.code]})" + language.pick(" fails:", " échoue :"))
+        for gate in (g for g in c["gates"] if not g["passed"]):
+            label, reason = language.pick(*LABELS[gate["gate"]]), gate["reason"][language.code]
+            colon = language.pick(":", " :")
+            print(f"  {label} ({gate['gate']}){colon} {reason}")
     passed = len(checked) - len(failed)
+    loops = sum(c["gates"][0]["gate"] == "flashing" for c in checked)
+    of_loops = language.counted(
+        loops, " ({n} of them [a loop|loops])", " (dont {n} [boucle|boucles])"
+    )
     print(
         language.counted(
             passed,
-            f"{{n}} of {len(checked)} [passes|pass] every gate; {path}",
-            f"{{n}} sur {len(checked)} [passe|passent] tous les contrôles ; {path}",
+            f"{{n}} of {len(checked)}{of_loops if loops else ''} [passes|pass] every gate; {path}",
+            f"{{n}} sur {len(checked)}{of_loops if loops else ''} [passe|passent] tous les "
+            f"contrôles ; {path}",
         )
     )
     if passed:

@@ -16,10 +16,11 @@ def check(frames: np.ndarray, duration_ms: float) -> Gate:
       duration_ms: of a frame.
     """
     rates = flash_rate.flashes(frames, duration_ms)
-    english, french = rates.texts()
+    passed = rates.worst <= LIMIT
+    english, french = rates.texts() if passed else flash_rate.reason(rates)
     return Gate(
         "flashing",
-        rates.worst <= LIMIT,
+        passed,
         round(rates.worst, 2),
         LIMIT,
         {"en": english, "fr": french},

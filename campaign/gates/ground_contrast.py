@@ -22,6 +22,8 @@ def check(subject: Subject) -> Gate:
     values = {ground: edge_contrast(subject.picture, rgb) for ground, rgb in GROUNDS.items()}
     worst = min(values, key=values.__getitem__)
     passed = values[worst] >= LIMIT
+    least = f"{100 * LIMIT:.0f}"
+    needed = ("", "") if passed else (f", {least}% at least is needed", f", il en faut {least} %")
     percent = f"{100 * values[worst]:.0f}"
     return Gate(
         "ground_contrast",
@@ -29,8 +31,8 @@ def check(subject: Subject) -> Gate:
         round(values[worst], 3),
         LIMIT,
         {
-            "en": f"{percent}% of the outline stands out {_NAMES[worst][0]}",
-            "fr": f"{percent} % du contour ressort {_NAMES[worst][1]}",
+            "en": f"{percent}% of the outline stands out {_NAMES[worst][0]}{needed[0]}",
+            "fr": f"{percent} % du contour ressort {_NAMES[worst][1]}{needed[1]}",
         },
     )
 

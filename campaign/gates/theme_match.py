@@ -16,10 +16,14 @@ def check(subject: Subject) -> Gate:
     english, french = first.name_en or first.name, first.name_fr or first.name
     if not passed and first.group in groups:
         english, french = f"{english}, of the same group", f"{french}, du même groupe"
+    english, french = f"first recognised as {english}", f"d'abord reconnu comme {french}"
+    if not passed:
+        english += f"; its own emoji is not among the first {LIMIT}"
+        french += f" ; son emoji n'est pas parmi les {LIMIT} premiers"
     return Gate(
         "theme_match",
         passed,
         float(rank),
         float(LIMIT),
-        {"en": f"first recognised as {english}", "fr": f"d'abord reconnu comme {french}"},
+        {"en": english, "fr": french},
     )

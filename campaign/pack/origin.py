@@ -15,6 +15,7 @@ from campaign.pack.budget import Text
 from emoji_gan.errors import UserError
 from input_pipeline.art import licences, picture_folder
 
+_NOT_PICKED = ("not picked", "non retenu")
 _AUTHOR = "emoji_gan"
 
 
@@ -29,6 +30,25 @@ class Origin:
 
     artworks: list[Artwork]
     left_out: dict[str, Text]
+
+    def report_left_out(self, language: Language) -> None:
+        """Prints what was picked and may not be packed, and how many were not picked."""
+        others = 0
+        for name, reason in self.left_out.items():
+            if reason == _NOT_PICKED:
+                others += 1
+                continue
+            start = language.pick(f"left out {name}:", f"laissé de côté, {name} :")
+            print(start, language.pick(*reason))
+        if others:
+            print(
+                language.counted(
+                    others,
+                    "left out: {n} [proposal that is|proposals that are] not picked",
+                    "[laissée|laissées] de côté : {n} [proposition non retenue|propositions non "
+                    "retenues]",
+                )
+            )
 
 
 def of_campaign(folder: pathlib.Path, language: Language) -> Origin:
@@ -91,14 +111,14 @@ def _records(folder: pathlib.Path, name: str, key: str, language: Language) -> l
 def _reason(name: str, picked: list[str], checks: Mapping[str, dict]) -> Text | None:
     """Returns why a proposal is not packed; None: it is."""
     if name not in picked:
-        return ("not picked", "non retenu")
+        return _NOT_PICKED
     if name not in checks:
         return ("not checked: run `campaign check`", "non vérifié : lancez `campaign check`")
     if checks[name]["passed"]:
         return None
     failed = [g for g in checks[name]["gates"] if not g["passed"]]
     english, french = ("; ".join(str(g["reason"][code]) for g in failed) for code in ("en", "fr"))
-    return (f"did not pass: {english}", f"écarté : {french}")
+    return (f"did not pass `check`: {english}", f"échoue à `check` : {french}")
 
 
 def _artwork(path: pathlib.Path, proposal: dict, check: dict, language: Language) -> Artwork:

@@ -93,9 +93,7 @@ def run(a: argparse.Namespace, language: Language) -> int:
         source = origin.of_folder(a.source, language)
     else:
         source = origin.of_campaign(a.dir, language)
-    for name, reason in source.left_out.items():
-        start = language.pick(f"left out {name}:", f"écarté {name} :")
-        print(start, language.pick(*reason))
+    source.report_left_out(language)
     artworks, flashing = _calm(source.artworks, language)
     if not artworks:
         command = language.command("check", a.dir)

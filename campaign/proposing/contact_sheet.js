@@ -7,16 +7,18 @@ const texts = JSON.parse(byId('texts').textContent);
 const draft = `campaign sheet ${texts.sheet}`;
 const reasonOf = (name) => form.elements[`reason ${name}`];
 const choice = (name, value) => form.querySelector(`input[name="${name}"][value="${value}"]`);
+const touched = new Set(); // names on which something was chosen here
 let isUnkept = false; // where the browser keeps nothing for this page
 
 function decisions() {
-  const picked = [], rejected = [];
+  const picked = [], rejected = [], undecided = [];
   for (const radio of form.querySelectorAll('input[type=radio]:checked')) {
     const { name, value } = radio;
     if (value === 'pick') picked.push(name);
     if (value === 'reject') rejected.push({ name, reason: reasonOf(name).value.trim() });
+    if (value === '') undecided.push(name);
   }
-  return { picked, rejected };
+  return { picked, rejected, undecided };
 }
 
 const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
@@ -28,10 +30,12 @@ function say(text) {
 }
 
 function update() {
-  const { picked, rejected } = decisions();
+  const { picked, rejected, undecided } = decisions();
+  const undone = undecided.filter((name) => touched.has(name) || !choice(name, '').defaultChecked);
   const parts = [texts.command];
   if (picked.length) parts.push(`--names=${picked.join(',')}`);
   for (const r of rejected) parts.push(`--reject=${quoted(`${r.name}:${r.reason}`)}`);
+  if (undone.length) parts.push(`--undecided=${undone.join(',')}`);
   line.value = parts.length > 1 ? parts.join(' ') : '';
   const text = texts.count.replace('{p}', picked.length).replace('{r}', rejected.length);
   if (count.textContent !== text) count.textContent = text; // is read aloud when it changes
@@ -39,7 +43,8 @@ function update() {
 
 /** Keeps what is chosen in the browser. */
 function keep() {
-  try { localStorage.setItem(draft, JSON.stringify(decisions())); } catch { isUnkept = true; }
+  const kept = { ...decisions(), touched: [...touched] };
+  try { localStorage.setItem(draft, JSON.stringify(kept)); } catch { isUnkept = true; }
 }
 
 /** Brings back what was chosen on this sheet before a reload. */
@@ -47,6 +52,7 @@ function bringBack() {
   let kept = null;
   try { kept = JSON.parse(localStorage.getItem(draft)); } catch { return; }
   if (!kept) return;
+  for (const name of kept.touched ?? []) touched.add(name);
   for (const radio of form.querySelectorAll('input[type=radio][value=""]')) radio.checked = true;
   for (const name of kept.picked) choice(name, 'pick').checked = true;
   for (const { name, reason } of kept.rejected) {
@@ -61,6 +67,7 @@ form.addEventListener('input', (event) => {
   if (event.target.type === 'text' && event.target.value) {
     choice(event.target.name.replace('reason ', ''), 'reject').checked = true;
   }
+  touched.add(event.target.name.replace('reason ', ''));
   say('');
   update();
   keep();

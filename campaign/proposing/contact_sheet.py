@@ -12,7 +12,7 @@ import numpy as np
 
 from campaign import folder as folder_lib
 from campaign.language import Language
-from campaign.proposing import pick
+from campaign.proposing import pick, proposal
 from campaign.proposing.proposal import Proposal
 from emoji_gan import images
 from emoji_gan.runtime import workdir
@@ -158,7 +158,7 @@ def _card(
     p: Proposal, url: str, urls: Mapping[str, str], picks: pick.Picks, language: Language
 ) -> str:
     text = language.pick
-    names = p.names[language.code]
+    names, code = p.names[language.code], proposal.language_of(p)
     recipe = recipe_name(p.recipe, language)
     alt = escape(f"{names}, {recipe}")
     labels = [f'role="img" aria-label="{alt}"', *['aria-hidden="true"'] * 2]  # is read once
@@ -181,7 +181,8 @@ def _card(
         *_cautions(p, language),
     ]
     listed = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in facts)
-    return f"""<fieldset style="--p:url({url})"><legend><h3 lang="en">{escape(p.name)}</h3></legend>
+    title = f'<h3 lang="{code}">{escape(p.name)}</h3>'
+    return f"""<fieldset style="--p:url({url})"><legend>{title}</legend>
 <div class="row"><div>{grounds}</div><span>{reals}</span></div>
 <dl>{listed}</dl>
 {_choices(p, picks, language)}

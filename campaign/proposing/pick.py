@@ -3,16 +3,20 @@
 import argparse
 import collections
 import dataclasses
+import difflib
+import itertools
 import json
 import pathlib
 import sys
 
 from campaign import folder as folder_lib
-from campaign.language import Language
+from campaign.language import Language, unreadable
 from campaign.proposing import proposal
 from campaign.proposing.proposal import Proposal
 from emoji_gan import errors
 from emoji_gan.errors import UserError
+
+_MOST_LISTED = 12  # names in a message
 
 
 def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
@@ -32,6 +36,14 @@ def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
         help=text(
             "one that you reject, and why; repeatable",
             "une que vous écartez, et pourquoi ; répétable",
+        ),
+    )
+    p.add_argument(
+        "--undecided",
+        default="",
+        metavar="a,b",
+        help=text(
+            "take back what was decided on these", "revenir sur ce qui a été décidé de celles-ci"
         ),
     )
     p.add_argument(
@@ -86,6 +98,13 @@ class Picks:
         self._decided(name)
         self.rejected[name] = reason
 
+    def forget(self, name: str) -> None:
+        """Takes back what was decided on a proposal."""
+        if name in self.picked:
+            self.picked.remove(name)
+        self.rejected.pop(name, None)
+        self._decided(name)
+
     def pick_by_score(self, name: str) -> None:
         """Picks a proposal on which nobody has decided."""
         if name not in self.names():
@@ -132,20 +151,24 @@ def run(a: argparse.Namespace, language: Language) -> int:
     picks = Picks([], {})
     if (a.dir / folder_lib.PICKS).exists():
         picks = read(a.dir, language)
-    wanted, unwanted = _decisions(a, language)
-    if not wanted and not unwanted and a.best is None and a.file is None:
+    new = _decisions(a, language)
+    given = [*new.picked, *new.rejected, *new.undecided]
+    if not given and a.best is None and a.file is None:
         raise UserError(
             language.pick(
-                "nothing to record: give --names, --reject, --best or --file",
-                "rien à noter : donnez --names, --reject, --best ou --file",
+                "nothing to record: give --names, --reject, --undecided, --best or --file",
+                "rien à noter : donnez --names, --reject, --undecided, --best ou --file",
             )
         )
     names = {p.name for p in proposals}
-    unknown = [name for name in (*wanted, *unwanted) if name not in names]
-    for name in wanted:
-        if name in names:
-            picks.pick(name)
-    for name, reason in unwanted.items():
+    unknown = [name for name in given if name not in names]
+    if unknown and len(unknown) == len(given) and a.best is None:
+        raise UserError(_unknown(unknown, sorted(names), language))
+    for name in new.undecided:
+        picks.forget(name)
+    for name in (n for n in new.picked if n in names):
+        picks.pick(name)
+    for name, reason in new.rejected.items():
         if name in names:
             picks.reject(name, reason)
     if a.best is not None:
@@ -154,16 +177,30 @@ def run(a: argparse.Namespace, language: Language) -> int:
     if not unknown:
         print(language.next_line("check", a.dir))
         return errors.EXIT_OK
-    listed = ", ".join(unknown)
-    print(
-        language.pick(
-            f"error: no proposal is called {listed}: their names are below the pictures of the "
-            "sheet",
-            f"erreur : aucune proposition ne s'appelle {listed} : les noms sont sous les images",
-        ),
-        file=sys.stderr,
-    )
+    start = language.pick("error: ", "erreur : ")
+    print(start + _unknown(unknown, sorted(names), language), file=sys.stderr)
     return errors.EXIT_USER_ERROR
+
+
+def _unknown(unknown: list[str], names: list[str], language: Language) -> str:
+    """Says which names no proposal has, and which it has: all, or those nearest to them."""
+    nearest = names
+    if len(names) > _MOST_LISTED:
+        near = (difflib.get_close_matches(name, names, 3, 0.3) for name in unknown)
+        nearest = list(dict.fromkeys(name for listed in near for name in listed))[:_MOST_LISTED]
+        nearest = nearest or names[:_MOST_LISTED]
+    listed, there = ", ".join(unknown), ", ".join(nearest)
+    if len(nearest) == len(names):
+        return language.pick(
+            f"no proposal is called {listed}; the names: {there}",
+            f"aucune proposition ne s'appelle {listed} ; les noms : {there}",
+        )
+    return language.pick(
+        f"no proposal is called {listed}; the nearest of {len(names)}: {there}; all of them head "
+        "the pictures of the contact sheet",
+        f"aucune proposition ne s'appelle {listed} ; les plus proches sur {len(names)} : {there} ; "
+        "tous les noms sont en tête des images de la planche",
+    )
 
 
 def _write(folder: pathlib.Path, picks: Picks) -> pathlib.Path:
@@ -190,31 +227,63 @@ def _summary(picks: Picks, count: int, path: pathlib.Path, language: Language) -
     )
 
 
-def _decisions(a: argparse.Namespace, language: Language) -> tuple[list[str], dict[str, str]]:
-    """Returns the names picked and, with reasons, rejected by the flags; flags beat the file."""
-    wanted: list[str] = []
-    unwanted: dict[str, str] = {}
-    if a.file is not None:
-        try:
-            content = json.loads(a.file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as e:
-            why = e.strerror if isinstance(e, OSError) else "JSON?"
-            raise UserError(f"--file={a.file}: {why}") from e
-        saved = _parsed(content, a.file, language)
-        wanted, unwanted = list(saved.picked), dict(saved.rejected)
+@dataclasses.dataclass(frozen=True)
+class _Decisions:
+    """Holds what one call decides: each name is in one of the three."""
+
+    picked: list[str]
+    rejected: dict[str, str]
+    undecided: list[str]
+
+
+def _decisions(a: argparse.Namespace, language: Language) -> _Decisions:
+    """Returns what the flags and the file decide; flags beat the file."""
+    given = {"--names": _listed(a.names), "--reject": {}, "--undecided": _listed(a.undecided)}
     for text in a.reject:
         name, _, reason = text.partition(":")
-        unwanted[name.strip()] = reason.strip()
-    given = [name for text in a.names.split(",") if (name := text.strip())]
-    if both := [name for name in given if name in {t.partition(":")[0].strip() for t in a.reject}]:
-        raise UserError(
-            language.pick(
-                f"{both[0]} is both in --names and in --reject: choose one",
-                f"{both[0]} est dans --names et dans --reject : choisissez",
+        given["--reject"][name.strip()] = reason.strip()
+    for first, second in itertools.combinations(given, 2):
+        if both := [name for name in given[first] if name in given[second]]:
+            raise UserError(
+                language.pick(
+                    f"{both[0]} is both in {first} and in {second}: choose one",
+                    f"{both[0]} est dans {first} et dans {second} : choisissez",
+                )
             )
+    picked, rejected, undecided = given.values()
+    if a.file is None:
+        return _Decisions(list(picked), rejected, list(undecided))
+    saved, open_names = _saved(a.file, language)
+    flagged = {*picked, *rejected, *undecided}
+    return _Decisions(
+        [*(n for n in saved.picked if n not in flagged), *picked],
+        {n: r for n, r in saved.rejected.items() if n not in flagged} | rejected,
+        [*(n for n in open_names if n not in flagged), *undecided],
+    )
+
+
+def _listed(text: str) -> dict[str, str]:
+    return {name: "" for part in text.split(",") if (name := part.strip())}
+
+
+def _saved(path: pathlib.Path, language: Language) -> tuple[Picks, list[str]]:
+    """Reads what the contact sheet saved: the decisions, and the names without one.
+
+    Raises:
+      UserError: it cannot be read, or is not what the sheet saves.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        saved = _parsed(content, path, language)
+        return saved, [str(n) for n in content.get("undecided", []) if str(n) not in saved.names()]
+    except (OSError, UnicodeDecodeError) as e:
+        why = unreadable(e, language)
+    except (ValueError, TypeError):
+        why = language.pick(
+            "this is not what the contact sheet saves; give the picks.json that it downloaded",
+            "ce n'est pas ce que la planche enregistre ; donnez le picks.json qu'elle a téléchargé",
         )
-    unwanted = {name: reason for name, reason in unwanted.items() if name not in given}
-    return [*(n for n in wanted if n not in unwanted), *given], unwanted
+    raise UserError(language.pick(f"--file={path}: {why}", f"--file={path} : {why}"))
 
 
 def _pick_best(picks: Picks, proposals: list[Proposal], count: int, language: Language) -> None:

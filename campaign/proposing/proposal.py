@@ -9,12 +9,17 @@ from typing import Any
 import numpy as np
 
 from campaign import folder as folder_lib
-from campaign.language import Language
+from campaign.language import LANGUAGES, Language, unreadable
 from emoji_gan.errors import UserError
 from input_pipeline.art import rasterise
 from input_pipeline.unicode import emoji_names
 
-_LONGEST_STEM = 24  # characters of a name, before its number
+_LONGEST_STEM = 22  # characters: importers take 32, with "_01_bounce" behind
+_LIGATURES = str.maketrans({"œ": "oe", "æ": "ae"})
+_ELISION = re.compile(r"\b([dl])[’']")  # d’anniversaire
+_SMALL_WORDS = re.compile(
+    r"a|and|au|d|de|des|du|en|et|from|in|l|la|le|les|of|on|sur|the|to|with|avec"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,7 +111,7 @@ def picture(folder: pathlib.Path, proposal: Proposal, language: Language) -> np.
     try:
         return rasterise.read_png(path.read_bytes())
     except (OSError, rasterise.BadImage) as e:
-        why = e.strerror if isinstance(e, OSError) else e
+        why = unreadable(e, language) if isinstance(e, OSError) else e
         command = language.command("propose", folder)
         raise UserError(
             language.pick(
@@ -124,15 +129,42 @@ def names_of(codepoints: tuple[str, ...]) -> dict[str, str]:
     }
 
 
-def stem_of(english: str) -> str:
-    """Returns the beginning of a proposal's name: 'birthday_cake' of 'birthday cake'."""
-    folded = unicodedata.normalize("NFKD", english).encode("ascii", "ignore").decode().lower()
-    words = re.sub(r"[^a-z0-9]+", "_", folded).strip("_")
-    return words[:_LONGEST_STEM].strip("_") or "emoji"
+def stem_of(name: str) -> str:
+    """Returns the beginning of a proposal's name: 'birthday_cake' of 'birthday cake'.
+
+    What is too long for a short code ends with a whole word, and not with one such as "of".
+    """
+    apart = _ELISION.sub(r"\1 ", name.lower().translate(_LIGATURES))
+    folded = unicodedata.normalize("NFKD", apart)
+    plain = folded.encode("ascii", "ignore").decode()
+    words = [w for w in re.split(r"[^a-z0-9]+", plain) if w]
+    while len("_".join(words)) > _LONGEST_STEM and len(words) > 1:
+        words.pop()
+        while len(words) > 1 and _SMALL_WORDS.fullmatch(words[-1]):
+            words.pop()
+    return "_".join(words)[:_LONGEST_STEM] or "emoji"
 
 
-def named(proposals: list[Proposal], kept: list[Proposal]) -> list[Proposal]:
+def _stem(p: Proposal, code: str) -> str:
+    """Returns the beginning of a proposal's name; of a cross the first word of each parent."""
+    if len(p.parents) < 2:
+        return stem_of(p.names[code])
+    return stem_of(" ".join(names_of((c,))[code].split()[0] for c in p.parents))
+
+
+def language_of(p: Proposal) -> str:
+    """Returns the language that a proposal's name is in; English where it is neither."""
+    stem = re.sub(r"_\d+$", "", p.name)
+    return next((code for code in reversed(LANGUAGES) if stem == _stem(p, code)), "en")
+
+
+def named(proposals: list[Proposal], kept: list[Proposal], code: str) -> list[Proposal]:
     """Numbers proposals by their stems; those that are `kept` already have their names.
+
+    Args:
+      proposals: to be named.
+      kept: earlier ones.
+      code: language of the names, "en" or "fr".
 
     Returns:
       The proposals in their order with names and files, then those kept that are not among them.
@@ -141,7 +173,7 @@ def named(proposals: list[Proposal], kept: list[Proposal]) -> list[Proposal]:
     used, counts, result = set(name_of.values()), {}, []
     for new in proposals:
         name = name_of.pop(new.key, "")
-        stem = stem_of(new.names["en"])
+        stem = _stem(new, code)
         while not name:
             counts[stem] = counts.get(stem, 0) + 1
             numbered = f"{stem}_{counts[stem]:02d}"

@@ -16,7 +16,15 @@ from campaign.brief import brief_file
 from campaign.brief.brief_file import Brief, Segment
 from campaign.language import Language
 from campaign.picture_judge import PictureJudge
-from campaign.proposing import contact_sheet, pick, proposal, recolouring, selection, theme_emoji
+from campaign.proposing import (
+    colour_loss,
+    contact_sheet,
+    pick,
+    proposal,
+    recolouring,
+    selection,
+    theme_emoji,
+)
 from campaign.proposing.candidates import Candidate, Drawer, finished
 from campaign.proposing.proposal import Proposal
 from campaign.search import search_verb
@@ -118,7 +126,8 @@ def run(a: argparse.Namespace, language: Language) -> int:
         print(search_verb.not_understood(theme, language))
     print(
         language.pick(
-            "drawing and judging: this takes minutes", "dessin et jugement : quelques minutes"
+            "drawing and scoring candidates: this takes minutes",
+            "dessin et notation des candidats : cela prend quelques minutes",
         ),
         flush=True,
     )
@@ -142,7 +151,7 @@ def run(a: argparse.Namespace, language: Language) -> int:
         )
     order = {theme: i for i, theme in enumerate(themes)}
     drawn.sort(key=lambda d: (order[d[0].theme], -d[0].score))
-    proposals = proposal.named([p for p, *_ in drawn], kept)
+    proposals = proposal.named([p for p, *_ in drawn], kept, brief.language)
     real_of = dict(zip(emoji, reals, strict=True))
     _write(a.dir, proposals, drawn, language)
     command = language.command("pick", a.dir)
@@ -225,7 +234,10 @@ def _propose(
     pool = drawer.restored(pool)
     chosen: list[Candidate] = []
     seen = judge(_judged([c.picture for c in pool]))
-    scores = [selection.score(s, _parents(c, s), real) for c, s in zip(pool, seen, strict=True)]
+    scores = [
+        selection.score(s, _parents(c, s), real) * _colours(c, c.picture, s)
+        for c, s in zip(pool, seen, strict=True)
+    ]
     for theme in themes:
         rows = [i for i, c in enumerate(pool) if c.theme == theme]
         best = selection.choose(
@@ -252,6 +264,7 @@ def _finished(
     if not chosen:
         return []
     pictures = finished([c.picture for c in chosen], [c.style for c in chosen], size_px)
+    traced = pictures.copy()
     segments = _dealt(kind, chosen)
     for i, segment in enumerate(segments):
         if segment.palette:
@@ -260,7 +273,7 @@ def _finished(
     result = []
     for i, seen in enumerate(judge(_judged(pictures))):
         of = _parents(chosen[i], seen)
-        value = selection.score(seen, of, real)
+        value = selection.score(seen, of, real) * _colours(chosen[i], traced[i], seen)
         if value > 0:
             made = _proposal(chosen[i], segments[i], of, value)
             texts = _texts(chosen[i], made) | drawer.restorer_texts(size_px)
@@ -296,6 +309,20 @@ def _parents(candidate: Candidate, seen: picture_judge.Seen) -> tuple[str, ...]:
     if candidate.recipe == "draw":
         return selection.meant(seen, candidate.parents)
     return candidate.parents
+
+
+def _colours(candidate: Candidate, picture: np.ndarray, seen: picture_judge.Seen) -> float:
+    """Returns the factor of a score: less where the colours of the parents are lost.
+
+    Args:
+      candidate: whose recipe says whether they are to be kept.
+      picture: of it, uint8 [h h 4], before it gets a segment's palette.
+      seen: in that picture.
+    """
+    if candidate.line or candidate.recipe == "restyle":
+        return 1.0
+    loss = colour_loss.of_parents(picture, _parents(candidate, seen))
+    return selection.UNRECOGNISED if loss.fraction > colour_loss.LIMIT else 1.0
 
 
 def _judged(pictures: Sequence[np.ndarray]) -> np.ndarray:

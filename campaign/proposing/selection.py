@@ -9,7 +9,7 @@ from campaign.picture_judge import Seen
 from campaign.proposing.candidates import Candidate
 
 FIRST = 5  # of the recogniser's choices, among which an emoji counts as recognised
-_UNRECOGNISED = 0.5  # factor of what is not
+UNRECOGNISED = 0.5  # factor of what is not, or has lost its colours
 _ALIKE = 0.985  # cosine above which two drawings are one
 _MOST = {"mix": 0.25, "draw": 0.125, "restyle": 0.25}  # part of a theme's proposals
 _LEAST_SCORE = 0.35  # of what is proposed at all, where enough is better
@@ -29,7 +29,7 @@ def score(seen: Seen, of: Sequence[str], real: dict[str, float]) -> float:
     if not seen.visible or seen.nearest.is_copy:
         return 0.0
     likeness = np.mean([np.clip(seen.to(c) / max(real[c], 1e-6), 0, 1) for c in of])
-    factor = 1.0 if seen.rank(of) < FIRST else _UNRECOGNISED
+    factor = 1.0 if seen.rank(of) < FIRST else UNRECOGNISED
     return float(factor * likeness * np.clip(seen.small_similarity, 0, 1))
 
 

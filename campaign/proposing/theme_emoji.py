@@ -26,7 +26,8 @@ def of_folder(
       UserError: no search.json, a text that names no emoji, or a theme that is left with none.
     """
     if given:
-        listed = {theme: [parents.codepoints_of(text) for text in given] for theme in brief.themes}
+        codepoints = [_codepoints_of(text, language) for text in given]
+        listed = {theme: codepoints for theme in brief.themes}
     else:
         listed = _searched(folder, brief, language)
     avoided = {_folded(word) for word in brief.avoid}
@@ -45,6 +46,21 @@ def of_folder(
             )
         result[theme] = usable
     return result
+
+
+def _codepoints_of(text: str, language: Language) -> str:
+    try:
+        return parents.codepoints_of(text)
+    except parents.NoSuchEmoji as e:
+        metas = [emoji_names.lookup(c) for c in e.nearest]
+        listed = "; ".join(f"{m.name_en or m.name} ({m.codepoints})" for m in metas)
+        french = " ; ".join(f"{m.name_fr or m.name} ({m.codepoints})" for m in metas)
+        raise UserError(
+            language.pick(
+                f"--emoji={text}: no emoji is called that; the nearest: {listed}",
+                f"--emoji={text} : aucun emoji ne s'appelle ainsi ; les plus proches : {french}",
+            )
+        ) from None
 
 
 def _searched(folder: pathlib.Path, brief: Brief, language: Language) -> dict[str, list[str]]:

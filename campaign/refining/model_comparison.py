@@ -61,7 +61,7 @@ class Comparison:
 
     def headline(self, language: Language) -> str:
         """Says in one sentence whether it helped."""
-        span = " … ".join(language.number(x, 3, True) for x in (self.low, self.high))
+        low, high = (language.number(x, 3, True) for x in (self.low, self.high))
         value = language.number(self.difference, 3, True)
         sentences = {
             "helped": ("The fine-tuned model scores higher", "Le modèle affiné est mieux noté"),
@@ -71,8 +71,9 @@ class Comparison:
             ),
             "unproved": ("It did not help: no difference is proved", "Aucun progrès n'est prouvé"),
         }
-        return f"{language.pick(*sentences[self.outcome])} ({value} ; {span})".replace(
-            " ; ", language.pick("; ", " ; ")
+        return language.pick(*sentences[self.outcome]) + language.pick(
+            f" (score {value}, with 95% certainty between {low} and {high})",
+            f" (note {value}, à 95 % entre {low} et {high})",
         )
 
     def table(self, language: Language) -> list[tuple[str, str, str]]:
@@ -104,7 +105,7 @@ class Comparison:
         text = language.pick
         picked, rejected = self.decisions
         total, own = self.trained_on
-        kimg = language.number(self.kimg, 2)
+        showings = language.number(1000 * self.kimg)
         counted = language.counted
         notes = [
             counted(total, "{n} [picture|pictures], ", "{n} [image|images], ")
@@ -113,8 +114,13 @@ class Comparison:
                 "{n} of them [a picked proposal|picked proposals]",
                 "dont {n} [proposition retenue|propositions retenues]",
             )
-            + text(f"; {kimg} kimg; ", f" ; {kimg} kimg ; ")
-            + counted(len(self.before.scores), "{n} [seed|seeds]", "{n} [graine|graines]")
+            + text(f", shown {showings} times in all; ", f", montrées {showings} fois en tout ; ")
+            + counted(
+                len(self.before.scores),
+                "compared on {n} [drawing|drawings] a side, of the same [seed|seeds]",
+                "comparé sur {n} [dessin|dessins] de chaque côté, [du même tirage|des mêmes "
+                "tirages]",
+            )
         ]
         if self.ranker is None:
             notes.append(
@@ -128,10 +134,11 @@ class Comparison:
             chance = language.percent(self.ranker.chance, 0)
             notes.append(
                 text(
-                    f"rejected ones are held against by a ranker of {picked} picked and {rejected} "
-                    f"rejected; left out one by one it predicts {right} of them, chance {chance}",
-                    f"les écartées comptent par un classeur ({picked} retenues, {rejected} "
-                    f"écartées) ; une à une il en prédit {right}, le hasard {chance}",
+                    f"a ranker learned your taste from {picked} picked and {rejected} rejected; of "
+                    f"decisions that it did not see it predicts {right}, chance {chance}",
+                    f"un classeur a appris votre goût de {picked} retenues et {rejected} "
+                    f"écartées ; des décisions qu'il n'a pas vues il devine {right}, le hasard "
+                    f"{chance}",
                 )
             )
         return notes

@@ -102,13 +102,15 @@ def run(a: argparse.Namespace, language: Language) -> int:
     host.setup_compilation_cache()
     root, source = a.dir / FOLDER, a.model or str(SHIPPED_LARGE_FLOW)
     sources = _picked_folders(root, a.dir, picked, language)
-    config = _config(source, emoji, sources, a.kimg)
+    config = _config(source, emoji, sources, kimg=a.kimg, language=language)
     run_folder = root / f"run_{_digest(config, root, sources)}"
     print(
         language.counted(
             len(picked),
-            f"training on {len(emoji)} emoji and {{n}} [pick|picks] in {run_folder}",
-            f"entraînement sur {len(emoji)} emoji et {{n}} choix dans {run_folder}",
+            f"training on {len(emoji)} emoji and {{n}} [pick|picks] in {run_folder}: this takes "
+            "minutes",
+            f"entraînement sur {len(emoji)} emoji et {{n}} [retenu|retenus] dans {run_folder} : "
+            "cela prend des minutes",
         ),
         flush=True,
     )
@@ -134,9 +136,11 @@ def run(a: argparse.Namespace, language: Language) -> int:
     page = refine_page.html(c, *drawn, names, speak)
     workdir.write_atomic(root / "report.html", page.encode())
     print(c.headline(language))
-    print(root / "report.html")
+    print(language.pick("with pictures: ", "en images : ") + str(root / "report.html"))
+    verb = "animate --move=bounce"
     if c.outcome == "helped":
-        print(language.command(f"propose --model={shlex.quote(str(run_folder))}", a.dir))
+        verb = f"propose --model={shlex.quote(str(run_folder))}"
+    print(language.next_line(verb, a.dir))
     return errors.EXIT_OK
 
 
@@ -159,12 +163,22 @@ def _picked_folders(
 
 
 def _config(
-    source: str, emoji: list[str], sources: list[str], kimg: float
+    source: str, emoji: list[str], sources: list[str], *, kimg: float, language: Language
 ) -> ml_collections.ConfigDict:
-    """Returns the config of the model itself, changed to few pictures and few kimg."""
+    """Returns the config of the model itself, changed to few pictures and few kimg.
+
+    Raises:
+      UserError: the model is no flow.
+    """
     trained = open_trained(source)
     if trained.config["method"] != "flow":
-        raise UserError(f"--model={source}: it is of {trained.config['method']!r}; give a flow")
+        method = trained.config["method"]
+        raise UserError(
+            language.pick(
+                f"--model={source}: it is of method {method!r}; give a flow",
+                f"--model={source} : c'est un modèle {method!r} ; donnez un modèle 'flow'",
+            )
+        )
     config = ml_collections.ConfigDict(_tuples(trained.config))
     config.init_from, config.total_kimg, config.batch_size = source, kimg, 32
     config.data.split, config.data.groups = "all", ()
@@ -196,7 +210,11 @@ def _train(config: ml_collections.ConfigDict, folder: pathlib.Path) -> int:
     """Trains to the end, or goes on; what the trainer prints goes into its folder."""
     workdir.make_folder(folder)
     options = train.Options(embed=encoder.PhraseEncoder())
-    with (folder / "training.txt").open("a") as log, contextlib.redirect_stdout(log):
+    with (
+        (folder / "training.txt").open("a") as log,
+        contextlib.redirect_stdout(log),
+        contextlib.redirect_stderr(log),
+    ):
         return train.train(config, str(folder), options)
 
 

@@ -53,7 +53,7 @@ def html(
     )
     notes = "".join(f"<li>{escape(note)}</li>" for note in c.notes(language))
     title = escape(c.headline(language))
-    pair_title = text("Same seeds, before and after", "Mêmes graines, avant et après")
+    pair_title = text("The same drawings, before and after", "Les mêmes dessins, avant et après")
     return f"""<!doctype html>
 <html lang="{language.code}"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1">

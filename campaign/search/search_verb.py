@@ -127,7 +127,7 @@ def _page(answer: Answer, language: Language) -> str:
     for number, s in enumerate(answer.suggestions, 1):
         lines.append(f"{number:3}. {s.emoji}  {s.names[code] or s.names['en']}")
         for use in s.uses:
-            channel = f"{use['channel']}: " if use["channel"] else ""
+            channel = use["channel"] + language.pick(": ", " : ") if use["channel"] else ""
             lines.append(f"       · {channel}{use[code]}")
         not_examined = language.pick(
             "nobody has written when to avoid this one; that does not mean never",
@@ -136,7 +136,9 @@ def _page(answer: Answer, language: Language) -> str:
         avoid = s.avoid[code] if s.avoid else not_examined
         lines.append(language.pick("       avoid: ", "       à éviter : ") + avoid)
         if s.meanings:
-            lines.append(language.pick("       also: ", "       aussi : ") + s.meanings[code])
+            lines.append(
+                language.pick("       also means: ", "       autre sens : ") + s.meanings[code]
+            )
     if answer.withheld:
         lines.append(language.pick("  not suggested:", "  non proposés :"))
         lines += [_line(w, code) for w in answer.withheld]

@@ -45,7 +45,8 @@ def run(a: argparse.Namespace) -> int:
     for file, picture in zip(read, restored, strict=True):
         images.save_png(out / file.name, picture, picture_folder.own_texts(file) | texts)
     left_out = f"; {bad} left out" if bad else ""
-    print(f"{len(read)} pictures restored at scale {a.scale} in {out}{left_out}")
+    noun = "picture" if len(read) == 1 else "pictures"
+    print(f"{len(read)} {noun} restored at scale {a.scale} in {out}{left_out}")
     return errors.EXIT_USER_ERROR if bad else errors.EXIT_OK
 
 

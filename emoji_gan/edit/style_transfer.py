@@ -64,7 +64,8 @@ def run(a: argparse.Namespace) -> int:
         workdir.make_folder(a.out)  # before anything is drawn
         _write(a, restyler, finisher, pictures, style)
     left_out = f"; {bad} left out" if bad else ""
-    print(f"{len(pictures)} pictures restyled to {style} in {a.out}{left_out}")
+    noun = "picture" if len(pictures) == 1 else "pictures"
+    print(f"{len(pictures)} {noun} restyled to {style} in {a.out}{left_out}")
     for expression in sorted({picture.work.expression for picture in pictures}):
         of_these = [p.work for p in pictures if p.work.expression == expression]
         terms = of_these[0].texts()["Terms"]

@@ -75,6 +75,7 @@ def test_proposals_are_chosen_kept_over_a_reload_and_saved_by_keyboard(seen):
     assert walk["picks"] == {
         "picked": ["pizza_01"],
         "rejected": [{"name": "pizza_02", "reason": "trop d'ombre"}],
+        "undecided": ["wrapped_gift_01", "wrapped_gift_02"],
     }
     assert walk["live"] == [walk["count"], "picks.json est téléchargé"]
     assert walk["line"].endswith(r"--names=pizza_01 --reject='pizza_02:trop d'\''ombre'")

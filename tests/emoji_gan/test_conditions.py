@@ -74,7 +74,7 @@ def test_classes_are_found_by_a_part_of_their_name():
     assert [SPEC.number("group", value) for value in ("Food", "ani", "O")] == [1, 0, 1]
     assert SPEC.number("style", "a") == 0 and SPEC.number("style", "line") == 1
     for name, value, message in (
-        ("group", "Flags", "no such class; choose from Animals, Food"),
+        ("group", "Flags", "no such group; choose from Animals, Food"),
         ("style", "A", "several fit; choose from a, a line"),
         ("tone", "dark", "no such condition; its conditions: group, style, text"),
     ):
@@ -159,7 +159,8 @@ def test_requests_by_text_group_and_style(monkeypatch, capsys, tmp_path):
     assert (by_file(seeds, request) != by_file(seeds)).any()
     for flag, message in (
         ("--text=xqzvw", "xqzvw unknown in fr or en"),
-        ("--group=Flags", "no such class; choose from Animals & Nature, Food & Drink"),
+        ("--group=Flags", "no such group; choose from Animals & Nature, Food & Drink"),
+        ("--style=oil", "no such style; choose from any, openmoji"),
         ("--tone=dark", "no such condition; its conditions: group, style, text"),
         ("--solver=rk4", "sample.solver='rk4': must be one of 'euler', 'heun'"),
         ("--step=3", "holds one step only"),

@@ -142,7 +142,8 @@ def test_a_campaign_moves_and_packs_what_is_picked_and_passed(run, tmp_path):
     _campaign(tmp_path)
     flags = ("--lang=fr", f"--dir={tmp_path}")
     code, out, err = run("animate", *flags, "--move=wave,pulse", "--frames=8", "--size=64")
-    assert (code, err) == (0, "") and out.count("raccord") == 2
+    assert (code, err) == (0, "") and out.count("la boucle se referme sans saut visible") == 2
+    assert "laissé de côté, disc_2 : échoue à `check` : trop pâle" in out
     record = json.loads((tmp_path / folder_lib.ANIMATIONS).read_text())["animations"]
     assert [(r["name"], r["of"], r["frames"], r["duration_ms"]) for r in record] == [
         ("disc_1_wave", "disc_1", 8, 40),
@@ -155,7 +156,7 @@ def test_a_campaign_moves_and_packs_what_is_picked_and_passed(run, tmp_path):
         assert len(frames) == 8 and frames[0].shape == (64, 64, 4)
     code, out, err = run("pack", *flags, "--for=slack,twitch")
     assert (code, err) == (0, "") and "slack : 3 émojis" in out
-    assert "écarté disc_2 : écarté : trop pâle" in out and "écarté disc_3 : non retenu" in out
+    assert "disc_2 : échoue à `check` : trop pâle" in out and "1 proposition non retenue" in out
     entries = {e.name: e for e in manifest.read(tmp_path / "packs" / "slack", Language("fr"))}
     assert set(entries) == {"disc_1", "disc_1_wave", "disc_1_pulse"}
     assert entries["disc_1"].alt["fr"] == "disque, une variante"
@@ -185,6 +186,17 @@ def test_a_rerun_is_the_same_bytes_and_keeps_the_loops_of_others(run, tmp_path):
     assert names == {"one_wave", "two_pulse"}
     assert {p.stem for p in animations.glob("*.png")} == names
     assert Image.open(animations / "two_pulse.png").n_frames > 1
+
+
+def test_what_is_refused_of_a_batch_is_counted_and_the_rest_made(run, tmp_path):
+    art = tmp_path / "art"
+    art.mkdir()
+    (art / "one.png").write_bytes(images.png_bytes(_square(edge=10)))
+    flags = ("--lang=fr", f"--from={art}", f"--dir={tmp_path}", "--frames=8", "--size=64")
+    code, out, err = run("animate", *flags, "--move=latent,pulse")
+    assert code == 2 and err.startswith("refusée : one : latent demande") and err.count("\n") == 1
+    assert "1 boucle dans" in out and "; 1 refusée, pour la raison ci-dessus" in out
+    assert (tmp_path / "animations" / "one_pulse.png").exists()
 
 
 @pytest.mark.parametrize(
@@ -217,7 +229,8 @@ def test_a_latent_loop_begins_with_the_emoji(run, tmp_path):
     (tmp_path / "blue.png").write_bytes(images.png_bytes(drawn[..., [2, 1, 0, 3]], texts))
     flags = ("--lang=en", f"--from={tmp_path}", f"--dir={tmp_path / 'out'}", "--frames=8")
     code, out, err = run("animate", *flags, "--move=latent", "--size=32")
-    assert code == 2 and "heart_latent: 8 frames" in out and "blue: its seed draws another" in err
+    assert code == 2 and "heart_latent: 8 frames" in out and "blue: latent does not work" in err
+    assert "1 loop in" in out and out.splitlines()[-1].endswith("1 refused, for the reason above")
     first = np.asarray(Image.open(tmp_path / "out" / "animations" / "heart_latent.png"))
     np.testing.assert_array_equal(first, drawn)
 
@@ -236,7 +249,11 @@ def test_a_latent_loop_of_a_variation_keeps_its_parent(run, tmp_path):
     (tmp_path / "cross.png").write_bytes(images.png_bytes(drawn, other))
     flags = (f"--from={tmp_path}", f"--dir={tmp_path / 'out'}", "--frames=4")
     code, out, err = run("animate", "--lang=fr", *flags, "--move=latent", "--size=32")
-    assert code == 2 and "pizza_latent : 4 images" in out and "cross : sa graine dessine" in err
+    assert (
+        code == 2
+        and "pizza_latent : 4 images" in out
+        and "cross : latent ne marche pas sur un" in err
+    )
     loop = Image.open(tmp_path / "out" / "animations" / "pizza_latent.png")
     frames = []
     for i in range(loop.n_frames):

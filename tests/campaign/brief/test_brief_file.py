@@ -72,17 +72,64 @@ def test_a_fault_is_one_line_in_both_languages(tmp_path, text, line):
     assert str(french.value) != str(fault.value) and "\n" not in str(french.value)
 
 
-def test_at_a_terminal_one_field_after_the_other_is_asked(tmp_path, monkeypatch, capsys):
-    answers = iter(
-        ["fête des mères", "", "tendre", "", "email, push", "32/1/2026", "10/5/2026", "", "🍷"]
+@pytest.fixture
+def typed(monkeypatch):
+    """Runs `brief` in French at a terminal; returns the questions."""
+
+    def call(folder, answers, *flags):
+        questions, rest = [], iter(answers)
+
+        def answer(question):
+            questions.append(question)
+            return next(rest)
+
+        monkeypatch.setattr("builtins.input", answer)
+        monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+        assert verbs.run(["brief", f"--dir={folder}", *flags], FRENCH) == 0
+        assert next(rest, None) is None
+        return questions
+
+    return call
+
+
+_ANSWERS = [
+    *("", "fête des mères", "Mai", "", "tendre", "clients"),
+    *(":vide", "étudiants:petits prix, nuit", "familles", ""),
+    *("email, push", "32/1/2026", "10/5/2026", "9/5/2026", "20/5/2026", "🍷"),
+]
+
+
+def test_at_a_terminal_all_that_a_brief_holds_is_asked(tmp_path, typed, capsys):
+    typed(tmp_path, _ANSWERS)
+    assert brief_file.read(tmp_path, FRENCH) == Brief(
+        name="Mai",
+        language="fr",
+        text="fête des mères",
+        themes=("fête des mères",),
+        tone="tendre",
+        audience="clients",
+        segments=(Segment("étudiants", words="petits prix, nuit"), Segment("familles")),
+        channels=("email", "push"),
+        start="2026-05-10",
+        end="2026-05-20",
+        avoid=("🍷",),
     )
-    monkeypatch.setattr("builtins.input", lambda question: next(answers))
-    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    assert verbs.run(["brief", f"--dir={tmp_path}"], FRENCH) == 0
-    brief = brief_file.read(tmp_path, FRENCH)
-    assert brief.themes == ("fête des mères",) and brief.channels == ("email", "push")
-    assert (brief.tone, brief.start, brief.avoid) == ("tendre", "2026-05-10", ("🍷",))
-    assert "n'est pas un jour" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "n'est pas un jour" in out and "précède le premier jour" in out and "NOM:MOTS" in out
+
+
+def test_a_second_brief_never_loses_edits(run, tmp_path, typed):
+    flags = "rentrée", "--theme=école", "--lang=fr", f"--dir={tmp_path}"
+    assert run("brief", *flags)[0] == 0 and run("brief", *flags)[0] == 0  # the same again
+    path = tmp_path / "brief.yaml"
+    edited = path.read_text("utf-8") + "# à moi\n"
+    path.write_text(edited, "utf-8")
+    code, out, err = run("brief", *flags)
+    assert code == 2 and "--replace" in err and err.count("\n") == 1 and not out
+    with pytest.raises(UserError, match="existe déjà"):
+        typed(tmp_path, [])  # before the first question
+    assert path.read_text("utf-8") == edited
+    assert run("brief", *flags, "--replace")[0] == 0 and path.read_text("utf-8") != edited
 
 
 def test_a_segment_of_the_flags_has_no_colours_of_its_own(run, tmp_path):
@@ -95,5 +142,5 @@ def test_a_segment_of_the_flags_has_no_colours_of_its_own(run, tmp_path):
 def test_a_channel_without_written_uses_is_said(run, tmp_path):
     flags = "--channel=email,minitel", "--lang=fr", f"--dir={tmp_path}"
     code, out, _ = run("brief", "rentrée des classes", *flags)
-    assert code == 0 and "aucun emploi n'est écrit pour le canal minitel ; il y en a pour" in out
+    assert code == 0 and "il n'y en a pas pour le canal minitel, vous verrez donc" in out
     assert brief_file.read(tmp_path, FRENCH).channels == ("email", "minitel")

@@ -15,6 +15,7 @@ from campaign.gates import (
     near_copy,
     nearest_real,
     offensive,
+    parent_colours,
     small_size,
     theme_match,
 )
@@ -69,8 +70,12 @@ def test_each_fault_fails_its_gate_alone():
         (near_copy, subject(seen_as("1F355", copy=True))),
         (nearest_real, like_unwanted),
         (small_size, subject(seen_as("1F355", small=0.3))),
-        (ground_contrast, subject(picture=white)),
+        (ground_contrast, subject(picture=white, palette=("#FFFFFF",))),
         (theme_match, subject(seen_as("1F381"))),
+        (
+            parent_colours,
+            subject(picture=np.ascontiguousarray(subject().picture[..., [2, 1, 0, 3]])),
+        ),
         (offensive, subject(parents=("1F412", "1F469"), seen=seen_as("1F412"))),
         (licence_terms, subject(licence="CC-BY-SA-4.0 AND CC-BY-NC-4.0")),
         (alt_text, subject(parents=("1F355",) * 30)),
@@ -86,6 +91,20 @@ def test_line_art_is_lost_on_dark_and_a_blank_is_not_legible():
     assert ground_contrast.edge_contrast(line, (255, 255, 255)) > 0.95
     assert not small_size.check(subject(seen_as("1F355", visible=False))).passed
     assert ground_contrast.edge_contrast(np.zeros((8, 8, 4), np.uint8), (0, 0, 0)) == 0
+
+
+def test_lost_colours_are_named_and_those_that_are_intended_pass():
+    drop = parents.of_openmoji("1FA78", 128).image
+    yellow = np.where(drop[..., :1] > 128, [252, 234, 43], drop[..., :3]).astype(np.uint8)
+    wrong = np.concatenate([yellow, drop[..., 3:]], -1)
+    of_blood = {"parents": ("1FA78",)}
+    assert parent_colours.check(subject(picture=drop, **of_blood)).value == 0
+    gate = parent_colours.check(subject(picture=wrong, **of_blood))
+    assert not gate.passed and "surtout du rouge" in gate.reason["fr"]
+    for intended in ({"palette": ("#FCEA2B",)}, {"style": "openmoji line"}, {"recipe": "restyle"}):
+        assert parent_colours.check(subject(picture=wrong, **of_blood | intended)).passed
+    crossed = subject(picture=wrong, parents=("1FA78", "1F34B"), recipe="mix")
+    assert parent_colours.check(crossed).passed  # the lemon's yellow
 
 
 def test_signs_are_refused_as_parent_and_as_seen():

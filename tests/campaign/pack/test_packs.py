@@ -1,6 +1,7 @@
 """Packs as readers of other makers see them: tarfile, zipfile, YAML, JSON, FFmpeg, fontTools."""
 
 import csv
+import html
 import io
 import json
 import pathlib
@@ -315,6 +316,10 @@ def test_mail_is_narrow_and_has_alt_texts(packs):
     assert len(tags) == 12
     assert all('width="64"' in t and re.search(r'alt="[^"]+"', t) for t in tags)
     assert "a &quot;coeur&quot;" in page and "un coeur d’été" in page
+    labels = re.findall(r'<div lang="(..)"><h3>([^<]*)</h3><p><img', page)
+    assert labels == [("en", "For mails in English"), ("fr", "Pour les courriels en français")] * 6
+    for tag in tags:
+        assert html.escape(f"<img {tag}>") in page  # to be copied
 
 
 def test_web_pictures_are_complete(packs):

@@ -59,6 +59,25 @@ def test_what_is_unknown_is_named_and_the_rest_recorded(run, folder):
     assert picks(folder)["picked"] == ["pizza_a"]
 
 
+def test_of_many_names_the_nearest_are_listed(run, tmp_path):
+    names = [f"pizza_{i:02d}" for i in range(20)] + ["balloon_01"]
+    proposal.write_all(tmp_path, [record(n, seed=i) for i, n in enumerate(names)])
+    code, _, err = run("pick", f"--dir={tmp_path}", "--names=ballon_1", "--lang=fr")
+    assert code == 2 and "ballon_1 ; les plus proches sur 21 : balloon_01" in err
+    assert len(err) < 300 and not (tmp_path / "picks.json").exists()
+
+
+def test_what_is_undecided_on_the_sheet_is_taken_back(run, folder, tmp_path):
+    run("pick", f"--dir={folder}", "--names=pizza_a,pizza_b,pizza_c", "--reject=pizza_d:x")
+    saved = {"picked": ["pizza_b"], "rejected": [], "undecided": ["pizza_a", "pizza_d"]}
+    (tmp_path / "mine.json").write_text(json.dumps(saved), "utf-8")
+    code, out, _ = run("pick", f"--dir={folder}", f"--file={tmp_path / 'mine.json'}")
+    assert code == 0 and "2 picked, 0 rejected of 5" in out
+    assert picks(folder)["picked"] == ["pizza_b", "pizza_c"]  # of another sheet: it stays
+    assert run("pick", f"--dir={folder}", "--undecided=pizza_b")[0] == 0
+    assert picks(folder)["picked"] == ["pizza_c"]
+
+
 def test_a_saved_sheet_is_read(run, folder, tmp_path):
     saved = {"picked": ["gift_a"], "rejected": [{"name": "pizza_d", "reason": "é"}]}
     (tmp_path / "mine.json").write_text(json.dumps(saved), "utf-8")
@@ -72,7 +91,12 @@ def test_a_saved_sheet_is_read(run, folder, tmp_path):
         ([], "nothing to record"),
         (["--best=0"], "at least 1"),
         (["--names=pizza_a", "--reject=pizza_a:x"], "both"),
-        (["--file=absent.json"], "No such file"),
+        (["--file=absent.json"], "there is no such file"),
+        (["--file=absent.json", "--lang=fr"], "ce fichier n'existe pas"),
+        (["--file=README.md", "--lang=fr"], "ce n'est pas ce que la planche enregistre"),
+        (["--file=campaign", "--lang=fr"], "c'est un dossier"),
+        (["--names=soup", "--undecided=stew"], "called soup, stew; the names: gift_a, pizza_a"),
+        (["--names=pizza_a", "--undecided=pizza_a"], "both in --names and in --undecided"),
     ],
 )
 def test_bad_input_is_one_line_and_records_nothing(run, folder, flags, reason):

@@ -112,18 +112,28 @@ def test_a_bad_palette_is_one_line(run, tmp_path):
 
 def test_names_stay_with_what_was_decided():
     drawn = [dataclasses.replace(record(""), seed=i) for i in range(3)]
-    first = proposal.named(drawn, [])
+    first = proposal.named(drawn, [], "en")
     assert [p.name for p in first] == ["pizza_01", "pizza_02", "pizza_03"]
     kept = [first[1]]
-    assert proposal.named(drawn, kept) == first
+    assert proposal.named(drawn, kept, "en") == first
     other = [dataclasses.replace(record(""), seed=9), dataclasses.replace(record(""), seed=8)]
-    again = proposal.named(other, kept)
+    again = proposal.named(other, kept, "en")
     assert [p.name for p in again] == ["pizza_01", "pizza_03", "pizza_02"]
     assert again[2] == kept[0]
-    assert (
-        proposal.stem_of("Man’s shoe: naïve & très long name of an emoji")
-        == "mans_shoe_naive_tres_lon"
-    )
+
+
+def test_names_are_of_the_language_and_end_with_a_whole_word():
+    for name, stem in (
+        ("Man’s shoe: naïve & très long name of an emoji", "mans_shoe_naive_tres"),
+        ("gâteau d’anniversaire", "gateau_d_anniversaire"),
+        ("visage souriant avec les yeux en forme de cœur", "visage_souriant"),
+    ):
+        assert proposal.stem_of(name) == stem
+    parents_of = ("1F382", "1F489")
+    cross = record("", parents=parents_of, names=proposal.names_of(parents_of))
+    (english,), (french,) = (proposal.named([cross], [], code) for code in ("en", "fr"))
+    assert (english.name, french.name) == ("birthday_syringe_01", "gateau_seringue_01")
+    assert [proposal.language_of(p) for p in (english, french)] == ["en", "fr"]
 
 
 def _candidate(recipe, parents_of, seed=0):

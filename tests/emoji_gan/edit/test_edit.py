@@ -162,7 +162,7 @@ def test_bad_input_is_one_line(monkeypatch, capsys, tmp_path):
         (("vary", "--emoji=cat", "--strength=nan"), "above 0, at most 1"),
         (("vary", f"--emoji={own}", f"--mask={large}"), "it has 40 x 40 px"),
         (("vary", f"--emoji={own}", f"--mask={black}"), "nothing in it is white"),
-        (("vary", "--emoji=cat", "--style=oil"), "no such class"),
+        (("vary", "--emoji=cat", "--style=oil"), "no such style"),
         (("vary", "--emoji=cat", f"--model={SHIPPED_MODEL}"), "cannot vary a picture"),
         (("mix", "--emoji=cat"), "give two"),
         (("mix", "--emoji=cat", "--emoji=pizza", "--keep=0"), "at least 1"),

@@ -60,7 +60,7 @@ def test_bad_pictures_are_named_and_the_others_done(monkeypatch, capsys, folder,
     assert code == 2 and "3 pictures restored at scale 4" in text and "4 left out" in text
     assert sorted(path.name for path in out.iterdir()) == ["a.png", "b.png", "screen.png"]
     code, text, _ = run(monkeypatch, capsys, "restore", folder, "--opaque", *flags)
-    assert code == 2 and "1 pictures restored" in text and "6 left out" in text
+    assert code == 2 and "1 picture restored" in text and "6 left out" in text
 
 
 def test_what_cannot_be_done_is_one_line(monkeypatch, capsys, folder, stored, tmp_path):

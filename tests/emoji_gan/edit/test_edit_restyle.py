@@ -119,7 +119,7 @@ def test_what_cannot_be_done_is_one_line(monkeypatch, capsys, folder, stored, tm
     images.save_png(tmp_path / "other" / "a.png", drawing(0, 2))
     (tmp_path / "empty").mkdir()
     for paths, flags, reason in (
-        ([folder], ["--to=oil"], "--to=oil: no such class; choose from blue, noto, openmoji"),
+        ([folder], ["--to=oil"], "--to=oil: no such style; choose from blue, noto, openmoji"),
         ([folder], ["--to=o"], "--to=o: several fit"),
         ([], ["--to=noto"], "nothing to restyle"),
         ([folder], ["--to=noto", "--size=8"], "--size=8: expected 16 to 256 px"),
