@@ -13,7 +13,6 @@ from collections.abc import Mapping
 import numpy as np
 import PIL.Image
 import PIL.PngImagePlugin
-import scipy.ndimage
 from PIL import features
 
 from emoji_gan import images
@@ -244,6 +243,8 @@ def bleed(frame: np.ndarray) -> np.ndarray:
 
     A codec halves the resolution of colours, so that black under alpha 0 would darken the edges.
     """
+    import scipy.ndimage  # 0.1 s of a core, for WebM only
+
     empty = frame[..., 3] == 0
     if empty.all():
         return frame

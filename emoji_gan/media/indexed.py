@@ -3,7 +3,6 @@
 import dataclasses
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 _ROUNDS = 6  # of k-means; later ones move no colour by a level
 
@@ -84,6 +83,8 @@ def _k_means(
     straight: np.ndarray, weights: np.ndarray, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns a palette uint8 [<= count 4] and the row of it that is nearest to each colour."""
+    from scipy.spatial import cKDTree  # 0.5 s of a core, for palettes only
+
     points = _premultiplied(straight)
     centres = _cut(points, weights, count)
     for _ in range(_ROUNDS):

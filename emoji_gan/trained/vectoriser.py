@@ -6,7 +6,7 @@ import numpy as np
 
 from emoji_gan.errors import UserError
 from emoji_gan.trained.restorer import MAX_PX, SCALES, Restorer
-from emoji_gan.vector import drawing, palettes, tracing
+from emoji_gan.vector import drawing, palettes
 from emoji_gan.vector.drawing import Shape
 from input_pipeline.art import common_box
 
@@ -55,6 +55,9 @@ def enlarged(pictures: Sequence[np.ndarray], restorer: Restorer) -> list[np.ndar
 
 def trace_one(picture: np.ndarray, style: str) -> list[Shape]:
     """Traces one picture of sharp edges, uint8 [h h 4], in a style of `STYLES`."""
+    # SciPy and scikit-image, half a second of a core and 30 MiB, which few who draw need.
+    from emoji_gan.vector import tracing
+
     if style == STYLES[0]:
         return tracing.trace(picture, tracing.OPENMOJI)
     palette = palettes.of_picture(picture)
