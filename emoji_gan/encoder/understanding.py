@@ -168,6 +168,7 @@ def _word_exactness(word: Word) -> float:
     return {"exact": 1.0, "meaning": 1.0, "plural": 0.9, "inflected": 0.8}.get(word.how, 0.0)
 
 
+@functools.lru_cache(maxsize=256)  # who looks for typos compares a word with thousands
 def _read(text: str, language: str) -> Understood:
     """Understands a phrase in one language, however little of it."""
     words: list[Word] = []

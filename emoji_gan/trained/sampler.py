@@ -349,17 +349,20 @@ def embed_phrase(spec: conditions.Spec, phrase: str) -> np.ndarray:
     Raises:
       UserError: the model was trained with other weights of the encoder.
     """
-    phrases = encoder.PhraseEncoder()
-    if phrases.sha256 != spec.text_hash:
+    sha256 = _phrase_encoder().sha256
+    if sha256 != spec.text_hash:
         raise UserError(
             "--text: this model was trained with other weights of the emoji encoder "
-            f"({spec.text_hash[:12]}, here {phrases.sha256[:12]}): check out the version it is from"
+            f"({spec.text_hash[:12]}, here {sha256[:12]}): check out the version it is from"
         )
-    return _embedded(phrase, phrases.sha256).copy()
+    return _embedded(phrase).copy()
+
+
+@functools.cache  # 3 MiB, which take two hashes of the whole file to read
+def _phrase_encoder() -> encoder.PhraseEncoder:
+    return encoder.PhraseEncoder()
 
 
 @functools.lru_cache(maxsize=1024)  # a request has one phrase for many images
-def _embedded(phrase: str, weights: str) -> np.ndarray:
-    """Embeds a phrase by the weights of a SHA-256."""
-    del weights  # it tells the vectors of other weights apart
-    return encoder.PhraseEncoder()([phrase])[0]
+def _embedded(phrase: str) -> np.ndarray:
+    return _phrase_encoder()([phrase])[0]

@@ -196,6 +196,7 @@ def test_requests_by_text_group_and_style(monkeypatch, capsys, tmp_path):
     ]
     other = (encoder_params(), {"weights_sha256": "other"})
     monkeypatch.setattr(encoder, "load", lambda prefix: other)
+    monkeypatch.setattr(sampler_lib, "_phrase_encoder", encoder.PhraseEncoder)  # not the cached one
     code, _, problems = ask(monkeypatch, capsys, *where, "--text=cat")
     assert code == 2 and "other weights of the emoji encoder" in problems[0]
 
