@@ -26,8 +26,8 @@ _XMP = (
 )
 
 
-def to_model(u8: jax.Array) -> jax.Array:
-    """Converts stored images to model images.
+def to_model(u8: jax.Array | np.ndarray) -> jax.Array | np.ndarray:
+    """Converts stored images to model images, NumPy's to NumPy's.
 
     Args:
       u8: uint8 [b h w 4], straight alpha.
@@ -37,9 +37,11 @@ def to_model(u8: jax.Array) -> jax.Array:
     """
     alpha = u8[..., 3:].astype(jnp.float32)
     rgb = u8[..., :3].astype(jnp.float32) * alpha * (2.0 / 255.0**2)
-    return jnp.concatenate([rgb, alpha * (2.0 / 255.0)], axis=-1) - 1.0
+    xp = np if isinstance(u8, np.ndarray) else jnp
+    return xp.concatenate([rgb, alpha * (2.0 / 255.0)], axis=-1) - 1.0
 
 
+@jax.jit  # else ten programs for each size
 def to_uint8(x: jax.Array) -> jax.Array:
     """Converts model images to stored images.
 

@@ -185,11 +185,10 @@ def load(path: str | os.PathLike = WEIGHTS, prefix: str = "") -> tuple[Params, d
             f"{path} is damaged or no weights of the emoji encoder ({e}); fetch it anew"
         ) from e
     params = {
-        name: jnp.asarray(array.astype(np.float32))
-        for name, array in arrays.items()
-        if name.startswith(prefix)
+        name: array.astype(np.float32) for name, array in arrays.items() if name.startswith(prefix)
     }
-    return params, meta | {"weights_sha256": file_sha256}
+    # `jnp.asarray` would compile a program for each shape.
+    return jax.device_put(params), meta | {"weights_sha256": file_sha256}
 
 
 def _digest(arrays: dict[str, np.ndarray]) -> str:
@@ -341,7 +340,7 @@ def embed_text(params: Params, phrases: Sequence[str]) -> np.ndarray:
       f32 `n d` of unit length.
     """
     x = text_features.bags(phrases, params["text/table"].shape[0])
-    return np.asarray(_embed_bags(params, jnp.asarray(x)))
+    return np.asarray(_embed_bags(params, x))
 
 
 _embed_bags = jax.jit(embed_bags)

@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Sequence
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from emoji_gan.encoder import encoder
@@ -32,7 +31,7 @@ def extract(params: encoder.Params, images: np.ndarray) -> tuple[np.ndarray, np.
     for start in range(0, len(images), _BATCH):
         batch = images[start : start + _BATCH]
         rows = np.arange(_BATCH) % len(batch)  # pads the last batch: one compiled program
-        out = jax.device_get(_apply(params, encoder.preprocess(jnp.asarray(batch[rows]))))
+        out = jax.device_get(_apply(params, encoder.preprocess(batch[rows])))
         features.append(out["features"][: len(batch)])
         logits.append(out["logits"][: len(batch)])
     return np.concatenate(features), np.concatenate(logits)

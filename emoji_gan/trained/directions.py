@@ -133,9 +133,9 @@ class Directions:
             goals = before + aims * min(1.0, (i + 1) / count)
             parts = []
             for start, (rows, n) in zip(range(0, len(where), _ROWS), _batches(where), strict=True):
-                goal = jnp.asarray(np.resize(goals[start : start + n], (_ROWS, goals.shape[1])))
-                units, scale = jnp.asarray(self.units), jnp.float32(condition_scale)
-                values, vectors = program(self._sampler.params, *rows, goal, units, scale)
+                goal = np.resize(goals[start : start + n], (_ROWS, goals.shape[1]))
+                scale = np.float32(condition_scale)
+                values, vectors = program(self._sampler.params, *rows, goal, self.units, scale)
                 parts.append(Points(np.asarray(values), where.kind, np.asarray(vectors))[:n])
             where = latent.joined(parts)
         return where
@@ -240,12 +240,12 @@ def along(where: Points, direction: np.ndarray, amounts: Sequence[float]) -> Poi
 # ---- programs ------------------------------------------------------------------------------------
 
 
-def _batches(where: Points) -> Iterator[tuple[tuple[jax.Array, jax.Array], int]]:
+def _batches(where: Points) -> Iterator[tuple[tuple[np.ndarray, np.ndarray], int]]:
     """Yields the arrays of `_ROWS` points, padded, and how many of them are no padding."""
     for start in range(0, len(where), _ROWS):
         n = min(_ROWS, len(where) - start)
         rows = np.resize(np.arange(start, start + n), _ROWS)
-        yield (jnp.asarray(where.values[rows]), jnp.asarray(where.vectors[rows])), n
+        yield (where.values[rows], where.vectors[rows]), n
 
 
 @dataclasses.dataclass(frozen=True)

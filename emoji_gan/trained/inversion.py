@@ -60,8 +60,7 @@ def invert(
             f"pictures of {pictures.shape[2]}x{pictures.shape[1]} px: this model draws {px}x{px}"
         )
     condition = as_seen(sampler, pictures) if condition is None else condition
-    encoded = conditions.encode(sampler.spec, condition) if sampler.spec.dim else None
-    vectors = np.zeros((len(pictures), 0), np.float32) if encoded is None else np.asarray(encoded)
+    vectors = latent.vectors_of(sampler.spec, condition, len(pictures))
     if sampler.generator.invert is not None:
         latents = sampler.invert(pictures, condition)
         return Points(np.asarray(latents.values), latents.kind, vectors)
@@ -95,7 +94,7 @@ def _start(
     kind, shape = list(sampler.generator.shapes.items())[-1]
     if shape == pictures.shape[1:]:
         noise = np.asarray(sampler.latents([0]).values)
-        x = np.asarray(images.to_model(jnp.asarray(pictures)))
+        x = np.asarray(images.to_model(pictures))
         x = x - x.mean((1, 2, 3), keepdims=True)
         x /= np.maximum(np.sqrt(np.square(x).mean((1, 2, 3), keepdims=True)), 1e-6)
         values = _PICTURE_IN_START * x + np.sqrt(1 - _PICTURE_IN_START**2) * noise
@@ -136,13 +135,13 @@ def _searched(
 ) -> Points:
     """Returns the best point on the way from one, for a picture uint8 [1 h w 4]."""
     adam, walk, best_of = _programs(sampler, start.kind, steps)
-    target = images.to_model(jnp.asarray(picture))
-    point = jnp.asarray(start.values), jnp.asarray(start.vectors)
-    carry = point, adam.init(point), jnp.full(1, jnp.inf), point
+    target = images.to_model(picture)
+    point = start.values, start.vectors
+    carry = point, adam.init(point), np.full(1, np.inf, np.float32), point
     for done in range(0, steps, _AT_ONCE):
         tick()
         count = min(_AT_ONCE, steps - done)
-        carry = walk(sampler.params, carry, target, jnp.float32(spread), count)
+        carry = walk(sampler.params, carry, target, np.float32(spread), count)
     values, vectors = best_of(sampler.params, carry, target)
     return Points(np.asarray(values), start.kind, np.asarray(vectors))
 

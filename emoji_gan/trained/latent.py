@@ -68,14 +68,20 @@ def points(
     condition = sampler.spec.none(len(seeds)) | dict(condition or {})
     kind = list(sampler.generator.shapes)[-1]
     latents = sampler.latents(seeds, truncation, kind=kind, condition=condition)
-    encoded = conditions.encode(sampler.spec, condition) if sampler.spec.dim else None
-    vectors = np.zeros((len(seeds), 0), np.float32) if encoded is None else np.asarray(encoded)
-    return Points(np.asarray(latents.values), kind, vectors)
+    return Points(np.asarray(latents.values), kind, vectors_of(sampler.spec, condition, len(seeds)))
+
+
+def vectors_of(spec: Spec, condition: Condition, count: int) -> np.ndarray:
+    """Encodes the condition of `count` images as vectors, f32 [count dim]."""
+    return np.asarray(_encode(spec, condition)) if spec.dim else np.zeros((count, 0), np.float32)
+
+
+_encode = jax.jit(conditions.encode, static_argnums=0)  # one program, not eight
 
 
 def draw(sampler: Sampler, where: Points) -> np.ndarray:
     """Draws the emoji of points: float32 [n h w 4], straight alpha, [0, 255], not rounded."""
-    latents = Latents(jnp.asarray(where.values), jnp.float32(1), where.kind)
+    latents = Latents(where.values, np.float32(1), where.kind)
     return sampler.draw(latents, {conditions.VECTOR: where.vectors} if sampler.spec.dim else None)
 
 

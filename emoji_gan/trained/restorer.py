@@ -5,7 +5,6 @@ import pathlib
 from collections.abc import Sequence
 
 import jax
-import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
@@ -140,12 +139,12 @@ class Restorer:
         size = max(1, min(_MAX_BATCH, _BATCH_PX // (h * w)))
         # What is opaque to its edge goes on beyond it; what is transparent there, likewise.
         padded = np.pad(pictures, [(0, 0), (0, -h % _UNIT), (0, -w % _UNIT), (0, 0)], mode="edge")
-        background = jnp.full(size, float(remove_background))
+        background = np.full(size, remove_background, np.float32)
         results = []
         for start in range(0, len(padded), size):
             part = padded[start : start + size]
             batch = part[np.resize(np.arange(len(part)), size)]  # one program for any number
-            latents = Latents(images.to_model(jnp.asarray(batch)), jnp.float32(1), "picture")
+            latents = Latents(images.to_model(batch), np.float32(1), "picture")
             drawn = self._draw(self._params, latents, {"background": background})
             results.append(np.asarray(images.to_uint8(drawn))[: len(part)])
         return np.concatenate(results)[:, : h * self.scale, : w * self.scale]

@@ -30,6 +30,10 @@ SHIPPED_LARGE_FLOW = _MODELS / "openmoji_64.safetensors"
 # size.
 _BATCH = 16
 
+# Each operation outside a program is a program by itself, which takes 1.4 MiB of memory for
+# ever, and time to compile. So arrays are handed over as NumPy's.
+_to_straight = jax.jit(images.to_straight)
+
 
 class Sampler:
     """Draws from the EMA generator of a run's checkpoint or of a model file.
@@ -86,6 +90,7 @@ class Sampler:
 
     def _compile(self) -> None:
         self._sample = jax.jit(self.generator.sample)
+        self._latents = jax.jit(self.generator.latents, static_argnums=2)
         self._draw = jax.jit(self.generator.draw)
         self._convert = jax.jit(self.generator.convert, static_argnums=3)
         self._invert = jax.jit(self.generator.invert) if self.generator.invert else None
@@ -108,8 +113,8 @@ class Sampler:
         """
         drawn = []
         for rows, count, batch_condition in self._batches(len(seeds), condition):
-            batch_seeds = jnp.asarray(np.asarray(seeds)[rows], jnp.uint32)
-            x = self._sample(self.params, batch_seeds, batch_condition, jnp.float32(truncation))
+            batch_seeds = np.asarray(seeds)[rows].astype(np.uint32)
+            x = self._sample(self.params, batch_seeds, batch_condition, np.float32(truncation))
             drawn.append(np.asarray(images.to_uint8(x))[:count])
         return np.concatenate(drawn)
 
@@ -132,9 +137,7 @@ class Sampler:
             depend on the condition.
           condition: arrays of n rows; None: no condition.
         """
-        latents = self.generator.latents(
-            jnp.asarray(np.asarray(seeds), jnp.uint32), jnp.float32(truncation), stream
-        )
+        latents = self._latents(np.asarray(seeds).astype(np.uint32), np.float32(truncation), stream)
         if kind in (None, latents.kind):
             return latents
         values = []
@@ -146,11 +149,11 @@ class Sampler:
 
     def draw(self, latents: Latents, condition: Condition | None = None) -> np.ndarray:
         """Draws the images of latents: float32 [n h w 4], straight alpha, [0, 255], not rounded."""
-        drawn = []
-        for rows, count, batch_condition in self._batches(len(latents.values), condition):
-            batch = dataclasses.replace(latents, values=latents.values[rows])
+        drawn, values = [], np.asarray(latents.values)
+        for rows, count, batch_condition in self._batches(len(values), condition):
+            batch = dataclasses.replace(latents, values=values[rows])
             x = self._draw(self.params, batch, batch_condition)
-            drawn.append(np.asarray(images.to_straight(x))[:count])
+            drawn.append(np.asarray(_to_straight(x))[:count])
         return np.concatenate(drawn)
 
     def invert(self, pictures: np.ndarray, condition: Condition | None = None) -> Latents:
@@ -167,7 +170,7 @@ class Sampler:
             raise UserError(f"a model of {self.config.method!r} has no way back from a picture")
         values = []
         for rows, count, batch_condition in self._batches(len(pictures), condition):
-            images_in = images.to_model(jnp.asarray(pictures[rows]))
+            images_in = images.to_model(pictures[rows])
             latents = self._invert(self.params, images_in, batch_condition)
             values.append(latents.values[:count])
         return dataclasses.replace(latents, values=jnp.concatenate(values))
@@ -200,12 +203,12 @@ class Sampler:
         """
         self._check_varies(strength)
         mask = np.full(parents.shape[1:3], 255, np.uint8) if changeable is None else changeable
-        mask01 = jnp.asarray(mask[..., None], jnp.float32) / 255
+        mask01 = mask[..., None].astype(np.float32) / np.float32(255)
         drawn = []
         for rows, count, batch_condition in self._batches(len(seeds), condition):
             batch = self.latents([seeds[row] for row in rows])  # one program for any number
-            images_in = images.to_model(jnp.asarray(parents[rows]))
-            of = base.Parents(images_in, jnp.broadcast_to(mask01, (len(rows), *mask01.shape)))
+            images_in = images.to_model(parents[rows])
+            of = base.Parents(images_in, np.broadcast_to(mask01, (len(rows), *mask01.shape)))
             x = self._vary(self.params, of, batch, batch_condition, strength)
             drawn.append(np.asarray(images.to_uint8(x))[:count])
         return np.concatenate(drawn)
@@ -267,7 +270,7 @@ class Sampler:
         whole = self.spec.none(n) | dict(condition or {})
         for i in range(0, n, _BATCH):
             rows = np.resize(np.arange(i, min(i + _BATCH, n)), _BATCH)
-            batch_condition = {name: jnp.asarray(values[rows]) for name, values in whole.items()}
+            batch_condition = {name: values[rows] for name, values in whole.items()}
             yield rows, min(_BATCH, n - i), batch_condition
 
     def provenance(
