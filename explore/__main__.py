@@ -9,6 +9,7 @@ exported recipe again, without a page.
 """
 
 import argparse
+import itertools
 import secrets
 import socket
 import webbrowser
@@ -75,8 +76,9 @@ def _bound(port: int) -> socket.socket:
 
 def _serve(session: Session, bound: socket.socket, a: argparse.Namespace) -> None:
     port, token, queue = bound.getsockname()[1], secrets.token_urlsafe(16), JobQueue()
-    # Loads and compiles what the first request needs, while the browser opens.
-    queue.submit(Job(session.warm_up, lambda event: None))
+    # Loads and compiles what the first request needs, while the browser opens, until it is there.
+    warm_up = itertools.takewhile(lambda _: not len(queue), session.warm_up())
+    queue.submit(Job(lambda: warm_up, lambda event: None))
     hosts = [f"{name}:{port}" for name in (_LOOPBACK, "localhost")]
     app = make_app(session, token, hosts, queue)
     address = f"http://{_LOOPBACK}:{port}/{token}/" + (f"?lang={a.lang}" if a.lang else "")

@@ -18,7 +18,7 @@ from emoji_gan.trained import inversion, latent
 from emoji_gan.trained.directions import Directions
 from emoji_gan.trained.restorer import MAX_RESULT_PX, SCALES, Restorer
 from emoji_gan.trained.sampler import SHIPPED_LARGE_FLOW, SHIPPED_MODEL, Sampler, ask
-from explore import recipe, uploads
+from explore import uploads
 from explore.messages import Refused
 from explore.recipe import SIZES, Cross, Item, Move, Point, Source, Variation, Walk
 from input_pipeline import DataError
@@ -107,12 +107,16 @@ class Session:
         }
 
     def warm_up(self) -> Iterator[dict[str, Any]]:
-        """Draws once, so that the first request finds everything loaded and compiled."""
+        """Draws once, so that the first request finds everything loaded and compiled.
+
+        Between its steps a request that has come can take over, which then does the rest itself.
+        """
         styles = self.description()["styles"]
-        for _ in self.draw([recipe.Point(style=styles[0] if styles else "")]):
-            yield {}
+        where = self.points([Point(style=styles[0] if styles else "")])
+        yield {}
+        latent.pictures(self.sampler, where)
+        yield {}
         if self.sampler.spec.text_dim:
-            self.understood("chat", None)
             self._condition("chat", None, "")
 
     def understood(self, text: str, lang: str | None) -> dict[str, Any]:
