@@ -49,10 +49,12 @@ def _read(path: pathlib.Path, key: str, count: int) -> Features | None:
         raw = path.read_bytes()
     except OSError:
         return None
-    if hashlib.sha256(raw[32:]).digest() != raw[:32]:
+    if hashlib.sha256(memoryview(raw)[32:]).digest() != raw[:32]:  # without a copy
         logging.warning("%s is damaged; its features are computed again", path)
         return None
-    with np.load(io.BytesIO(raw[32:]), allow_pickle=False) as arrays:
+    file = io.BytesIO(raw)
+    file.seek(32)
+    with np.load(file, allow_pickle=False) as arrays:
         if str(arrays["key"]) != key or len(arrays["features"]) != count:
             logging.warning("%s belongs to other data; its features are computed again", path)
             return None
