@@ -164,6 +164,25 @@ def test_the_loss_is_of_the_change_and_its_edges_and_of_the_mean_colours():
     np.testing.assert_allclose(loss, expected, rtol=1e-5)
 
 
+def test_an_outline_is_no_part_of_the_picture_where_the_pair_has_none():
+    config = methods.resolve(tiny_config(), 1)
+    outlined = drawing(1, 4, 16)
+    plain = outlined.copy()
+    outlined[[4, 10], 4:11, :3] = 0
+    outlined[4:11, [4, 10], :3] = 0
+    outlined[7, 7, :3] = plain[7, 7, :3] = 0  # a pupil
+    outlined, plain = (images.to_model(x)[None] for x in (outlined, plain))
+    np.testing.assert_array_equal(restyle.without_outline(outlined), plain)
+    np.testing.assert_array_equal(restyle.without_outline(plain), plain)
+
+    def change(drawn, picture, pair):
+        judge = lambda x: x.mean((1, 2, 3))
+        return restyle.restyler_loss(config, judge, drawn, picture, pair)[1]["loss/keep"]
+
+    assert change(plain, outlined, plain) == 0 < change(outlined, outlined, plain)
+    assert change(outlined, outlined, outlined) == 0 < change(plain, outlined, outlined)
+
+
 def test_a_style_of_one_s_own_stands_beside_the_old_ones(stored):
     new = conditions.Spec((("style", ("blue", "mine", "noto", "openmoji")),))
     config = methods.resolve(tiny_config(init_from=stored), 1)
