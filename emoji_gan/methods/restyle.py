@@ -3,11 +3,12 @@
 Four losses, of which the restyler's is the sum. A critic, which knows the style, compares what was
 drawn with real art of that style (relativistic, 2501.05441), the same emoji. The picture is to
 change as little as that allows, or the emoji is lost: sets draw an emoji by other shapes, and what
-copies them draws another emoji where it has not seen this one. What changes is to be flat, as the
-art is: else the critic's slope fills what is open, the inside of line art, with confetti. And in
-squares of `loss.square` px the mean colour is to be that of the pair: which parts of the emoji have
-which colour in the style. As translation between domains does (1711.09020), but with pairs instead
-of a way back.
+copies them draws another emoji where it has not seen this one. An outline is no part of the picture
+where the pair has none: else it costs as much to take away as the colours gain, and stays, dotted.
+What changes is to be flat, as the art is: else the critic's slope fills what is open, the inside of
+line art, with confetti. And in squares of `loss.square` px the mean colour is to be that of the
+pair: which parts of the emoji have which colour in the style. As translation between domains does
+(1711.09020), but with pairs instead of a way back.
 
 A batch has `source`, the same emoji in another style, besides `image`
 (input_pipeline/art/style_pairs.py). Neither the picture's own style nor its emoji is given. Half of
@@ -46,6 +47,9 @@ from emoji_gan.runtime import learning_rate, rules
 
 NETWORKS = {"g": "restyler", "d": "critic"}
 _MAX_GRADIENT_NORM = 1.0
+_RIM_PX = 2  # width of an outline, and of what blends with it
+_DARK = 0.35  # lightness of an outline
+_LESS = 0.5  # of the picture's outline: a pair with less has none
 _FARTHEST_PX = 2  # that pairs are moved; the common box leaves as much free at 32 px
 _WIDTH = (lambda v: v >= 4 and v % 4 == 0), "a multiple of 4"
 _RULES = {
@@ -174,6 +178,37 @@ def roughness(x: jax.Array) -> jax.Array:
     return jnp.abs(jnp.diff(x, axis=1)).mean() + jnp.abs(jnp.diff(x, axis=2)).mean()
 
 
+def _rim(x: jax.Array) -> jax.Array:
+    """Returns what is at most two pixels from what is transparent, bool `b h w 1`."""
+    window = (1, 2 * _RIM_PX + 1, 2 * _RIM_PX + 1, 1)
+    least = jax.lax.reduce_window(x[..., 3:], jnp.inf, jax.lax.min, window, (1,) * 4, "SAME")
+    return least < 0  # alpha below a half
+
+
+def outlined(x: jax.Array) -> jax.Array:
+    """Returns which fraction of the rim of pictures `b h w 4` is dark: `b`, 1 of line art."""
+    alpha = (x[..., 3] + 1) / 2
+    rim = _rim(x)[..., 0] & (alpha > 0.5)
+    light = (x[..., :3].mean(-1) + 1) / 2
+    dark = rim & (light < _DARK * alpha)
+    return dark.sum((1, 2)) / jnp.maximum(rim.sum((1, 2)), 1)
+
+
+def without_outline(x: jax.Array) -> jax.Array:
+    """Paints the rim of pictures `b h w 4` in the brightest colour that is near.
+
+    A dark outline becomes a part of what it encloses; the shape stays.
+    """
+    brightest = x
+    for axis in (1, 2):
+        shifted = [jnp.roll(brightest, by, axis) for by in range(-_RIM_PX, _RIM_PX + 1)]
+        light = jnp.stack([s[..., :3].sum(-1) for s in shifted])
+        at = light.argmax(0)[None, ..., None]
+        brightest = jnp.take_along_axis(jnp.stack(shifted), at, 0)[0]
+    painted = jnp.minimum(brightest[..., :3], x[..., 3:])  # premultiplied
+    return jnp.concatenate([jnp.where(_rim(x), painted, x[..., :3]), x[..., 3:]], -1)
+
+
 def critic_loss(
     d: Any,
     d_def: Any,
@@ -220,6 +255,8 @@ def restyler_loss(
     `judge` maps pictures [b h w 4] to the critic's logits [b].
     """
     adversarial = losses.g_relativistic(judge(real), judge(fake)).mean()
+    has_none = outlined(real) < _LESS * outlined(picture)
+    picture = jnp.where(has_none[:, None, None, None], without_outline(picture), picture)
     changed = jnp.abs(fake - picture).mean()
     square = config.loss.square
     unlike = jnp.abs(mean_colours(fake, square) - mean_colours(real, square)).mean()

@@ -164,6 +164,28 @@ def test_the_loss_is_of_the_change_and_its_edges_and_of_the_mean_colours():
     np.testing.assert_allclose(loss, expected, rtol=1e-5)
 
 
+def test_an_outline_is_no_part_of_the_picture_where_the_pair_has_none():
+    config = methods.resolve(tiny_config(), 1)
+    plain = drawing(1, 4)
+    given = plain.copy()
+    given[[4, 10], 4:11, :3] = given[4:11, [4, 10], :3] = 0
+    given[7, 7, :3] = plain[7, 7, :3] = 0  # a pupil
+    open_line = np.where((given[..., :3].sum(-1) == 0)[..., None], given, 0)
+    given, plain, open_line = (images.to_model(x)[None] for x in (given, plain, open_line))
+    np.testing.assert_array_equal(restyle.without_outline(given), plain)
+    np.testing.assert_array_equal(restyle.without_outline(plain), plain)
+    shares = [float(restyle.outlined(x)[0]) for x in (given, plain, open_line)]
+    assert shares == pytest.approx([0.6, 0.0, 1.0])  # of the rim, two pixels wide: 24 of 40
+
+    def change(drawn, pair):
+        metrics = restyle.restyler_loss(config, lambda x: x.mean((1, 2, 3)), drawn, given, pair)[1]
+        return metrics["loss/keep"]
+
+    assert change(plain, plain) == 0 < change(given, plain)
+    assert change(given, given) == 0 < change(plain, given)
+    assert change(given, open_line) == 0  # line art is nothing but outline
+
+
 def test_a_style_of_one_s_own_stands_beside_the_old_ones(stored):
     new = conditions.Spec((("style", ("blue", "mine", "noto", "openmoji")),))
     config = methods.resolve(tiny_config(init_from=stored), 1)
