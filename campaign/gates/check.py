@@ -76,7 +76,10 @@ def run(a: argparse.Namespace, language: Language) -> int:
         Subject(p, picture, s, theme.get(p.theme, ()), unwanted)
         for p, picture, s in zip(proposals, pictures, seen, strict=True)
     ]
-    checked = [entry(s.proposal, gates_of(s)) for s in subjects]
+    checked = [
+        entry(s.proposal, gates_of(s)) | {"picture": proposal.digest(a.dir, s.proposal)}
+        for s in subjects
+    ]
     of_name = {p.name: p for p in proposals}
     for loop in _loops(a.dir, language):
         frames = _frames(a.dir, loop["file"], language)

@@ -19,7 +19,7 @@ from campaign.picture_judge import PictureJudge
 from campaign.proposing import (
     colour_loss,
     contact_sheet,
-    pick,
+    decisions,
     proposal,
     recolouring,
     selection,
@@ -191,7 +191,7 @@ def _kept(folder: pathlib.Path, language: Language) -> list[Proposal]:
     """Returns earlier proposals on which a person has decided; they keep name and picture."""
     if not (folder / folder_lib.PROPOSALS).exists() or not (folder / folder_lib.PICKS).exists():
         return []
-    decided = pick.read(folder, language).names()
+    decided = decisions.read(folder, language).names()
     return [p for p in proposal.read_all(folder, language) if p.name in decided]
 
 
