@@ -9,6 +9,7 @@ import numpy as np
 import PIL.Image
 
 from campaign import folder as folder_lib
+from campaign.brief import channel_names
 from campaign.gates import (
     alt_text,
     flashing,
@@ -177,6 +178,7 @@ def _report(checked: list[dict[str, Any]], path: pathlib.Path, language: Languag
         )
     )
     if passed:
-        pack = language.command(f"pack --for={folder_lib.SOME_TARGETS}", path.parent)
+        targets = channel_names.targets(path.parent, language)
+        pack = language.command(f"pack --for={targets}", path.parent)
         moved = language.next_line("animate --move=bounce", path.parent)
         print(moved + language.pick(f"; or at once: {pack}", f" ; ou sans attendre : {pack}"))
