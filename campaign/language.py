@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import datetime
+import difflib
 import math
 import os
 import re
@@ -18,7 +19,6 @@ _FORMS = re.compile(r"\[([^][|]*)\|([^][|]*)\]")  # [singular|plural]
 # argparse's own messages, as regular expressions, and their French.
 _ARGPARSE_IN_FRENCH = (
     (r"the following arguments are required: (.*)", r"il manque : \1"),
-    (r"unrecognized arguments: (.*)", r"options inconnues : \1"),
     (r"argument (\S+): expected one argument", r"option \1 : une valeur est attendue"),
     (r"argument (\S+): invalid choice: (\S+) \(choose from (.*)\)", r"option \1 : \2 ; choix : \3"),
     (r"argument (\S+): invalid \S+ value: (.*)", r"option \1 : valeur illisible \2"),
@@ -139,6 +139,21 @@ class Parser(argparse.ArgumentParser):
         """Returns the text of --help."""
         start = self.language.pick("usage: ", "usage : ")
         return start + super().format_help().removeprefix("usage: ")
+
+    def refuse_unknown(self, arguments: list[str]) -> NoReturn:
+        """Prints which arguments no flag takes, with the nearest flag, and exits with 2."""
+        flags, hints = [f for f in self._option_string_actions if f.startswith("--")], []
+        for flag in (x.partition("=")[0] for x in arguments if x.startswith("-")):
+            near = difflib.get_close_matches(flag.lower(), flags, 1)
+            hints += [near[0]] if near else []
+        listed, near_flags = " ".join(arguments), ", ".join(dict.fromkeys(hints))
+        english, french = f"unrecognized arguments: {listed}", f"options inconnues : {listed}"
+        if near_flags:
+            english, french = (
+                f"{english}; do you mean {near_flags}?",
+                f"{french} ; est-ce {near_flags} ?",
+            )
+        self.error(self.language.pick(english, french))
 
     def error(self, message: str) -> NoReturn:
         """Prints the mistake and exits with 2, as argparse does."""

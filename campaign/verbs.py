@@ -38,12 +38,21 @@ def run(arguments: Sequence[str], language: Language) -> int:
     Raises:
       UserError: as the verb does.
     """
-    a = _parser(arguments, language).parse_args(arguments)
+    parser, of_verb = _parser(arguments, language)
+    a, others = parser.parse_known_args(arguments)
+    if others:
+        of_verb.refuse_unknown(others)
     return importlib.import_module(MODULES[a.verb]).run(a, language)
 
 
-def _parser(arguments: Sequence[str], language: Language) -> language_lib.Parser:
-    """Declares all verbs, and the flags of the one that runs: it alone brings its libraries."""
+def _parser(
+    arguments: Sequence[str], language: Language
+) -> tuple[language_lib.Parser, language_lib.Parser]:
+    """Declares all verbs, and the flags of the one that runs: it alone brings its libraries.
+
+    Returns:
+      The parser of the program, and that of the verb, or the same where there is none.
+    """
     chosen = next((x for x in arguments if x in MODULES), None)
     pick = language.pick
     p = language_lib.Parser(
@@ -85,4 +94,4 @@ def _parser(arguments: Sequence[str], language: Language) -> language_lib.Parser
         )
         if name == chosen:
             importlib.import_module(module).add_arguments(verb, language)
-    return p
+    return p, verbs.choices.get(chosen, p)

@@ -11,6 +11,7 @@ import numpy as np
 from campaign import folder as folder_lib
 from campaign import manifest
 from campaign.animate import flash_rate, moves
+from campaign.brief import channel_names
 from campaign.language import Language
 from campaign.pack import naming, origin, restoring
 from campaign.pack.artwork import Artwork
@@ -124,7 +125,8 @@ def run(a: argparse.Namespace, language: Language) -> int:
     _record(a, rows, entries)
     print(_summary(len(rows), refused, folder, language))
     if rows and not a.source:
-        print(language.next_line(f"pack --for={folder_lib.SOME_TARGETS}", a.dir))
+        targets = channel_names.targets(a.dir, language)
+        print(language.next_line(f"pack --for={targets}", a.dir))
     return errors.EXIT_USER_ERROR if refused else errors.EXIT_OK
 
 

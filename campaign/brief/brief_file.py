@@ -3,11 +3,13 @@
 import dataclasses
 import datetime
 import pathlib
+import re
 from typing import Any
 
 import yaml
 
 from campaign import folder as folder_lib
+from campaign.brief import drawing_styles
 from campaign.language import LANGUAGES, Language, date, unreadable
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import workdir
@@ -15,6 +17,11 @@ from emoji_gan.runtime import workdir
 _TEXTS = ("name", "language", "text", "tone", "audience", "start", "end")
 _LISTS = ("themes", "channels", "avoid")
 _SEGMENT = ("name", "palette", "style", "words")
+_COLOUR = re.compile(r"#?[0-9A-Fa-f]{6}")
+# A colour without quotes, on a line of a palette; what stands between quotes is passed over.
+_BARE_COLOUR = re.compile(
+    r"""(?:[^#'"]|'[^']*'|"[^"]*")*(?:palette\s*:\s*|[\[,]\s*|^\s*-\s+)#[0-9A-Fa-f]{3,8}\b"""
+)
 _HEAD = {
     "en": "# The brief of a campaign; edit it by hand and run `search` again.\n",
     "fr": "# Le brief d'une campagne ; modifiez-le, puis relancez `search`.\n",
@@ -28,7 +35,7 @@ class Segment:
     Attributes:
       name: of the segment.
       palette: colours, '#RRGGBB', the most important first; () leaves an emoji's own.
-      style: '' in colours; with "line" in it: line art.
+      style: "" in colours, or `drawing_styles.LINE`.
       words: what matters to it, or "".
     """
 
@@ -94,7 +101,9 @@ def read(folder: pathlib.Path, language: Language) -> Brief:
     """
     path = folder / folder_lib.BRIEF
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        text = path.read_text(encoding="utf-8-sig")
+        _check_colours_quoted(text, path, language)
+        content = yaml.safe_load(text)
     except FileNotFoundError:
         write = language.command('brief "..."', folder)
         ask = language.command('search --text="..."')
@@ -119,6 +128,24 @@ def read(folder: pathlib.Path, language: Language) -> Brief:
             "qui a deux-points",
         ) from None
     return checked(content, str(path), language)
+
+
+def _check_colours_quoted(text: str, path: pathlib.Path, language: Language) -> None:
+    """Checks that no colour stands without quotes, where YAML takes it for a comment.
+
+    Raises:
+      UserError: one does; names its line.
+    """
+    for number, line in enumerate(text.splitlines(), 1):
+        if _BARE_COLOUR.match(line):
+            raise _fault(
+                language,
+                path,
+                f"line {number}: put quotes around each colour, or what follows # is a comment: "
+                "palette: ['#E4002B', '#0B3D91']",
+                f"ligne {number} : mettez chaque couleur entre guillemets, sinon ce qui suit # est "
+                "un commentaire : palette: ['#E4002B', '#0B3D91']",
+            )
 
 
 def checked(content: Any, where: str, language: Language) -> Brief:
@@ -232,8 +259,47 @@ def _segments(value: Any, where: str, language: Language) -> tuple[Segment, ...]
             )
         words = {x: _words(fields.get(x)) for x in _SEGMENT}
         colours = tuple(c for part in words["palette"].split(",") if (c := part.strip()))
-        segments.append(Segment(**words | {"palette": colours}))
+        _check_colours(words["name"], colours, where, language)
+        style = _style(words["name"], words["style"], where, language)
+        segments.append(Segment(**words | {"palette": colours, "style": style}))
     return tuple(segments)
+
+
+def _check_colours(name: str, colours: tuple[str, ...], where: str, language: Language) -> None:
+    """Checks the palette of a segment.
+
+    Raises:
+      UserError: one of it is no colour.
+    """
+    for colour in colours:
+        if not _COLOUR.fullmatch(colour):
+            raise _fault(
+                language,
+                where,
+                f"segment {name}: {colour!r} of palette is no colour; write '#E4002B', in quotes",
+                f"segment {name} : {colour!r} de palette n'est pas une couleur ; écrivez "
+                "'#E4002B', entre guillemets",
+            )
+
+
+def _style(name: str, text: str, where: str, language: Language) -> str:
+    """Returns the style of a segment.
+
+    Raises:
+      UserError: nobody calls a style so.
+    """
+    style = drawing_styles.of(text)
+    if style is None:
+        near = drawing_styles.nearest(text)
+        hint = language.pick(f" (do you mean {near}?)", f" (est-ce {near} ?)") if near else ""
+        english, french = drawing_styles.EXAMPLES
+        raise _fault(
+            language,
+            where,
+            f"segment {name}: no style is called {text!r}{hint}; write one of {english}",
+            f"segment {name} : aucun style ne s'appelle {text!r}{hint} ; écrivez {french}",
+        )
+    return style
 
 
 def _words(value: Any) -> str:

@@ -7,7 +7,7 @@ import sys
 import textwrap
 
 from campaign import folder as folder_lib
-from campaign.brief import brief_file, questions
+from campaign.brief import brief_file, channel_names, questions
 from campaign.brief.brief_file import Brief
 from campaign.language import Language
 from campaign.search import not_suggested, ranking
@@ -194,18 +194,28 @@ def assumed(a: argparse.Namespace, language: Language) -> tuple[Brief, list[str]
 
 def _channel_remarks(brief: Brief, language: Language) -> list[str]:
     """Says which channels no uses are written for."""
-    others = [x for x in brief.channels if x not in emoji_usage.CHANNELS]
+    meant = {x: channel_names.channel(x) for x in brief.channels}
+    remarks = [
+        language.pick(
+            f"assumed: the channel {x} counts as {channel}",
+            f"supposé : le canal {x} compte comme {channel}",
+        )
+        for x, channel in meant.items()
+        if channel and channel != x
+    ]
+    others = [x for x, channel in meant.items() if not channel]
     if not others:
-        return []
+        return remarks
     listed, names = language.listing(others), language.listing(list(emoji_usage.CHANNELS))
     return [
+        *remarks,
         language.counted(
             len(others),
             f"note: the examples of `search` are for {names}; there are none for the "
             f"[channel|channels] {listed}, so you will see the others",
             f"à savoir : les exemples de `search` sont écrits pour {names} ; il n'y en a pas pour "
             f"[le canal|les canaux] {listed}, vous verrez donc les autres",
-        )
+        ),
     ]
 
 

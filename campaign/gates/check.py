@@ -9,6 +9,7 @@ import numpy as np
 import PIL.Image
 
 from campaign import folder as folder_lib
+from campaign.brief import channel_names
 from campaign.gates import (
     alt_text,
     flashing,
@@ -76,7 +77,10 @@ def run(a: argparse.Namespace, language: Language) -> int:
         Subject(p, picture, s, theme.get(p.theme, ()), unwanted)
         for p, picture, s in zip(proposals, pictures, seen, strict=True)
     ]
-    checked = [entry(s.proposal, gates_of(s)) for s in subjects]
+    checked = [
+        entry(s.proposal, gates_of(s)) | {"picture": proposal.digest(a.dir, s.proposal)}
+        for s in subjects
+    ]
     of_name = {p.name: p for p in proposals}
     for loop in _loops(a.dir, language):
         frames = _frames(a.dir, loop["file"], language)
@@ -174,6 +178,7 @@ def _report(checked: list[dict[str, Any]], path: pathlib.Path, language: Languag
         )
     )
     if passed:
-        pack = language.command(f"pack --for={folder_lib.SOME_TARGETS}", path.parent)
+        targets = channel_names.targets(path.parent, language)
+        pack = language.command(f"pack --for={targets}", path.parent)
         moved = language.next_line("animate --move=bounce", path.parent)
         print(moved + language.pick(f"; or at once: {pack}", f" ; ou sans attendre : {pack}"))

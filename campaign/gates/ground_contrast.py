@@ -23,7 +23,13 @@ def check(subject: Subject) -> Gate:
     worst = min(values, key=values.__getitem__)
     passed = values[worst] >= LIMIT
     least = f"{100 * LIMIT:.0f}"
-    needed = ("", "") if passed else (f", {least}% at least is needed", f", il en faut {least} %")
+    needed = ("", "")
+    if not passed:
+        english, french = _advice(values)
+        needed = (
+            f", {least}% at least is needed: {english}",
+            f", il en faut {least} % : {french}",
+        )
     percent = f"{100 * values[worst]:.0f}"
     return Gate(
         "ground_contrast",
@@ -34,6 +40,18 @@ def check(subject: Subject) -> Gate:
             "en": f"{percent}% of the outline stands out {_NAMES[worst][0]}{needed[0]}",
             "fr": f"{percent} % du contour ressort {_NAMES[worst][1]}{needed[1]}",
         },
+    )
+
+
+def _advice(values: dict[str, float]) -> tuple[str, str]:
+    """Says what to do with a picture that fails, in English and French."""
+    good = next((ground for ground, value in values.items() if value >= LIMIT), "")
+    if not good:
+        return "pick another one", "retenez-en une autre"
+    english, french = {"light": ("light", "clairs"), "dark": ("dark", "sombres")}[good]
+    return (
+        f"use it on {english} grounds only, by hand, or pick another one",
+        f"employez-la sur fonds {french} seulement, à la main, ou retenez-en une autre",
     )
 
 

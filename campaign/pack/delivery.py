@@ -30,12 +30,14 @@ class About:
       code: of the pack, as file names have it.
       author: of the pack.
       interactive: whether a page gets emoji that are drawn in it, too.
+      language: that comes first, "en" or "fr": of the brief, or of who packs.
     """
 
     title: str
     code: str
     author: str
     interactive: bool = False
+    language: str = "en"
 
     def part_title(self, number: int) -> str:
         """Returns the title of a part of the pack, counted from 1."""

@@ -15,6 +15,12 @@ README, LISEZMOI = "README.txt", "LISEZMOI.txt"
 ATTRIBUTION, PREVIEW = "ATTRIBUTION.txt", "preview.png"
 _PREVIEW_PX = 64
 _COLUMNS = 8
+_CREDITS = (
+    "Where to put its lines: in the mail's footer, in the description of the Slack channel or\n"
+    "server, or on a page of credits that the mail or site links to.",
+    "Où mettre ses lignes : au pied du courriel, dans la description du canal ou du serveur\n"
+    "Slack, ou sur une page de crédits vers laquelle le courriel ou le site renvoie.",
+)
 _UNKNOWN = ("unknown: ask who made it before you publish it", "inconnue : demandez à l'auteur")
 
 
@@ -53,7 +59,7 @@ def _readme(target: str, built: Built, about: About, steps: str, number: int) ->
     if built.refused:
         refused = [f"  {name}: {reason[number]}" for name, reason in built.refused.items()]
         lines += [absent, "", *refused, ""]
-    return "\n".join([*lines, rights, ""])
+    return "\n".join([*lines, rights, _CREDITS[number], ""])
 
 
 def attribution(built: Built) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from campaign import folder as folder_lib
 from campaign import manifest
 from campaign.animate import flash_rate
+from campaign.brief import brief_file, channel_names
 from campaign.language import Language
 from campaign.pack import enclosed, naming, origin, restoring
 from campaign.pack.artwork import Artwork
@@ -125,10 +126,12 @@ def _targets(text: str, language: Language) -> dict[str, object]:
     unknown = [name for name in names if name not in TARGETS]
     if unknown or not names:
         wrong = unknown[0] if unknown else ""
+        near = channel_names.nearest(wrong, list(TARGETS)) if wrong else ""
+        hint = language.pick(f" (do you mean {near}?)", f" (est-ce {near} ?)") if near else ""
         raise UserError(
             language.pick(
-                f"--for={text}: no target {wrong!r}; choose from {', '.join(TARGETS)}",
-                f"--for={text} : pas de destination {wrong!r} ; choix : {', '.join(TARGETS)}",
+                f"--for={text}: no target {wrong!r}{hint}; choose from {', '.join(TARGETS)}",
+                f"--for={text} : pas de destination {wrong!r}{hint} ; choix : {', '.join(TARGETS)}",
             )
         )
     return {n: importlib.import_module(f"campaign.pack.targets.{TARGETS[n]}") for n in names}
@@ -143,7 +146,17 @@ def _about(a: argparse.Namespace, language: Language) -> About:
                 f"--title={title!r} : donnez une ligne d'au plus 60 caractères",
             )
         )
-    return About(title, naming.short_code(title), a.author, a.interactive)
+    return About(title, naming.short_code(title), a.author, a.interactive, _spoken(a, language))
+
+
+def _spoken(a: argparse.Namespace, language: Language) -> str:
+    """Returns the language of the brief, or the user's where there is none."""
+    if a.source:
+        return language.code
+    try:
+        return brief_file.read(a.dir, language).language
+    except UserError:
+        return language.code
 
 
 def _calm(artworks: Sequence[Artwork], language: Language) -> tuple[list[Artwork], bool]:

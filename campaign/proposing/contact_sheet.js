@@ -83,7 +83,9 @@ form.addEventListener('keydown', (event) => {
   next?.focus();
 });
 save.addEventListener('click', () => {
-  const text = `${JSON.stringify(decisions(), null, 1)}\n`;
+  // The pictures' digests: names of a later sheet may mean others.
+  const saved = { ...decisions(), pictures: texts.pictures };
+  const text = `${JSON.stringify(saved, null, 1)}\n`;
   const blob = new Blob([text], { type: 'application/json' });
   const a = document.createElement('a');
   a.href = URL.createObjectURL(blob);

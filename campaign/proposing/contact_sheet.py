@@ -7,12 +7,13 @@ import pathlib
 import re
 from collections.abc import Mapping
 from html import escape
+from typing import Any
 
 import numpy as np
 
 from campaign import folder as folder_lib
 from campaign.language import Language
-from campaign.proposing import pick, proposal
+from campaign.proposing import decisions, proposal
 from campaign.proposing.proposal import Proposal
 from emoji_gan import images
 from emoji_gan.runtime import workdir
@@ -52,9 +53,9 @@ def write(
       command: that records decisions, as the user's terminal takes it.
     """
     root = (folder / folder_lib.PROPOSALS).parent
-    picks = pick.Picks([], {})
+    picks = decisions.Picks([], {})
     if (folder / folder_lib.PICKS).exists():
-        picks = pick.read(folder, language)
+        picks = decisions.read(folder, language)
     urls = {c: _url(images.png_bytes(image)) for c, image in real.items()}
     sections = []
     for theme in dict.fromkeys(p.theme for p in proposals):
@@ -65,7 +66,8 @@ def write(
         )
         sections.append(f'<h2>{escape(theme)}</h2>\n<div class="cards">\n{cards}\n</div>')
     path = root / SHEET
-    page = _page("\n".join(sections), len(proposals), language, command)
+    digests = {p.name: proposal.digest(folder, p) for p in proposals}
+    page = _page("\n".join(sections), digests, language, command)
     workdir.write_atomic(path, page.encode())
     return path
 
@@ -74,7 +76,7 @@ def _url(png: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
-def _as_json(texts: dict[str, str]) -> str:
+def _as_json(texts: dict[str, Any]) -> str:
     """Returns JSON that ends no script."""
     return json.dumps(texts, ensure_ascii=False).replace("<", "\\u003c")
 
@@ -85,8 +87,8 @@ def _paragraph(note: str) -> str:
     return f'<p class="note">{inside}</p>'
 
 
-def _page(body: str, count: int, language: Language, command: str) -> str:
-    text = language.pick
+def _page(body: str, digests: dict[str, str], language: Language, command: str) -> str:
+    text, count = language.pick, len(digests)
     title = language.counted(count, "{n} [proposal|proposals]", "{n} [proposition|propositions]")
     note = text(
         "Each is drawn beside the real emoji that it comes from, at 128, 32 and 22 px. The score "
@@ -103,7 +105,7 @@ def _page(body: str, count: int, language: Language, command: str) -> str:
         "Maj+Entrée à la précédente. Les choix restent dans ce navigateur, même après un "
         "rechargement.",
     )
-    texts = _texts(count, command, language)
+    texts: dict[str, Any] = _texts(count, command, language) | {"pictures": digests}
     # What was chosen on other pictures, or before other decisions, is of another sheet.
     texts["sheet"] = hashlib.sha256(f"{command}\n{body}".encode()).hexdigest()[:16]
     save = text("Save picks.json", "Enregistrer picks.json")
@@ -155,7 +157,7 @@ def _texts(count: int, command: str, language: Language) -> dict[str, str]:
 
 
 def _card(
-    p: Proposal, url: str, urls: Mapping[str, str], picks: pick.Picks, language: Language
+    p: Proposal, url: str, urls: Mapping[str, str], picks: decisions.Picks, language: Language
 ) -> str:
     text = language.pick
     names, code = p.names[language.code], proposal.language_of(p)
@@ -200,7 +202,7 @@ def _cautions(p: Proposal, language: Language) -> list[tuple[str, str]]:
     return rows
 
 
-def _choices(p: Proposal, picks: pick.Picks, language: Language) -> str:
+def _choices(p: Proposal, picks: decisions.Picks, language: Language) -> str:
     text = language.pick
     state = "pick" if p.name in picks.picked else "reject" if p.name in picks.rejected else ""
     options = (

@@ -1,17 +1,17 @@
 """Records which proposals a person picks and rejects, or a rule picks; decisions stay."""
 
 import argparse
-import collections
 import dataclasses
 import difflib
 import itertools
-import json
 import pathlib
+import re
 import sys
 
 from campaign import folder as folder_lib
-from campaign.language import Language, unreadable
-from campaign.proposing import proposal
+from campaign.language import Language
+from campaign.proposing import best_scored, decisions, proposal, saved_sheet
+from campaign.proposing.decisions import Picks
 from campaign.proposing.proposal import Proposal
 from emoji_gan import errors
 from emoji_gan.errors import UserError
@@ -51,8 +51,10 @@ def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
         type=int,
         metavar="N",
         help=text(
-            "pick so many of each theme by their score alone",
-            "en retenir autant par thème, d'après le seul score",
+            "pick so many of each theme and segment by their score alone, without what `check` "
+            "refused",
+            "en retenir autant par thème et par segment, d'après le seul score, sans ce que "
+            "`check` a refusé",
         ),
     )
     p.add_argument(
@@ -66,92 +68,13 @@ def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
     )
 
 
-@dataclasses.dataclass
-class Picks:
-    """Holds what a person decided.
-
-    Attributes:
-      picked: names, in the order of the decisions.
-      rejected: name -> reason, "" without one.
-      automatic: names that are picked for their score and that no person has decided on.
-    """
-
-    picked: list[str]
-    rejected: dict[str, str]
-    automatic: list[str] = dataclasses.field(default_factory=list)
-
-    def names(self) -> set[str]:
-        """Returns the names on which there is a decision."""
-        return {*self.picked, *self.rejected}
-
-    def pick(self, name: str) -> None:
-        """Picks a proposal, whatever was decided before."""
-        self.rejected.pop(name, None)
-        self._decided(name)
-        if name not in self.picked:
-            self.picked.append(name)
-
-    def reject(self, name: str, reason: str) -> None:
-        """Rejects a proposal, whatever was decided before."""
-        if name in self.picked:
-            self.picked.remove(name)
-        self._decided(name)
-        self.rejected[name] = reason
-
-    def forget(self, name: str) -> None:
-        """Takes back what was decided on a proposal."""
-        if name in self.picked:
-            self.picked.remove(name)
-        self.rejected.pop(name, None)
-        self._decided(name)
-
-    def pick_by_score(self, name: str) -> None:
-        """Picks a proposal on which nobody has decided."""
-        if name not in self.names():
-            self.picked.append(name)
-            self.automatic.append(name)
-
-    def _decided(self, name: str) -> None:
-        if name in self.automatic:
-            self.automatic.remove(name)
-
-
-def read(folder: pathlib.Path, language: Language) -> Picks:
-    """Reads the decisions of a campaign's folder.
-
-    Raises:
-      UserError: missing, or not as `campaign pick` writes it.
-    """
-    content = folder_lib.read_record(folder, folder_lib.PICKS, language)
-    return _parsed(content, folder / folder_lib.PICKS, language)
-
-
-def _parsed(content: object, path: pathlib.Path, language: Language) -> Picks:
-    try:
-        rejected = {str(r["name"]): str(r.get("reason") or "") for r in content["rejected"]}
-        picked, automatic = (
-            [str(name) for name in listed]
-            for listed in (content["picked"], content.get("automatic", []))
-        )
-        return Picks(picked, rejected, [name for name in automatic if name in picked])
-    except (AttributeError, KeyError, TypeError):
-        raise UserError(
-            language.pick(
-                f'{path}: expected {{"picked": [name], "rejected": [{{"name", "reason"}}]}}, as '
-                "the contact sheet saves it",
-                f'{path} : attendu {{"picked": [nom], "rejected": [{{"name", "reason"}}]}}, comme '
-                "la planche l'enregistre",
-            )
-        ) from None
-
-
 def run(a: argparse.Namespace, language: Language) -> int:
     """Runs the verb by its flags: what is unknown is named, the rest recorded."""
     proposals = proposal.read_all(a.dir, language)
     picks = Picks([], {})
     if (a.dir / folder_lib.PICKS).exists():
-        picks = read(a.dir, language)
-    new = _decisions(a, language)
+        picks = decisions.read(a.dir, language)
+    new = _decisions(a, proposals, language)
     given = [*new.picked, *new.rejected, *new.undecided]
     if not given and a.best is None and a.file is None:
         raise UserError(
@@ -162,8 +85,11 @@ def run(a: argparse.Namespace, language: Language) -> int:
         )
     names = {p.name for p in proposals}
     unknown = [name for name in given if name not in names]
-    if unknown and len(unknown) == len(given) and a.best is None:
-        raise UserError(_unknown(unknown, sorted(names), language))
+    faults = [_unknown(unknown, sorted(names), language)] if unknown else []
+    if new.changed:
+        faults.append(saved_sheet.of_other_pictures(new.changed, a.dir, language))
+    if faults and len(unknown) == len(given) and a.best is None:
+        raise UserError("; ".join(faults))
     for name in new.undecided:
         picks.forget(name)
     for name in (n for n in new.picked if n in names):
@@ -171,15 +97,21 @@ def run(a: argparse.Namespace, language: Language) -> int:
     for name, reason in new.rejected.items():
         if name in names:
             picks.reject(name, reason)
+    groups = []
     if a.best is not None:
-        _pick_best(picks, proposals, a.best, language)
-    print(_summary(picks, len(names), _write(a.dir, picks), language))
-    if not unknown:
-        print(language.next_line("check", a.dir))
-        return errors.EXIT_OK
-    start = language.pick("error: ", "erreur : ")
-    print(start + _unknown(unknown, sorted(names), language), file=sys.stderr)
-    return errors.EXIT_USER_ERROR
+        failing = best_scored.failing(a.dir, proposals, language)
+        groups = best_scored.pick(picks, proposals, failing, a.best, language)
+    print(_summary(picks, len(names), decisions.write(a.dir, picks), language))
+    for group in groups:
+        print(group.text(language))
+    if new.has_unknown_pictures:
+        print(saved_sheet.of_unknown_pictures(a.file, language))
+    for fault in faults:
+        print(language.pick("error: ", "erreur : ") + fault, file=sys.stderr)
+    if faults:
+        return errors.EXIT_USER_ERROR
+    print(language.next_line("check", a.dir))
+    return errors.EXIT_OK
 
 
 def _unknown(unknown: list[str], names: list[str], language: Language) -> str:
@@ -203,15 +135,6 @@ def _unknown(unknown: list[str], names: list[str], language: Language) -> str:
     )
 
 
-def _write(folder: pathlib.Path, picks: Picks) -> pathlib.Path:
-    content = {
-        "picked": picks.picked,
-        "rejected": [{"name": n, "reason": r} for n, r in picks.rejected.items()],
-        "automatic": picks.automatic,
-    }
-    return folder_lib.write_record(folder, folder_lib.PICKS, content)
-
-
 def _summary(picks: Picks, count: int, path: pathlib.Path, language: Language) -> str:
     by_score = len(picks.automatic)
     english = f" ({by_score} by score alone)" if by_score else ""
@@ -229,19 +152,34 @@ def _summary(picks: Picks, count: int, path: pathlib.Path, language: Language) -
 
 @dataclasses.dataclass(frozen=True)
 class _Decisions:
-    """Holds what one call decides: each name is in one of the three."""
+    """Holds what one call decides: each name is in one of the first three.
+
+    Attributes:
+      picked: names.
+      rejected: name -> reason.
+      undecided: names.
+      changed: names of the file that mean other pictures now: nothing is decided on them.
+      has_unknown_pictures: whether a file was read that does not say of which pictures it is.
+    """
 
     picked: list[str]
     rejected: dict[str, str]
     undecided: list[str]
+    changed: list[str] = dataclasses.field(default_factory=list)
+    has_unknown_pictures: bool = False
 
 
-def _decisions(a: argparse.Namespace, language: Language) -> _Decisions:
+def _decisions(a: argparse.Namespace, proposals: list[Proposal], language: Language) -> _Decisions:
     """Returns what the flags and the file decide; flags beat the file."""
-    given = {"--names": _listed(a.names), "--reject": {}, "--undecided": _listed(a.undecided)}
+    names = {_key(p.name): p.name for p in proposals}
+    given: dict[str, dict[str, str]] = {
+        "--names": _listed(a.names, names),
+        "--reject": {},
+        "--undecided": _listed(a.undecided, names),
+    }
     for text in a.reject:
         name, _, reason = text.partition(":")
-        given["--reject"][name.strip()] = reason.strip()
+        given["--reject"] |= dict.fromkeys(_listed(name, names), reason.strip())
     for first, second in itertools.combinations(given, 2):
         if both := [name for name in given[first] if name in given[second]]:
             raise UserError(
@@ -253,49 +191,28 @@ def _decisions(a: argparse.Namespace, language: Language) -> _Decisions:
     picked, rejected, undecided = given.values()
     if a.file is None:
         return _Decisions(list(picked), rejected, list(undecided))
-    saved, open_names = _saved(a.file, language)
+    saved = saved_sheet.read(a.file, a.dir, proposals, language)
     flagged = {*picked, *rejected, *undecided}
     return _Decisions(
-        [*(n for n in saved.picked if n not in flagged), *picked],
-        {n: r for n, r in saved.rejected.items() if n not in flagged} | rejected,
-        [*(n for n in open_names if n not in flagged), *undecided],
+        [*(n for n in saved.picks.picked if n not in flagged), *picked],
+        {n: r for n, r in saved.picks.rejected.items() if n not in flagged} | rejected,
+        [*(n for n in saved.undecided if n not in flagged), *undecided],
+        [n for n in saved.changed if n not in flagged],
+        not saved.has_pictures,
     )
 
 
-def _listed(text: str) -> dict[str, str]:
-    return {name: "" for part in text.split(",") if (name := part.strip())}
+def _listed(text: str, names: dict[str, str]) -> dict[str, str]:
+    """Reads names with commas, semicolons or spaces between, in any case and with any accents.
 
-
-def _saved(path: pathlib.Path, language: Language) -> tuple[Picks, list[str]]:
-    """Reads what the contact sheet saved: the decisions, and the names without one.
-
-    Raises:
-      UserError: it cannot be read, or is not what the sheet saves.
+    Args:
+      text: as typed.
+      names: of proposals by their `_key`; others are kept as typed.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-        saved = _parsed(content, path, language)
-        return saved, [str(n) for n in content.get("undecided", []) if str(n) not in saved.names()]
-    except (OSError, UnicodeDecodeError) as e:
-        why = unreadable(e, language)
-    except (ValueError, TypeError):
-        why = language.pick(
-            "this is not what the contact sheet saves; give the picks.json that it downloaded",
-            "ce n'est pas ce que la planche enregistre ; donnez le picks.json qu'elle a téléchargé",
-        )
-    raise UserError(language.pick(f"--file={path}: {why}", f"--file={path} : {why}"))
+    typed = re.split(r"[,;\s]+", text.strip(" ,;"))
+    return {names.get(_key(name), name): "" for name in typed if name}
 
 
-def _pick_best(picks: Picks, proposals: list[Proposal], count: int, language: Language) -> None:
-    """Picks the best of each theme that nobody rejected."""
-    if count < 1:
-        raise UserError(
-            language.pick(
-                f"--best={count}: expected at least 1", f"--best={count} : attendu au moins 1"
-            )
-        )
-    numbers: dict[str, int] = collections.defaultdict(int)
-    for p in sorted(proposals, key=lambda p: -p.score):
-        if p.name not in picks.rejected and numbers[p.theme] < count:
-            picks.pick_by_score(p.name)
-            numbers[p.theme] += 1
+def _key(name: str) -> str:
+    """Returns what names have in common that people take for the same: Tête_1 and tete_01."""
+    return re.sub(r"_0+(?=\d+$)", "_", proposal.folded(name))

@@ -1,6 +1,7 @@
 """Describes proposals, and reads and writes their record and pictures."""
 
 import dataclasses
+import hashlib
 import pathlib
 import re
 import unicodedata
@@ -120,6 +121,16 @@ def picture(folder: pathlib.Path, proposal: Proposal, language: Language) -> np.
         ) from e
 
 
+def digest(folder: pathlib.Path, proposal: Proposal) -> str:
+    """Returns what tells the picture of a proposal from another; "" where there is none."""
+    try:
+        path = (folder / folder_lib.PROPOSALS).with_name(proposal.file)
+        image = rasterise.read_png(path.read_bytes())
+    except (OSError, rasterise.BadImage):
+        return ""
+    return hashlib.sha256(repr(image.shape).encode() + image.tobytes()).hexdigest()[:16]
+
+
 def names_of(codepoints: tuple[str, ...]) -> dict[str, str]:
     """Returns the names of emoji by language, joined."""
     metas = [emoji_names.lookup(c) for c in codepoints]
@@ -129,15 +140,18 @@ def names_of(codepoints: tuple[str, ...]) -> dict[str, str]:
     }
 
 
+def folded(name: str) -> str:
+    """Returns a name in small letters without accents: 'tete' of 'Tête'."""
+    plain = unicodedata.normalize("NFKD", name.lower().translate(_LIGATURES))
+    return plain.encode("ascii", "ignore").decode()
+
+
 def stem_of(name: str) -> str:
     """Returns the beginning of a proposal's name: 'birthday_cake' of 'birthday cake'.
 
     What is too long for a short code ends with a whole word, and not with one such as "of".
     """
-    apart = _ELISION.sub(r"\1 ", name.lower().translate(_LIGATURES))
-    folded = unicodedata.normalize("NFKD", apart)
-    plain = folded.encode("ascii", "ignore").decode()
-    words = [w for w in re.split(r"[^a-z0-9]+", plain) if w]
+    words = [w for w in re.split(r"[^a-z0-9]+", folded(_ELISION.sub(r"\1 ", name.lower()))) if w]
     while len("_".join(words)) > _LONGEST_STEM and len(words) > 1:
         words.pop()
         while len(words) > 1 and _SMALL_WORDS.fullmatch(words[-1]):

@@ -12,14 +12,14 @@ import numpy as np
 
 from campaign import folder as folder_lib
 from campaign import picture_judge
-from campaign.brief import brief_file
+from campaign.brief import brief_file, drawing_styles
 from campaign.brief.brief_file import Brief, Segment
 from campaign.language import Language
 from campaign.picture_judge import PictureJudge
 from campaign.proposing import (
     colour_loss,
     contact_sheet,
-    pick,
+    decisions,
     proposal,
     recolouring,
     selection,
@@ -118,8 +118,6 @@ def run(a: argparse.Namespace, language: Language) -> int:
     """Runs the verb by its flags."""
     _check(a, language)
     brief = brief_file.read(a.dir, language)
-    for segment in brief.segments:
-        recolouring.parse_palette(segment.palette, language)
     themes = theme_emoji.of_folder(a.dir, brief, a.emoji, language)
     kept = _kept(a.dir, language)
     for theme in [] if a.emoji else theme_emoji.guessed(a.dir, brief, language):
@@ -191,7 +189,7 @@ def _kept(folder: pathlib.Path, language: Language) -> list[Proposal]:
     """Returns earlier proposals on which a person has decided; they keep name and picture."""
     if not (folder / folder_lib.PROPOSALS).exists() or not (folder / folder_lib.PICKS).exists():
         return []
-    decided = pick.read(folder, language).names()
+    decided = decisions.read(folder, language).names()
     return [p for p in proposal.read_all(folder, language) if p.name in decided]
 
 
@@ -202,7 +200,7 @@ def _kinds(brief: Brief, per_theme: int) -> list[_Kind]:
     counts = [max(1, per_theme // n + (i < per_theme % n)) for i in range(n)]
     kinds = []
     for line in (False, True):
-        rows = [i for i, s in enumerate(given) if ("line" in s.style.lower()) == line]
+        rows = [i for i, s in enumerate(given) if (s.style == drawing_styles.LINE) == line]
         if rows:
             segments = tuple(given[i] for i in rows)
             kinds.append(_Kind(line, segments, tuple(counts[i] for i in rows)))

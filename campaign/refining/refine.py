@@ -19,7 +19,7 @@ import numpy as np
 from campaign.brief import brief_file
 from campaign.language import Language
 from campaign.picture_judge import PictureJudge, Seen
-from campaign.proposing import pick, proposal, selection, theme_emoji
+from campaign.proposing import decisions, proposal, selection, theme_emoji
 from campaign.proposing.proposal import Proposal
 from campaign.refining import model_comparison, pick_ranker, refine_page
 from campaign.refining.model_comparison import Side
@@ -95,7 +95,7 @@ def run(a: argparse.Namespace, language: Language) -> int:
     themes = theme_emoji.of_folder(a.dir, brief, a.emoji, language)
     emoji = sorted({c for listed in themes.values() for c in listed[:_PER_THEME]})
     proposals = {p.name: p for p in proposal.read_all(a.dir, language)}
-    picks = pick.read(a.dir, language)
+    picks = decisions.read(a.dir, language)
     picked = [proposals[name] for name in picks.picked if name in proposals]
     rejected = [proposals[name] for name in picks.rejected if name in proposals]
     host.setup_host_memory()

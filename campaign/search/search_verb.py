@@ -6,7 +6,7 @@ import json
 import pathlib
 
 from campaign import folder as folder_lib
-from campaign.brief import brief_file
+from campaign.brief import brief_file, channel_names
 from campaign.brief.brief_file import Brief
 from campaign.language import Language
 from campaign.search import suggestions
@@ -79,7 +79,7 @@ def for_brief(brief: Brief, n: int) -> list[Answer]:
             language=brief.language,
             avoid=brief.avoid,
             context=context,
-            channels=brief.channels,
+            channels=[channel_names.channel(c) or c for c in brief.channels],
         )
         for theme in brief.themes
     ]

@@ -39,3 +39,10 @@ def test_a_missing_flag_is_said_in_french(run):
 def test_a_mistake_names_the_help_of_its_verb(run):
     _, _, err = run("plan", "--looks=2,5", "--lang=fr")
     assert "(voir python -m campaign plan --help)" in err
+
+
+def test_the_nearest_flag_of_the_verb_is_suggested(run):
+    code, _, err = run("propose", "--per-theme=3", "--lang=fr")
+    assert code == 2 and err.count("\n") == 1
+    assert "options inconnues : --per-theme=3 ; est-ce --per_theme ?" in err
+    assert "unrecognized arguments: x" in run("pick", "x", "--best=1")[2]

@@ -72,6 +72,8 @@ def test_proposals_are_chosen_kept_over_a_reload_and_saved_by_keyboard(seen):
     walk = seen["walk"]
     assert walk["third"] == "wrapped_gift_01 seen" and walk["skipped"] == "save seen"
     assert walk["count"] == walk["afterReload"] == "retenues : 1, écartées : 1, sur 4"
+    pictures = walk["picks"].pop("pictures")
+    assert set(pictures) == set(NAMES) and all(pictures.values())
     assert walk["picks"] == {
         "picked": ["pizza_01"],
         "rejected": [{"name": "pizza_02", "reason": "trop d'ombre"}],

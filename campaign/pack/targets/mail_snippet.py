@@ -12,7 +12,7 @@ LARGEST_PX = 128  # of the file, for dense screens
 SHOWN_PX = 64
 _LABELS = {"en": "For mails in English", "fr": "Pour les courriels en français"}
 _PAGE = """<!doctype html>
-<html lang="en">
+<html lang="{code}">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
@@ -27,13 +27,17 @@ h3 {{ font-size: 1rem; margin: .5rem 0 }}
 code {{ font-size: .75rem; overflow-wrap: anywhere; user-select: all }}
 </style>
 <h1>{title}</h1>
-<p>The picture is the same for both languages; the text for who sees no pictures differs. Copy the
-line of your mail's language: a click selects it.</p>
-<p lang="fr">L'image est la même dans les deux langues ; le texte pour qui ne voit pas les images
-change. Copiez la ligne de la langue de votre courriel : un clic la sélectionne.</p>
+{notes}
 {items}
 </html>
 """
+_NOTES = {
+    "en": "The picture is the same for both languages; the text for who sees no pictures differs. "
+    "Copy the line of your mail's language: a click selects it.",
+    "fr": "L'image est la même dans les deux langues ; le texte pour qui ne voit pas les images "
+    "change. Copiez la ligne de la langue de votre courriel : un clic la sélectionne.",
+}
+_QUOTES = {"fr": ("«\u202f", "\u202f»")}
 STEPS = (
     "Put the files of images/ where your mailing program keeps pictures. Open snippets.html in a\n"
     "browser: each emoji has a line of HTML for mails in English and one for mails in French. The\n"
@@ -53,8 +57,12 @@ def build(artworks: Sequence[Artwork], about: About) -> Built:
     """Packs artworks."""
     built = Built()
     items = delivery.encode(built, artworks, _limits, path="images/{name}{suffix}")
+    codes = sorted(_NOTES, key=lambda code: code != about.language)
     page = _PAGE.format(
-        title=html.escape(about.title), items="\n".join(_snippets(item) for item in items)
+        code=codes[0],
+        title=html.escape(about.title),
+        notes="\n".join(f'<p lang="{code}">{_NOTES[code]}</p>' for code in codes),
+        items="\n".join(_snippets(item, codes[0]) for item in items),
     )
     built.files["snippets.html"] = page.encode()
     return built
@@ -64,19 +72,24 @@ def _limits(artwork: Artwork) -> Limits:
     return Limits("gif" if artwork.moves else "png", LARGEST_PX, 100_000, min_px=SHOWN_PX)
 
 
-def _snippets(item: Item) -> str:
-    """Returns the section of an emoji: its picture and the line to copy, for each language."""
+def _snippets(item: Item, first: str) -> str:
+    """Returns the section of an emoji: its picture and the line to copy, for each language.
+
+    Args:
+      item: of the pack.
+      first: language that comes first.
+    """
     entry = item.artwork.entry
     lines = [f"<section><h2>{html.escape(entry.name)}</h2>"]
-    for code, alt in sorted(entry.alt.items()):
+    for code, alt in sorted(entry.alt.items(), key=lambda row: (row[0] != first, row)):
         style = f"width:{SHOWN_PX}px;height:{SHOWN_PX}px;border:0;vertical-align:middle"
         tag = (
             f'<img src="{item.file}" width="{SHOWN_PX}" height="{SHOWN_PX}" '
             f'alt="{html.escape(alt)}" style="{style}">'
         )
-        label = _LABELS.get(code, code)
+        label, (opening, closing) = _LABELS.get(code, code), _QUOTES.get(code, ("“", "”"))
         lines.append(
-            f'<div lang="{code}"><h3>{label}</h3><p>{tag} <q>{html.escape(alt)}</q></p>'
+            f'<div lang="{code}"><h3>{label}</h3><p>{tag} {opening}{html.escape(alt)}{closing}</p>'
             f"<p><code>{html.escape(tag)}</code></p></div>"
         )
     return "\n".join([*lines, "</section>"])

@@ -3,7 +3,7 @@
 import pytest
 
 from campaign import verbs
-from campaign.brief import brief_file
+from campaign.brief import brief_file, channel_names
 from campaign.brief.brief_file import Brief, Segment
 from campaign.language import Language
 from emoji_gan.errors import UserError
@@ -44,6 +44,22 @@ def test_yaml_dates_numbers_single_texts_and_lists_of_words_are_read(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("typed", "style"),
+    [
+        ("Dessin au trait", "line"),
+        ("line-art", "line"),
+        ("trait", "line"),
+        ("couleur", ""),
+        ("OpenMoji", ""),
+        ("''", ""),
+    ],
+)
+def test_styles_have_names_in_both_languages(tmp_path, typed, style):
+    text = f"{_HEAD}segments: # colours such as '#E4002B'\n- {{name: a, style: {typed}}}\n"
+    assert _read(tmp_path, text).segments[0].style == style
+
+
+@pytest.mark.parametrize(
     ("text", "line"),
     [
         (_HEAD + "color: red\n", "unknown field 'color'"),
@@ -58,6 +74,11 @@ def test_yaml_dates_numbers_single_texts_and_lists_of_words_are_read(tmp_path):
         (_HEAD + "segments:\n- palette: red\n", "segment 1 needs a name"),
         (_HEAD + "segments:\n- {name: a, colour: red}\n", "unknown: colour"),
         (_HEAD + "segments: 3\n", "segment 1 needs a name"),
+        (_HEAD + "segments:\n- {name: a, palette: rouge}\n", "segment a: 'rouge' of palette is no"),
+        (_HEAD + "segments:\n- name: a\n  palette: [#E4002B, #0B3D91]\n", "line 7: put quotes"),
+        (_HEAD + "segments:\n- name: a\n  palette: #E4002B\n", "line 7: put quotes"),
+        (_HEAD + "segments:\n- name: a\n  palette:\n  - #E4002B\n", "line 8: put quotes"),
+        (_HEAD + "segments:\n- {name: a, style: lin art}\n", "'lin art' (do you mean line art?)"),
         ("- a\n", "no fields"),
         ("", "no fields"),
         (b"name: \xe9t\xe9\n", "not UTF-8"),
@@ -144,3 +165,11 @@ def test_a_channel_without_written_uses_is_said(run, tmp_path):
     code, out, _ = run("brief", "rentrée des classes", *flags)
     assert code == 0 and "il n'y en a pas pour le canal minitel, vous verrez donc" in out
     assert brief_file.read(tmp_path, FRENCH).channels == ("email", "minitel")
+
+
+def test_channels_go_by_other_names_and_name_the_targets(run, tmp_path):
+    flags = (f"--dir={tmp_path}", "--lang=fr", "--channel=courriel", "--channel=slack")
+    _, out, _ = run("brief", "soldes", *flags)
+    assert "supposé : le canal courriel compte comme email" in out and "à savoir" not in out
+    assert channel_names.targets(tmp_path, FRENCH) == "email,slack"
+    assert channel_names.targets(tmp_path / "absent", FRENCH) == "slack,email,web"

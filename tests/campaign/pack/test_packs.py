@@ -322,6 +322,14 @@ def test_mail_is_narrow_and_has_alt_texts(packs):
         assert html.escape(f"<img {tag}>") in page  # to be copied
 
 
+def test_mail_in_french_begins_with_french(run, art, tmp_path):
+    run("pack", f"--from={art}", f"--dir={tmp_path}", "--for=email", "--lang=fr")
+    page = (tmp_path / "packs" / "email" / "snippets.html").read_text("utf-8")
+    assert '<html lang="fr">' in page and "«\u202fun coeur d’été\u202f»" in page
+    assert re.findall(r'<div lang="(..)">', page) == ["fr", "en"] * 6
+    assert b"au pied du courriel" in (tmp_path / "packs" / "email" / "LISEZMOI.txt").read_bytes()
+
+
 def test_web_pictures_are_complete(packs):
     folder = packs / "web"
     page = (folder / "index.html").read_text()

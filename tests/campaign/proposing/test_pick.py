@@ -2,9 +2,12 @@
 
 import json
 
+import numpy as np
 import pytest
 
-from campaign.proposing import proposal
+from campaign.language import Language
+from campaign.proposing import contact_sheet, proposal
+from emoji_gan import images
 from tests.support.campaign_folder import record
 
 
@@ -15,6 +18,23 @@ def folder(tmp_path):
     listed.append(record("gift_a", parents=("1F381",), theme="cadeaux"))
     proposal.write_all(tmp_path, listed)
     return tmp_path
+
+
+def draw(folder, name, grey):
+    images.save_png(folder / "proposals" / f"{name}.png", np.full((8, 8, 4), grey, np.uint8))
+
+
+def saved_on_the_sheet(folder, **decided):
+    """Returns the path of what the page saves."""
+    listed = proposal.read_all(folder, Language("en"))
+    for p in listed:
+        draw(folder, p.name, 9)
+    path = contact_sheet.write(folder, listed, {}, Language("en"), command="pick")
+    page = path.read_text("utf-8")
+    texts = json.loads(page.split('id="texts">')[1].split("</script>")[0])
+    path = folder / "saved.json"
+    path.write_text(json.dumps(decided | {"pictures": texts["pictures"]}), "utf-8")
+    return path
 
 
 def picks(folder):
@@ -42,6 +62,58 @@ def test_the_best_of_each_theme_are_not_those_rejected(run, folder):
     code, out, _ = run("pick", f"--dir={folder}", "--best=2", "--reject=pizza_a:x")
     assert code == 0 and picks(folder)["picked"] == ["pizza_b", "pizza_c", "gift_a"]
     assert "3 picked (3 by score alone), 1 rejected" in out
+
+
+def test_the_best_are_counted_by_segment_without_what_check_refused(run, tmp_path):
+    rows = {"a": ("x", 0.9), "b": ("x", 0.8), "c": ("x", 0.7), "d": ("y", 0.2), "e": ("y", 0.1)}
+    listed = [record(f"pizza_{k}", segment=s, score=v, seed=ord(k)) for k, (s, v) in rows.items()]
+    proposal.write_all(tmp_path, listed)
+    for p in listed:
+        draw(tmp_path, p.name, 9)
+    run("pick", f"--dir={tmp_path}", "--best=2")
+    assert picks(tmp_path)["automatic"] == ["pizza_a", "pizza_b", "pizza_d", "pizza_e"]
+    digest = proposal.digest(tmp_path, listed[0])
+    # The digest of pizza_d is of another picture than is there now: it was not refused.
+    refused = (("pizza_a", digest), ("pizza_d", "0"))
+    checked = [{"name": n, "passed": False, "picture": d} for n, d in refused]
+    (tmp_path / "checks.json").write_text(json.dumps({"checked": checked}), "utf-8")
+    code, out, _ = run("pick", f"--dir={tmp_path}", "--best=2", "--lang=fr")
+    assert code == 0 and set(picks(tmp_path)["picked"]) == {f"pizza_{k}" for k in "bcde"}
+    assert "  pizza, x : 2 (pizza_b, pizza_c) ; 1 laissée, qui échoue à `check`\n" in out
+    assert "  pizza, y : 2 (pizza_d, pizza_e)\n" in out
+
+
+def test_decisions_on_another_picture_of_that_name_are_skipped(run, folder):
+    decided = {"picked": ["pizza_a", "pizza_b"], "rejected": [], "undecided": ["pizza_c"]}
+    path = saved_on_the_sheet(folder, **decided)
+    code, out, err = run("pick", f"--dir={folder}", f"--file={path}")
+    assert code == 0 and "note:" not in out and picks(folder)["picked"] == ["pizza_a", "pizza_b"]
+    (folder / "picks.json").unlink()
+    draw(folder, "pizza_a", 200)
+    code, _, err = run("pick", f"--dir={folder}", f"--file={path}", "--lang=fr")
+    assert code == 2 and picks(folder)["picked"] == ["pizza_b"]
+    assert err.count("\n") == 1 and "ce nom désigne à présent une autre image" in err
+    assert "pizza_a ; choisissez" in err
+
+
+def test_nothing_is_recorded_where_every_picture_is_another(run, folder):
+    path = saved_on_the_sheet(folder, picked=["pizza_a"], rejected=[])
+    draw(folder, "pizza_a", 200)
+    code, _, err = run("pick", f"--dir={folder}", f"--file={path}")
+    assert code == 2 and "this name means another picture now" in err
+    assert not (folder / "picks.json").exists()
+
+
+@pytest.mark.parametrize(
+    "typed", ["Pizza_A,tête_de_chien_1", " pizza_a ; TETE_DE_CHIEN_01", "pizza_a tête_de_chien_01,"]
+)
+def test_names_may_have_capitals_accents_and_other_marks_between(run, folder, typed):
+    listed = [*proposal.read_all(folder, Language("en")), record("tete_de_chien_01", seed=5)]
+    proposal.write_all(folder, listed)
+    assert run("pick", f"--dir={folder}", f"--names={typed}")[0] == 0
+    assert picks(folder)["picked"] == ["pizza_a", "tete_de_chien_01"]
+    assert run("pick", f"--dir={folder}", "--reject=Tête_de_chien_1:non")[0] == 0
+    assert picks(folder)["rejected"] == [{"name": "tete_de_chien_01", "reason": "non"}]
 
 
 def test_what_nobody_decided_is_recorded_as_such(run, folder):
@@ -81,7 +153,8 @@ def test_what_is_undecided_on_the_sheet_is_taken_back(run, folder, tmp_path):
 def test_a_saved_sheet_is_read(run, folder, tmp_path):
     saved = {"picked": ["gift_a"], "rejected": [{"name": "pizza_d", "reason": "é"}]}
     (tmp_path / "mine.json").write_text(json.dumps(saved), "utf-8")
-    code, _, _ = run("pick", f"--dir={folder}", f"--file={tmp_path / 'mine.json'}")
+    code, out, _ = run("pick", f"--dir={folder}", f"--file={tmp_path / 'mine.json'}")
+    assert "does not say of which pictures it is" in out  # as earlier versions saved it
     assert code == 0 and picks(folder) == saved | {"automatic": []}
 
 
