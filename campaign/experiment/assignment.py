@@ -8,7 +8,8 @@ import pathlib
 import shlex
 
 from campaign import folder as folder_lib
-from campaign.experiment import plan_file
+from campaign.experiment import looks as looks_lib
+from campaign.experiment import plan_file, reassignment
 from campaign.experiment.plan_file import Plan
 from campaign.experiment.reading import cells, file_kinds, headings
 from campaign.experiment.reading.tables import Notice, Tables
@@ -85,6 +86,8 @@ def assign(
     *,
     given: dict[str, str],
     part: tuple[int, int] = (1, 1),
+    looks: int = 0,
+    replace: bool = False,
 ) -> Result:
     """Assigns the customers of a file and writes customer, segment, arm, propensity, assigned.
 
@@ -98,9 +101,11 @@ def assign(
       out: CSV, CSV.gz or Parquet by its suffix.
       given: headings by column, from --columns.
       part: (i, n): only the i-th of n parts of the customers, by their hash.
+      looks: taken by the plan so far.
+      replace: whether to write over assignments of other customers.
 
     Raises:
-      UserError: unreadable, or a column is missing.
+      UserError: unreadable, a column is missing, or assignments of other customers are there.
     """
     columns = ("customer", "segment", *([plan.covariate] if plan.covariate else []))
     required = tuple(c for c in columns if c != "segment")
@@ -132,6 +137,7 @@ def assign(
         f"(SELECT *, {_uniform_sql(1)} AS u, {_uniform_sql(1 + _DIGITS)} AS v FROM "
         f"(SELECT *, sha256({cells.quoted(plan.salt)} || ':' || customer) AS h FROM once)))"
     )
+    reassignment.refuse_others(tables, out, customers, looks=looks, replace=replace)
     _write(tables, plan, out)
     return Result(_counts(tables), tuple(tables.notices))
 
@@ -249,6 +255,14 @@ def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
             "par défaut assignments.csv dans --dir ; aussi .csv.gz ou .parquet",
         ),
     )
+    p.add_argument(
+        "--replace",
+        action="store_true",
+        help=say(
+            "write over assignments of other customers; not once looks were taken by them",
+            "écraser les affectations d'autres clients ; plus possible après un bilan sur eux",
+        ),
+    )
     headings.add_columns(p, "customer", "segment", language=language)
     add_part(p, language)
 
@@ -295,8 +309,15 @@ def run(a: argparse.Namespace, language: Language) -> int:
     covariate = (plan.covariate,) if plan.covariate else ()
     given = headings.parse_columns(a.columns, ("customer", "segment", *covariate), language)
     part = parse_part(a.part, language)
+    looks = len(looks_lib.read(looks_lib.path_of(plan_path), plan, language))
     with Tables(language) as tables:
-        result = assign(tables, plan, a.customers, out, given=given, part=part)
+        result = assign(
+            *(tables, plan, a.customers, out),
+            given=given,
+            part=part,
+            looks=looks,
+            replace=a.replace,
+        )
     _keep_record(out, plan, result)
     for notice in result.notices:
         print("!", notice.text)
