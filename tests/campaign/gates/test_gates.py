@@ -170,9 +170,7 @@ def test_the_command_checks_proposals_and_loops(run, tmp_path):
     (tmp_path / "animations" / "animations.json").write_text(json.dumps({"animations": [loop]}))
     code, out, err = run("check", f"--dir={tmp_path}", "--lang=fr")
     assert code == 0, err
-    assert (
-        "0 sur 3 (dont 1 boucle) passe" in out and "une copie de pizza" in out and "flashs" in out
-    )
+    assert "0 sur 3 (dont 1 boucle) passe" in out and "une copie de pizza" in out and "flashs" in out
     entries = json.loads((tmp_path / "checks.json").read_text("utf-8"))["checked"]
     first, second, third = entries
     failed = {g["gate"] for g in first["gates"] if not g["passed"]}
