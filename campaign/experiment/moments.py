@@ -8,7 +8,7 @@ import pathlib
 import numpy as np
 
 from campaign.experiment.inference.effects import Moments, Sums
-from campaign.experiment.plan_file import Plan
+from campaign.experiment.plan_file import HOLDOUT, Plan
 from campaign.experiment.reading import assigned_customers, cells, file_kinds, headings
 from campaign.experiment.reading.tables import Notice, Tables
 from emoji_gan.errors import UserError
@@ -106,6 +106,14 @@ def collect(
         "GROUP BY ALL HAVING sum(sent) IS NOT NULL"
     ):
         sent.setdefault(segment, {})[plan.groups[arm]] = int(count)
+    tables.notice(
+        "holdout_sent",
+        sum(by_arm.get(HOLDOUT, 0) for by_arm in sent.values()),
+        "{n} [customer|customers] of the holdout [was|were] sent to: it no longer shows what the "
+        "campaign brings",
+        "{n} [client|clients] de la réserve [a|ont] reçu l'envoi : elle ne montre plus ce que la "
+        "campagne rapporte",
+    )
     return Collected(moments, sent, waiting, until, tuple(tables.notices))
 
 
