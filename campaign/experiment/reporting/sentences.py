@@ -9,6 +9,7 @@ from campaign.experiment.reading.segments import NO_SEGMENT
 from campaign.experiment.results import Arm, Guardrail, Verdict
 from campaign.language import Language
 
+_ALL_LOST = -0.995  # a fall that is said as -100 %: as an end of an interval it says nothing
 _STATUS = {
     "better": ("proved better", "prouvé meilleur"),
     "worse": ("proved worse", "prouvé moins bon"),
@@ -86,7 +87,7 @@ def _between(low: float, high: float, language: Language) -> str:
     ends = [language.percent(x, 0, True) for x in (low, high)]
     if math.isfinite(low) and math.isfinite(high):
         return language.pick(f"between {ends[0]} and {ends[1]}", f"entre {ends[0]} et {ends[1]}")
-    if math.isfinite(low):
+    if math.isfinite(low) and low > _ALL_LOST:
         return language.pick(
             f"at least {ends[0]}; too few to tell how much at most",
             f"au moins {ends[0]} ; trop peu de cas pour dire combien au plus",

@@ -1,5 +1,6 @@
 """Files and flags as a marketer gives them, and what the answers then say."""
 
+import dataclasses
 import json
 
 import pytest
@@ -88,7 +89,9 @@ def test_an_open_interval_is_said_in_words():
     g = Guardrail("complaint", 0.4, -0.35, float("inf"), 0.2, "unclear")
     french, english = (sentences.guardrail(g, Language(code)) for code in ("fr", "en"))
     assert "∞" not in french and "au moins" in french and "trop peu" in french
-    assert "∞" not in english and "too few to tell" in english
+    assert "∞" not in english and "too few to tell how much at most" in english
+    g = dataclasses.replace(g, low=-1.0)
+    assert "(too few to tell)" in sentences.guardrail(g, Language("en"))
 
 
 def test_a_control_may_be_written_in_other_capitals(run, tmp_path):
