@@ -100,6 +100,12 @@ def collect(
     if not tables.row(f"SELECT count(*) FROM who WHERE {complete}")[0]:
         raise UserError(_too_early(tables, plan, until))
     moments = _reduce(tables, plan, measured, complete)
+    sent = _sent(tables, plan, complete)
+    return Collected(moments, sent, waiting, until, tuple(tables.notices))
+
+
+def _sent(tables: Tables, plan: Plan, complete: str) -> dict[str, dict[str, int]]:
+    """Counts those to whom was sent, by segment and arm; the holdout should have none."""
     sent: dict[str, dict[str, int]] = {}
     for segment, arm, count in tables.rows(
         f"SELECT segment, arm, sum(sent) FROM who JOIN results USING (k) WHERE {complete} "
@@ -114,7 +120,7 @@ def collect(
         "{n} [client|clients] de la réserve [a|ont] reçu l'envoi : elle ne montre plus ce que la "
         "campagne rapporte",
     )
-    return Collected(moments, sent, waiting, until, tuple(tables.notices))
+    return sent
 
 
 def _load_events(
