@@ -88,6 +88,13 @@ class Language:
         space = _NARROW_SPACE if self.code == "fr" else ""
         return self.number(100 * x, digits, sign) + space + "%"
 
+    def points(self, x: float) -> str:
+        """Writes a difference of two rates in points: +2.81 points or +2,81 points."""
+        word = self.pick("point" if abs(round(100 * x, 2)) == 1 else "points", "points")
+        if self.code == "fr" and abs(round(100 * x, 2)) < 2:
+            word = "point"
+        return f"{self.number(100 * x, 2, True)} {word}"
+
     def rate(self, x: float) -> str:
         """Writes a fraction in percent with as few digits as it takes: 20% or 3.25%."""
         digits = next((d for d in range(3) if abs(round(100 * x, d) - 100 * x) < 1e-9), 3)

@@ -8,11 +8,13 @@ import pathlib
 import shlex
 
 from campaign import folder as folder_lib
-from campaign.experiment import plan_file
+from campaign.experiment import looks as looks_lib
+from campaign.experiment import plan_file, reassignment
 from campaign.experiment.plan_file import Plan
-from campaign.experiment.reading import cells, file_kinds, headings
+from campaign.experiment.reading import cells, file_kinds, headings, segments
+from campaign.experiment.reading.segments import NO_SEGMENT
 from campaign.experiment.reading.tables import Notice, Tables
-from campaign.experiment.reporting import plan_changes
+from campaign.experiment.reporting import plan_changes, sentences
 from campaign.language import Language
 from emoji_gan import errors
 from emoji_gan.errors import UserError
@@ -20,7 +22,6 @@ from emoji_gan.runtime import workdir
 
 _BITS = 52  # of the hash for the arm, and as many for the wave: exact in a double
 _DIGITS = _BITS // 4
-NO_SEGMENT = "-"
 _BOM = "\ufeff"  # by which a spreadsheet recognises UTF-8
 
 
@@ -85,6 +86,8 @@ def assign(
     *,
     given: dict[str, str],
     part: tuple[int, int] = (1, 1),
+    looks: int = 0,
+    replace: bool = False,
 ) -> Result:
     """Assigns the customers of a file and writes customer, segment, arm, propensity, assigned.
 
@@ -98,9 +101,11 @@ def assign(
       out: CSV, CSV.gz or Parquet by its suffix.
       given: headings by column, from --columns.
       part: (i, n): only the i-th of n parts of the customers, by their hash.
+      looks: taken by the plan so far.
+      replace: whether to write over assignments of other customers.
 
     Raises:
-      UserError: unreadable, or a column is missing.
+      UserError: unreadable, a column is missing, or assignments of other customers are there.
     """
     columns = ("customer", "segment", *([plan.covariate] if plan.covariate else []))
     required = tuple(c for c in columns if c != "segment")
@@ -114,7 +119,10 @@ def assign(
         "{n} [row|rows] without a customer [was|were] left out",
         "{n} [ligne|lignes] sans client [a été laissée|ont été laissées] de côté",
     )
-    segment = f"coalesce(nullif(segment, ''), '{NO_SEGMENT}')" if "segment" in there else "'-'"
+    segment = "'-'"
+    if "segment" in there:
+        segments.unify(tables, "raw", plan.allocation)
+        segment = f"coalesce(nullif(segment, ''), '{NO_SEGMENT}')"
     covariate = ""
     if plan.covariate:
         sign = tables.decimal_sign("raw", plan.covariate, pathlib.Path(customers).name)
@@ -123,17 +131,24 @@ def assign(
     in_part = "" if n == 1 else f"AND hash(customer) % {n} = {i - 1}"
     _keep_once(tables, segment, covariate, in_part)
     _notice_duplicates(tables, plan)
+    _draw(tables, plan, with_covariate=bool(covariate))
+    reassignment.refuse_others(tables, out, customers, looks=looks, replace=replace)
+    _write(tables, plan, out)
+    return Result(_counts(tables), tuple(tables.notices))
+
+
+def _draw(tables: Tables, plan: Plan, *, with_covariate: bool) -> None:
+    """Makes `assigned` of `once`: each customer's arm, propensity and day."""
     wave = f"least(floor(v * {max(plan.looks, 1)})::INT, {max(plan.looks, 1) - 1})"
     first = cells.quoted(plan.start)
     tables.rows(
         "CREATE TABLE assigned AS SELECT customer, segment, choice.arm AS arm, "
         f"choice.p AS propensity, DATE {first} + {wave} * {plan.wave_days} AS assigned"
-        f"{', covariate' if covariate else ''} FROM (SELECT *, {_arm_sql(plan)} AS choice FROM "
+        f"{', covariate' if with_covariate else ''} "
+        f"FROM (SELECT *, {_arm_sql(plan)} AS choice FROM "
         f"(SELECT *, {_uniform_sql(1)} AS u, {_uniform_sql(1 + _DIGITS)} AS v FROM "
         f"(SELECT *, sha256({cells.quoted(plan.salt)} || ':' || customer) AS h FROM once)))"
     )
-    _write(tables, plan, out)
-    return Result(_counts(tables), tuple(tables.notices))
 
 
 def _counts(tables: Tables) -> dict[str, dict[str, int]]:
@@ -249,6 +264,14 @@ def add_arguments(p: argparse.ArgumentParser, language: Language) -> None:
             "par défaut assignments.csv dans --dir ; aussi .csv.gz ou .parquet",
         ),
     )
+    p.add_argument(
+        "--replace",
+        action="store_true",
+        help=say(
+            "write over assignments of other customers; not once looks were taken by them",
+            "écraser les affectations d'autres clients ; plus possible après un bilan sur eux",
+        ),
+    )
     headings.add_columns(p, "customer", "segment", language=language)
     add_part(p, language)
 
@@ -295,13 +318,15 @@ def run(a: argparse.Namespace, language: Language) -> int:
     covariate = (plan.covariate,) if plan.covariate else ()
     given = headings.parse_columns(a.columns, ("customer", "segment", *covariate), language)
     part = parse_part(a.part, language)
+    looks = len(looks_lib.read(looks_lib.path_of(plan_path), plan, language))
     with Tables(language) as tables:
-        result = assign(tables, plan, a.customers, out, given=given, part=part)
+        more = {"part": part, "looks": looks, "replace": a.replace}
+        result = assign(tables, plan, a.customers, out, given=given, **more)
     _keep_record(out, plan, result)
     for notice in result.notices:
         print("!", notice.text)
     total = _print_counts(result, out, language)
-    needed = plan.n_per_arm * len(plan.arms) / (1 - plan.holdout)
+    needed = plan.n_in_all
     if part == (1, 1) and total < needed:
         print(
             "!",
@@ -332,8 +357,7 @@ def _print_counts(result: Result, out: pathlib.Path, language: Language) -> int:
     """Prints the customers by segment and arm; returns how many there are."""
     for segment, counts in result.counts.items():
         listed = ", ".join(f"{arm} {language.number(n)}" for arm, n in counts.items())
-        name = segment if segment != NO_SEGMENT else language.pick("no segment", "sans segment")
-        print(f"{name}{language.pick(':', ' :')} {listed}")
+        print(f"{sentences.segment(segment, language)}{language.pick(':', ' :')} {listed}")
     total = sum(sum(c.values()) for c in result.counts.values())
     print(
         language.counted(

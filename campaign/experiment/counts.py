@@ -74,7 +74,7 @@ def read(
       tables: a database of this command.
       path: CSV or Parquet.
       given: headings by column, from --columns.
-      control: name of the arm that must be in every test.
+      control: name of the arm that must be in every test, perhaps in other capitals.
 
     Raises:
       UserError: unreadable, a test lacks the control, or no test has two arms.
@@ -127,6 +127,10 @@ def read(
 def _grouped(language: Language, name: str, arms: list[tuple], control: str | None) -> CountedTest:
     """Makes a test of its rows (test, arm, impressions, clicks, winner)."""
     names = tuple(r[1] for r in arms)
+    if control is not None and control not in names:
+        same = [i for i, arm in enumerate(names) if arm.casefold() == control.casefold()]
+        if len(same) == 1:  # called as the flag does, so that it is one name in all tests
+            names = (*names[: same[0]], control, *names[same[0] + 1 :])
     if control is not None and control not in names:
         raise UserError(
             language.pick(

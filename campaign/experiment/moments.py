@@ -8,7 +8,7 @@ import pathlib
 import numpy as np
 
 from campaign.experiment.inference.effects import Moments, Sums
-from campaign.experiment.plan_file import Plan
+from campaign.experiment.plan_file import HOLDOUT, Plan
 from campaign.experiment.reading import assigned_customers, cells, file_kinds, headings
 from campaign.experiment.reading.tables import Notice, Tables
 from emoji_gan.errors import UserError
@@ -100,13 +100,27 @@ def collect(
     if not tables.row(f"SELECT count(*) FROM who WHERE {complete}")[0]:
         raise UserError(_too_early(tables, plan, until))
     moments = _reduce(tables, plan, measured, complete)
+    sent = _sent(tables, plan, complete)
+    return Collected(moments, sent, waiting, until, tuple(tables.notices))
+
+
+def _sent(tables: Tables, plan: Plan, complete: str) -> dict[str, dict[str, int]]:
+    """Counts those to whom was sent, by segment and arm; the holdout should have none."""
     sent: dict[str, dict[str, int]] = {}
     for segment, arm, count in tables.rows(
         f"SELECT segment, arm, sum(sent) FROM who JOIN results USING (k) WHERE {complete} "
         "GROUP BY ALL HAVING sum(sent) IS NOT NULL"
     ):
         sent.setdefault(segment, {})[plan.groups[arm]] = int(count)
-    return Collected(moments, sent, waiting, until, tuple(tables.notices))
+    tables.notice(
+        "holdout_sent",
+        sum(by_arm.get(HOLDOUT, 0) for by_arm in sent.values()),
+        "{n} [customer|customers] of the holdout [was|were] sent to: it no longer shows what the "
+        "campaign brings",
+        "{n} [client|clients] de la réserve [a|ont] reçu l'envoi : elle ne montre plus ce que la "
+        "campagne rapporte",
+    )
+    return sent
 
 
 def _load_events(

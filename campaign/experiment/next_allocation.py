@@ -10,7 +10,6 @@ import numpy as np
 
 from campaign import folder as folder_lib
 from campaign.experiment import moments as moments_lib
-from campaign.experiment.assignment import NO_SEGMENT
 from campaign.experiment.inference import policy
 from campaign.experiment.inference.effects import Moments, Sums
 from campaign.experiment.plan_file import HOLDOUT
@@ -81,7 +80,8 @@ def without_holdout(m: Moments) -> Moments:
     )
 
 
-def _read(path: pathlib.Path, language: Language) -> tuple[Moments, str]:
+def _read(path: pathlib.Path, language: Language) -> tuple[Moments, str, list[str]]:
+    """Returns the sums of a report, the metric, and what its verdict leaves open."""
     pick = language.pick
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
@@ -96,6 +96,7 @@ def _read(path: pathlib.Path, language: Language) -> tuple[Moments, str]:
             )
         m, plan = moments_lib.from_json(report["moments"]), report["plan"]
         decision, metric = report["verdict"]["decision"], plan["metric"]
+        is_proved = any(arm["status"] == "better" for arm in report["verdict"]["arms"])
     except FileNotFoundError:
         raise UserError(
             pick(
@@ -121,18 +122,45 @@ def _read(path: pathlib.Path, language: Language) -> tuple[Moments, str]:
                 "telles données ; trouvez la cause, puis analysez de nouveau",
             )
         )
-    return without_holdout(m), metric
+    runs = [_still_runs(is_proved, language)] if decision == "continue" else []
+    return without_holdout(m), metric, runs
+
+
+def _still_runs(is_proved: bool, language: Language) -> str:
+    """Says that the verdict is to continue.
+
+    Args:
+      is_proved: whether an arm is proved better, and waits for its guardrails alone.
+      language: of the line.
+    """
+    if is_proved:
+        return language.pick(
+            "! the test still runs, and its guardrails are not decided: finish it before you send "
+            "by these shares",
+            "! le test court encore, et ses garde-fous ne sont pas décidés : menez-le à terme "
+            "avant d'envoyer selon ces parts",
+        )
+    return language.pick(
+        "! the test still runs, and nothing is proved yet: these shares may follow mere chance; "
+        "finish it before you send by them",
+        "! le test court encore, et rien n'est prouvé : ces parts suivent peut-être le seul "
+        "hasard ; menez-le à terme avant d'envoyer selon elles",
+    )
 
 
 def run(a: argparse.Namespace, language: Language) -> int:
     """Writes allocation.json and says what policies would have brought."""
     report = a.report or a.dir / folder_lib.REPORT / "report.json"
     out = a.out or a.dir / folder_lib.ALLOCATION
-    m, metric = _read(report, language)
+    m, metric, runs = _read(report, language)
     _check_floor(a.floor, len(m.arms), language)
     shares = policy.thompson(m, metric, floor=a.floor, seed=_SEED)
     values = _values(m, metric, shares)
-    for line in (*_share_lines(m, shares, language), *_value_lines(values, metric, language)):
+    for line in (
+        *runs,
+        *_share_lines(m, shares, language),
+        *_value_lines(values, metric, language),
+    ):
         print(line)
     print(
         language.pick(
@@ -180,8 +208,7 @@ def _share_lines(m: Moments, shares: np.ndarray, language: Language) -> list[str
         parts = ", ".join(
             f"{arm} {language.percent(p, 0)}" for arm, p in zip(m.arms, row, strict=True)
         )
-        name = segment if segment != NO_SEGMENT else pick("no segment", "sans segment")
-        lines.append(f"  {name}{pick(':', ' :')} {parts}")
+        lines.append(f"  {sentences.segment(segment, language)}{pick(':', ' :')} {parts}")
     return lines
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import hashlib
 import json
+import math
 import pathlib
 import shlex
 from typing import Any
@@ -88,6 +89,11 @@ class Plan:
     def comparisons(self) -> int:
         """Returns how many arms are compared with the control."""
         return len(self.arms) - 1
+
+    @property
+    def n_in_all(self) -> int:
+        """Returns how many customers all arms and the holdout need together."""
+        return math.ceil(self.n_per_arm * len(self.arms) / (1 - self.holdout))
 
     @property
     def is_amount(self) -> bool:

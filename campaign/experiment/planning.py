@@ -99,7 +99,7 @@ def make(a: argparse.Namespace, language: Language) -> Plan:
     }
     n = planned_size(Plan(**fields, n_per_arm=0))
     plan = Plan(**fields, n_per_arm=n)
-    needed = math.ceil(n * len(arms) / (1 - plan.holdout))
+    needed = plan.n_in_all
     if a.audience and a.audience < needed:
         reach = detectable_effect(plan, a.audience * (1 - plan.holdout) / len(arms))
         number, percent = language.number, language.percent
@@ -123,7 +123,7 @@ def make(a: argparse.Namespace, language: Language) -> Plan:
 def summary(plan: Plan, language: Language) -> list[str]:
     """Says in a few lines what a plan needs and what it will be able to say."""
     number, percent, pick = language.number, language.percent, language.pick
-    total = math.ceil(plan.n_per_arm * len(plan.arms) / (1 - plan.holdout))
+    total = plan.n_in_all
     end = plan.start_date + datetime.timedelta(days=plan.duration_days)
     effect = language.rate(plan.smallest_effect)
     reserve = language.rate(plan.holdout)
@@ -203,7 +203,7 @@ def _of_uneven_shares(plan: Plan, total: int, language: Language) -> str:
 OPENS_ARE_UNRELIABLE = {
     "en": "opens are unreliable: mail programs load pictures by themselves; take click",
     "fr": "les ouvertures ne sont pas fiables : les messageries chargent les images d'elles-mêmes ;"
-    " prenez click",
+    " prenez clic",
 }
 
 

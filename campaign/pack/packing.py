@@ -116,7 +116,7 @@ def run(a: argparse.Namespace, language: Language) -> int:
         _report(folder, built, language)
     if not a.source:
         flags = language.pick("--baseline=RATE --start=DAY", "--baseline=TAUX --start=JOUR")
-        print(language.next_line(f"plan {flags} --name={shlex.quote(about.title)}"))
+        print(language.next_line(f"plan {flags} --name={shlex.quote(about.title)}", a.dir))
     return errors.EXIT_OK if complete else errors.EXIT_USER_ERROR
 
 

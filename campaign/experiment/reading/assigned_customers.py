@@ -3,7 +3,7 @@
 import pathlib
 
 from campaign.experiment.plan_file import Plan
-from campaign.experiment.reading import cells
+from campaign.experiment.reading import cells, segments
 from campaign.experiment.reading.tables import Tables
 
 COLUMNS = ("customer", "arm", "segment", "propensity", "assigned", "covariate")
@@ -31,7 +31,10 @@ def load(tables: Tables, plan: Plan, assignments: str, given: dict[str, str], in
     listed = ", ".join(cells.quoted(a) for a in arms)
     _notice_unplanned(tables, listed)
     start = f"DATE '{plan.start}'"
-    segment = "coalesce(nullif(segment, ''), '-')" if "segment" in there else "'-'"
+    segment = "'-'"
+    if "segment" in there:
+        segments.unify(tables, "assignments", plan.allocation)
+        segment = "coalesce(nullif(segment, ''), '-')"
     propensity = "NULL::DOUBLE"
     if "propensity" in there:
         propensity = "TRY_CAST(replace(propensity, ',', '.') AS DOUBLE)"

@@ -91,11 +91,12 @@ def _refuse_absent(seen: list[list[str]], given: dict[str, str], language: Langu
     names = {fold(h) for heads in seen for h in heads}
     for column, heading in given.items():
         if fold(heading) not in names:
+            name = headings.word(column, language)
             listed = ", ".join(dict.fromkeys(h for heads in seen for h in heads[:12]))
             raise UserError(
                 language.pick(
                     f"--columns={column}={heading}: no file has that heading; there are: {listed}",
-                    f"--columns={column}={heading} : aucun fichier n'a cet intitulé ; il y a : "
+                    f"--columns={name}={heading} : aucun fichier n'a cet intitulé ; il y a : "
                     f"{listed}",
                 )
             )

@@ -99,6 +99,23 @@ NAMES = {
     "clicks": ("clicks", "les clics"),
     "winner": ("declared winners", "les gagnants déclarés"),
 }
+# Column -> its word in --columns=, where French has another one; all are among the synonyms.
+_FRENCH = {
+    "customer": "client",
+    "arm": "bras",
+    "propensity": "propension",
+    "assigned": "affecté_le",
+    "covariate": "covariable",
+    "sent": "envoyé",
+    "click": "clic",
+    "visit": "visite",
+    "open": "ouverture",
+    "spend": "dépense",
+    "unsubscribe": "désinscription",
+    "complaint": "plainte",
+    "clicks": "clics",
+    "winner": "gagnant",
+}
 # What an outcome is: a yes or no, or an amount; and what is worse.
 OUTCOMES = ("click", "visit", "open", "conversion", "spend", "unsubscribe", "complaint")
 AMOUNTS = ("spend",)
@@ -110,6 +127,11 @@ def in_words(column: str, language: Language) -> str:
     return language.pick(*NAMES.get(column, (column, column)))
 
 
+def word(column: str, language: Language) -> str:
+    """Returns what stands for a column in --columns=, in the user's language."""
+    return language.pick(column, _FRENCH.get(column, column))
+
+
 def folded(columns: tuple[str, ...]) -> frozenset[str]:
     """Returns all folded headings of some columns; one without synonyms is its own."""
     return frozenset(h for c in columns for h in _synonyms(c))
@@ -117,8 +139,8 @@ def folded(columns: tuple[str, ...]) -> frozenset[str]:
 
 def outcome(text: str) -> str:
     """Returns the outcome that a word means, in English or French; other words as they are."""
-    word = fold(text)
-    return next((name for name in OUTCOMES if word in SYNONYMS[name]), text)
+    folded_text = fold(text)
+    return next((name for name in OUTCOMES if folded_text in SYNONYMS[name]), text)
 
 
 def parse_columns(text: str, columns: tuple[str, ...], language: Language) -> dict[str, str]:
@@ -134,11 +156,11 @@ def parse_columns(text: str, columns: tuple[str, ...], language: Language) -> di
     """
     given = {}
     for pair in filter(None, (p.strip() for p in text.split(","))):
-        word, sign, heading = (x.strip() for x in pair.partition("="))
-        exact = [c for c in columns if word == c]
-        names = exact or [c for c in columns if fold(word) in _synonyms(c)]
+        left, sign, heading = (x.strip() for x in pair.partition("="))
+        exact = [c for c in columns if left == c]
+        names = exact or [c for c in columns if fold(left) in _synonyms(c)]
         if not (sign and heading and names):
-            listed = ", ".join(columns)
+            listed = ", ".join(word(c, language) for c in columns)
             raise UserError(
                 language.pick(
                     f"--columns={text}: write column=HEADING, commas between; columns: {listed}",
@@ -162,7 +184,7 @@ def add_columns(p: argparse.ArgumentParser, *columns: str, language: Language) -
     p.add_argument(
         "--columns",
         default="",
-        metavar=",".join(f"{c}={heading}" for c in columns),
+        metavar=",".join(f"{word(c, language)}={heading}" for c in columns),
         help=language.pick(
             "headings of your file that are not recognised by themselves",
             "intitulés de votre fichier qui ne sont pas reconnus d'eux-mêmes",
@@ -245,5 +267,5 @@ def _missing(headings: list[str], column: str, file: str, language: Language) ->
         f"{file} has no column of {name}; it has: {seen}. "
         f"If one of these is it: --columns={column}=HEADING",
         f"{file} n'a pas de colonne pour {name} ; il a : {seen}. "
-        f"Si l'une convient : --columns={column}=INTITULÉ",
+        f"Si l'une convient : --columns={word(column, language)}=INTITULÉ",
     )

@@ -182,7 +182,7 @@ class Tables:
             f"{file}: {heading!r} is taken for {english}; if it is {other_english}: "
             f"--columns={other}={heading}",
             f"{file} : {heading!r} est pris pour {french} ; si ce sont {other_french} : "
-            f"--columns={other}={heading}",
+            f"--columns={headings.word(other, self.language)}={heading}",
         )
 
     def peek(self, pattern: str) -> list[str]:

@@ -28,7 +28,8 @@ class Layout:
     """Describes a text file of a table.
 
     Attributes:
-      path: a UTF-8 file to read: the user's own, or a copy where that has another encoding.
+      path: a UTF-8 file to read: the user's own, or a copy where that has another encoding or
+        lines that end in several ways.
       encoding: of the user's file.
       separator: between fields.
       headings: as written.
@@ -53,7 +54,7 @@ def fold(heading: str) -> str:
 def layout(
     path: pathlib.Path, wanted: frozenset[str], scratch: pathlib.Path, language: Language
 ) -> Layout:
-    """Determines the layout of a file, and writes a UTF-8 copy of it where it is not UTF-8.
+    """Determines the layout of a file, and writes a UTF-8 copy where DuckDB cannot read it.
 
     Args:
       path: text, also gzip-compressed.
@@ -82,7 +83,7 @@ def layout(
             )
         )
     name, encoding = path.name, _encoding(path, head)
-    if encoding != "utf-8":
+    if encoding != "utf-8" or _ends_lines_in_several_ways(path):
         path = _utf8_copy(path, encoding, scratch)
     with _opened(path) as stream:
         text = stream.read(_HEAD_BYTES).decode("utf-8", "ignore").removeprefix("\ufeff")
@@ -96,7 +97,7 @@ def layout(
                 f"{name} has none of the headings looked for; it has: {seen}. The first line must "
                 "be the headings; say which is which by --columns=customer=HEADING,...",
                 f"{name} n'a aucun des intitulés attendus ; il a : {seen}. La première ligne doit "
-                "être celle des intitulés ; précisez par --columns=customer=INTITULÉ,...",
+                "être celle des intitulés ; précisez par --columns=client=INTITULÉ,...",
             )
         )
     return Layout(path, encoding, separator, headings, skipped)
@@ -157,12 +158,27 @@ def _encoding(path: pathlib.Path, head: bytes) -> str:
     return "utf-8"
 
 
+def _ends_lines_in_several_ways(path: pathlib.Path) -> bool:
+    """Tells whether a file in UTF-8 has CRLF, LF and CR mixed, also inside of cells."""
+    both = feeds = returns = 0
+    with _opened(path) as stream:
+        while block := stream.read(_BLOCK_BYTES):
+            if block.endswith(b"\r"):
+                block += stream.read(1)  # may be the other half
+            both += block.count(b"\r\n")
+            feeds += block.count(b"\n")
+            returns += block.count(b"\r")
+    kinds = (both, feeds - both, returns - both)
+    return sum(count > 0 for count in kinds) > 1
+
+
 def _utf8_copy(path: pathlib.Path, encoding: str, scratch: pathlib.Path) -> pathlib.Path:
     copy = scratch / f"{path.name.removesuffix('.gz')}{COPY}"
+    # All lines of the copy end in LF.
     # cp1252 leaves five bytes undefined: they become U+FFFD and are counted with their rows.
     with (
         _opened(path) as raw,
-        io.TextIOWrapper(raw, encoding=encoding, errors="replace", newline="") as source,
+        io.TextIOWrapper(raw, encoding=encoding, errors="replace", newline=None) as source,
         copy.open("w", encoding="utf-8", newline="") as target,
     ):
         shutil.copyfileobj(source, target, _BLOCK_BYTES)

@@ -27,13 +27,12 @@ def headline(
         if v.outcome != "proved":
             text = language.pick(*_OUTCOME[v.outcome])
             return text[0].upper() + text[1:] + "."
-        percent = language.percent
-        span = f"{percent(v.low, 2, True)} … {percent(v.high, 2, True)}"
+        points = language.points
+        span = f"{points(v.low)} … {points(v.high)}"
         beaten = control or language.pick("the next best", "le suivant")
         return language.pick(
-            f"{t.arms[v.best]} is proved better: {percent(v.difference, 2, True)} against "
-            f"{beaten} ({span}).",
-            f"{t.arms[v.best]} est prouvé meilleur : {percent(v.difference, 2, True)} contre "
+            f"{t.arms[v.best]} is proved better: {points(v.difference)} against {beaten} ({span}).",
+            f"{t.arms[v.best]} est prouvé meilleur : {points(v.difference)} contre "
             f"{beaten} ({span}).",
         )
     counted = language.counted

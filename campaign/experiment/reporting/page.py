@@ -133,8 +133,8 @@ def html(
 def _arms(v: Verdict, plan: Plan, p_values: dict[str, float], language: Language) -> str:
     pick, percent = language.pick, language.percent
 
-    def money(x: float, sign: bool = False) -> str:
-        return sentences.amount(x, plan, language, sign)
+    def money(x: float) -> str:
+        return sentences.amount(x, plan, language)
 
     heads = [
         pick("variant", "variante"),
@@ -153,8 +153,8 @@ def _arms(v: Verdict, plan: Plan, p_values: dict[str, float], language: Language
             language.number(a.effect.n_treated),
             money(a.effect.treated),
             money(a.effect.control),
-            money(a.estimate, True),
-            f"{money(a.low, True)} … {money(a.high, True)}",
+            sentences.difference(a.estimate, plan, language),
+            sentences.span(a.low, a.high, plan, language),
             percent(a.relative[1], 1, True),
             p_text(p_values[a.name], language) if a.name in p_values else "–",
             sentences.status(a, language),
@@ -165,12 +165,15 @@ def _arms(v: Verdict, plan: Plan, p_values: dict[str, float], language: Language
     note = pick(
         f"The interval holds the true difference in {level} of cases; p is how often chance alone "
         "would make such a difference if the variant changed nothing. Both allow for all arms and "
-        "all looks. Where a proof ended the test early, the estimate is corrected for that. The "
-        "dotted line is the smallest effect worth knowing.",
+        "all looks. Once a proof or the last look ended the test, the difference is corrected for "
+        "the looks (as likely too high as too low), so it is not just the one rate less the other. "
+        "The dotted line is the smallest effect worth knowing.",
         f"L'intervalle contient le véritable écart dans {level} des cas ; p dit combien souvent le "
         "hasard seul ferait un tel écart si la variante ne changeait rien. Les deux tiennent "
-        "compte de tous les bras et de tous les bilans. Si une preuve a arrêté le test tôt, "
-        "l'estimation en est corrigée. Le trait pointillé est le plus petit effet qui compte.",
+        "compte de tous les bras et de tous les bilans. Une fois le test fini, par une preuve ou "
+        "au dernier bilan, l'écart est corrigé de ces bilans (aussi souvent trop haut que trop "
+        "bas) : ce n'est donc pas la simple soustraction des deux taux. Le trait pointillé est "
+        "le plus petit effet qui compte.",
     )
     name = pick("figures by variant", "chiffres par variante")
     out = report_plots.effects(v, plan, language) + table(name, heads, rows)
@@ -266,6 +269,14 @@ def _split(v: Verdict, plan: Plan, collected: Collected, language: Language) -> 
         )
     )
     name = pick("customers by arm", "clients par bras")
+    if reached := sent.get(HOLDOUT, 0):
+        text += " " + language.counted(
+            reached,
+            "But {n} [customer|customers] of the holdout [was|were] sent to: it no longer shows "
+            "what the campaign brings.",
+            "Mais {n} [client|clients] de la réserve [a|ont] reçu l'envoi : elle ne montre plus ce "
+            "que la campagne rapporte.",
+        )
     return table(name, heads, rows) + f"<p>{escape(text)}</p>"
 
 
@@ -313,9 +324,11 @@ def _how(v: Verdict, plan: Plan, collected: Collected, language: Language) -> st
     }.get(v.covariate)
     lines += [covariate] if covariate else []
     # A holdout that did nothing got nothing to click on: that is no comparison.
-    if v.total is not None and v.total.control and v.total.se < float("inf"):
+    # Nor is one that got the campaign.
+    is_apart = not any(row.get(HOLDOUT) for row in collected.sent.values())
+    if v.total is not None and is_apart and v.total.control and v.total.se < float("inf"):
         low, high = v.total.estimate - 1.96 * v.total.se, v.total.estimate + 1.96 * v.total.se
-        span = " … ".join(sentences.amount(x, plan, language, True) for x in (low, high))
+        span = sentences.span(low, high, plan, language)
         lines.append(
             pick(
                 f"the campaign as a whole against the holdout: {span} (one look)",

@@ -8,10 +8,12 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.figure
+import matplotlib.ticker
 
 from campaign.experiment.inference import group_sequential
 from campaign.experiment.looks import Look
 from campaign.experiment.plan_file import Plan
+from campaign.experiment.reporting import sentences
 from campaign.experiment.results import Verdict
 from campaign.language import Language
 
@@ -58,6 +60,22 @@ def _axes(height: float) -> tuple[matplotlib.figure.Figure, matplotlib.figure.Ax
     return figure, figure.subplots()
 
 
+class _Ticks(matplotlib.ticker.ScalarFormatter):
+    """Writes the numbers of an axis in the user's language.
+
+    Args:
+      language: of the numbers.
+    """
+
+    def __init__(self, language: Language) -> None:
+        super().__init__(useOffset=False)
+        self._sign = language.pick(".", ",")
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """Returns the label of a tick."""
+        return super().__call__(x, pos).replace(".", self._sign)
+
+
 def effects(v: Verdict, plan: Plan, language: Language) -> str:
     """Draws each arm's effect with its interval, relative to the control."""
     arms = [a for a in v.arms if math.isfinite(a.low) and a.effect.control]
@@ -79,6 +97,7 @@ def effects(v: Verdict, plan: Plan, language: Language) -> str:
         ax.set_yticks(range(len(arms)), [a.name for a in reversed(arms)])
         ax.set_ylim(-0.6, len(arms) - 0.4)
         ax.set_xlabel(title)
+        ax.xaxis.set_major_formatter(_Ticks(language))
         return _svg(figure, title, items, language)
 
 
@@ -114,6 +133,7 @@ def looks(history: list[Look], v: Verdict, plan: Plan, language: Language) -> st
         ax.set_xlim(0, max(105, xs[-1] * 1.2))
         ax.set_ylim(-6, 6)
         ax.set_xlabel(title)
+        ax.xaxis.set_major_formatter(_Ticks(language))
         ax.set_ylabel("Z")
         words = language.pick("Z at the last look", "Z au dernier bilan")
         return _svg(
@@ -136,7 +156,8 @@ def segments(v: Verdict, plan: Plan, language: Language) -> str:
     unit = "" if plan.is_amount else language.pick(", points", ", points")
     title = language.pick("effect by segment", "effet par segment") + unit
     many = len({s.arm for s in rows}) > 1
-    names = [f"{s.arm}, {s.name}" if many else s.name for s in rows]
+    named = [sentences.segment(s.name, language) for s in rows]
+    names = [f"{s.arm}, {name}" if many else name for s, name in zip(rows, named, strict=True)]
     items = [
         _interval(
             name, tuple(scale * (s.shrunk + k * 1.96 * s.shrunk_se) for k in (-1, 0, 1)), language
@@ -156,4 +177,5 @@ def segments(v: Verdict, plan: Plan, language: Language) -> str:
         ax.axvline(0, color="black", lw=1)
         ax.set_yticks(range(len(rows)), reversed(names))
         ax.set_xlabel(title)
+        ax.xaxis.set_major_formatter(_Ticks(language))
         return _svg(figure, title, items, language)

@@ -5,9 +5,11 @@ import math
 from campaign.experiment.looks import Look
 from campaign.experiment.moments import Collected
 from campaign.experiment.plan_file import Plan
+from campaign.experiment.reading.segments import NO_SEGMENT
 from campaign.experiment.results import Arm, Guardrail, Verdict
 from campaign.language import Language
 
+_ALL_LOST = -0.995  # a fall that is said as -100 %: as an end of an interval it says nothing
 _STATUS = {
     "better": ("proved better", "prouvé meilleur"),
     "worse": ("proved worse", "prouvé moins bon"),
@@ -37,6 +39,11 @@ def outcome(name: str, language: Language) -> str:
     return language.pick(*_OUTCOMES[name])
 
 
+def segment(name: str, language: Language) -> str:
+    """Names a segment, also that of the customers who have none."""
+    return name if name != NO_SEGMENT else language.pick("no segment", "sans segment")
+
+
 def status(arm: Arm, language: Language) -> str:
     """Names what is proved of an arm."""
     return language.pick(*_STATUS[arm.status])
@@ -45,20 +52,52 @@ def status(arm: Arm, language: Language) -> str:
 def guardrail(g: Guardrail, language: Language) -> str:
     """Says a guardrail in one line."""
     percent, name = language.percent, outcome(g.outcome, language)
-    span = f"[{percent(g.low, 0, True)} ; {percent(g.high, 0, True)}]"
+    change = percent(g.change, 0, True) if math.isfinite(g.change) else "?"
+    if math.isfinite(g.low) and math.isfinite(g.high):
+        ends = f"[{percent(g.low, 0, True)} ; {percent(g.high, 0, True)}]"
+    else:
+        ends = f"({_between(g.low, g.high, language)})"
     return language.pick(
-        f"{name}: {percent(g.change, 0, True)} {span}, tolerated "
-        f"{percent(g.tolerated, 0)}: {_GUARDRAIL[g.status][0]}",
-        f"{name} : {percent(g.change, 0, True)} {span}, toléré "
-        f"{percent(g.tolerated, 0)} : {_GUARDRAIL[g.status][1]}",
+        f"{name}: {change} {ends}, tolerated {percent(g.tolerated, 0)}: {_GUARDRAIL[g.status][0]}",
+        f"{name} : {change} {ends}, toléré {percent(g.tolerated, 0)} : {_GUARDRAIL[g.status][1]}",
     )
 
 
-def amount(x: float, plan: Plan, language: Language, sign: bool = False) -> str:
-    """Writes a mean or a difference of the metric: a rate in percent, money with two digits."""
+def amount(x: float, plan: Plan, language: Language) -> str:
+    """Writes a mean of the metric: a rate in percent, money with two digits."""
     if not math.isfinite(x):
         return "?"
-    return language.number(x, 2, sign) if plan.is_amount else language.percent(x, 2, sign)
+    return language.number(x, 2) if plan.is_amount else language.percent(x, 2)
+
+
+def difference(x: float, plan: Plan, language: Language) -> str:
+    """Writes a difference of the metric: of rates in points, money with two digits."""
+    if not math.isfinite(x):
+        return "?"
+    return language.number(x, 2, True) if plan.is_amount else language.points(x)
+
+
+def span(low: float, high: float, plan: Plan, language: Language) -> str:
+    """Writes an interval of a difference of the metric."""
+    return f"{difference(low, plan, language)} … {difference(high, plan, language)}"
+
+
+def _between(low: float, high: float, language: Language) -> str:
+    """Says an interval of a relative change in words; an end may be open."""
+    ends = [language.percent(x, 0, True) for x in (low, high)]
+    if math.isfinite(low) and math.isfinite(high):
+        return language.pick(f"between {ends[0]} and {ends[1]}", f"entre {ends[0]} et {ends[1]}")
+    if math.isfinite(low) and low > _ALL_LOST:
+        return language.pick(
+            f"at least {ends[0]}; too few to tell how much at most",
+            f"au moins {ends[0]} ; trop peu de cas pour dire combien au plus",
+        )
+    if math.isfinite(high):
+        return language.pick(
+            f"at most {ends[1]}; too few to tell how much at least",
+            f"au plus {ends[1]} ; trop peu de cas pour dire combien au moins",
+        )
+    return language.pick("too few to tell", "trop peu de cas pour le dire")
 
 
 def headline(v: Verdict, plan: Plan, language: Language) -> str:
@@ -75,10 +114,11 @@ def headline(v: Verdict, plan: Plan, language: Language) -> str:
     if v.decision == "deploy":
         arm = next(a for a in v.arms if a.name == v.winner)
         metric = outcome(plan.metric, language)
-        low, relative, high = (language.percent(x, 0, True) for x in arm.relative)
+        low, middle, high = arm.relative
+        relative, between = language.percent(middle, 0, True), _between(low, high, language)
         return language.pick(
-            f"Deploy {arm.name}: {metric} {relative} (between {low} and {high})",
-            f"Déployez {arm.name} : {metric} {relative} (entre {low} et {high})",
+            f"Deploy {arm.name}: {metric} {relative} ({between})",
+            f"Déployez {arm.name} : {metric} {relative} ({between})",
         ) + _but(arm, plan, language)
     worse = [a.name for a in v.arms if a.status == "worse"]
     harm = language.pick(
@@ -106,11 +146,9 @@ def _but(arm: Arm, plan: Plan, language: Language) -> str:
     for name in arm.undecided(plan.guardrails):
         text = outcome(name, language)
         if g := measured.get(name):
-            low, high = (language.percent(x, 0, True) for x in (g.low, g.high))
-            tolerated = language.percent(g.tolerated, 0)
+            between, tolerated = _between(g.low, g.high, language), language.percent(g.tolerated, 0)
             text += language.pick(
-                f" (between {low} and {high}, tolerated {tolerated})",
-                f" (entre {low} et {high}, toléré {tolerated})",
+                f" ({between}, tolerated {tolerated})", f" ({between}, toléré {tolerated})"
             )
         else:
             text += language.pick(" (nothing measured)", " (rien de mesuré)")
