@@ -107,7 +107,7 @@ def test_a_bad_palette_is_one_line(run, tmp_path):
     text = campaign_folder.BRIEF.replace("#E4002B", "rouge")
     (tmp_path / "brief.yaml").write_text(text, "utf-8")
     code, _, err = run("propose", f"--dir={tmp_path}", "--lang=fr")
-    assert code == 2 and "'rouge' n'est pas une couleur" in err
+    assert code == 2 and "segment fidèles : 'rouge' de palette n'est pas une couleur" in err
 
 
 def test_names_stay_with_what_was_decided():
