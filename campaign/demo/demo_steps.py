@@ -17,6 +17,7 @@ COMMANDS = "commands.txt"  # what was typed and what it printed
 _LINES = {
     "search": (0,),
     "propose": (-2, -1),
+    "pick": (0,),
     "check": None,
     "pack": None,
     "plan": (0, -1),
