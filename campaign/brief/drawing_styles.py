@@ -2,7 +2,8 @@
 
 import difflib
 import re
-import unicodedata
+
+from emoji_gan.encoder import text_features
 
 LINE = "line"
 _NAMES = {
@@ -30,5 +31,4 @@ def nearest(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    folded = unicodedata.normalize("NFKD", text.lower()).encode("ascii", "ignore").decode()
-    return " ".join(re.split(r"[\s_-]+", folded.strip()))
+    return " ".join(re.split(r"[\s_-]+", text_features.fold(text).strip()))

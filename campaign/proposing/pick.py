@@ -14,6 +14,7 @@ from campaign.proposing import best_scored, decisions, proposal, saved_sheet
 from campaign.proposing.decisions import Picks
 from campaign.proposing.proposal import Proposal
 from emoji_gan import errors
+from emoji_gan.encoder import text_features
 from emoji_gan.errors import UserError
 
 _MOST_LISTED = 12  # names in a message
@@ -215,4 +216,4 @@ def _listed(text: str, names: dict[str, str]) -> dict[str, str]:
 
 def _key(name: str) -> str:
     """Returns what names have in common that people take for the same: Tête_1 and tete_01."""
-    return re.sub(r"_0+(?=\d+$)", "_", proposal.folded(name))
+    return re.sub(r"_0+(?=\d+$)", "_", text_features.fold(name))

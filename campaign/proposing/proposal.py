@@ -4,19 +4,18 @@ import dataclasses
 import hashlib
 import pathlib
 import re
-import unicodedata
 from typing import Any
 
 import numpy as np
 
 from campaign import folder as folder_lib
 from campaign.language import LANGUAGES, Language, unreadable
+from emoji_gan.encoder import text_features
 from emoji_gan.errors import UserError
 from input_pipeline.art import rasterise
 from input_pipeline.unicode import emoji_names
 
 _LONGEST_STEM = 22  # characters: importers take 32, with "_01_bounce" behind
-_LIGATURES = str.maketrans({"œ": "oe", "æ": "ae"})
 _ELISION = re.compile(r"\b([dl])[’']")  # d’anniversaire
 _SMALL_WORDS = re.compile(
     r"a|and|au|d|de|des|du|en|et|from|in|l|la|le|les|of|on|sur|the|to|with|avec"
@@ -140,18 +139,13 @@ def names_of(codepoints: tuple[str, ...]) -> dict[str, str]:
     }
 
 
-def folded(name: str) -> str:
-    """Returns a name in small letters without accents: 'tete' of 'Tête'."""
-    plain = unicodedata.normalize("NFKD", name.lower().translate(_LIGATURES))
-    return plain.encode("ascii", "ignore").decode()
-
-
 def stem_of(name: str) -> str:
     """Returns the beginning of a proposal's name: 'birthday_cake' of 'birthday cake'.
 
     What is too long for a short code ends with a whole word, and not with one such as "of".
     """
-    words = [w for w in re.split(r"[^a-z0-9]+", folded(_ELISION.sub(r"\1 ", name.lower()))) if w]
+    plain = text_features.fold(_ELISION.sub(r"\1 ", name.lower())).replace("’", "")
+    words = [w for w in re.split(r"[^a-z0-9]+", plain) if w]
     while len("_".join(words)) > _LONGEST_STEM and len(words) > 1:
         words.pop()
         while len(words) > 1 and _SMALL_WORDS.fullmatch(words[-1]):

@@ -1,12 +1,12 @@
 """Lists the emoji that each theme of a campaign is drawn from."""
 
 import pathlib
-import unicodedata
 
 from campaign import folder as folder_lib
 from campaign.brief.brief_file import Brief
 from campaign.language import Language
 from emoji_gan.edit import parents
+from emoji_gan.encoder import text_features
 from emoji_gan.errors import UserError
 from input_pipeline.unicode import emoji_names
 
@@ -30,7 +30,7 @@ def of_folder(
         listed = {theme: codepoints for theme in brief.themes}
     else:
         listed = _searched(folder, brief, language)
-    avoided = {_folded(word) for word in brief.avoid}
+    avoided = {text_features.fold(word) for word in brief.avoid}
     result = {}
     for theme, codepoints in listed.items():
         usable = [c for c in dict.fromkeys(codepoints) if _is_usable(c, avoided)]
@@ -102,12 +102,7 @@ def _is_usable(codepoints: str, avoided: set[str]) -> bool:
     meta = emoji_names.lookup(codepoints)
     if meta is None or not parents.is_drawn(codepoints):
         return False
-    names = {_folded(name) for name in (meta.name, meta.name_en, meta.name_fr)}
+    names = {text_features.fold(name) for name in (meta.name, meta.name_en, meta.name_fr)}
     words = {word for name in names for word in name.split()}
-    keywords = {_folded(word) for word in (*meta.keywords_en, *meta.keywords_fr)}
+    keywords = {text_features.fold(word) for word in (*meta.keywords_en, *meta.keywords_fr)}
     return not avoided & (names | words | keywords)
-
-
-def _folded(text: str) -> str:
-    decomposed = unicodedata.normalize("NFKD", text.lower())
-    return "".join(c for c in decomposed if not unicodedata.combining(c)).strip()

@@ -30,8 +30,9 @@ SHIPPED_LARGE_FLOW = _MODELS / "openmoji_64.safetensors"
 # size.
 _BATCH = 16
 
-# Each operation outside a program is a program by itself, which takes 1.4 MiB of memory for
-# ever, and time to compile. So arrays are handed over as NumPy's.
+# Each operation outside a program is a program by itself, which holds 1.4 MiB of memory
+# (findings/each_shape_holds_a_megabyte.sh) and takes time to compile: arrays are handed over as
+# NumPy's.
 _to_straight = jax.jit(images.to_straight)
 
 
