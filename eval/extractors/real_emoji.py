@@ -1,4 +1,4 @@
-"""Reads training emoji to compare drawn ones with; later programs do so without TensorFlow."""
+"""Reads training emoji to compare drawn ones with, without TensorFlow in this process."""
 
 import dataclasses
 import functools
@@ -7,15 +7,19 @@ import importlib.metadata
 import json
 import os
 import pathlib
+import subprocess
+import sys
+import tempfile
 
 import ml_collections
 import numpy as np
 
 import input_pipeline
+from input_pipeline import DataError
 from input_pipeline.art import array_cache
 from input_pipeline.art.array_cache import Columns
 
-_COLUMNS = ("codepoints", "name", "name_fr", "style", "cluster")
+_CHILD = "eval.extractors._real_emoji_child"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,37 +40,44 @@ class RealEmoji:
 def load(data_config: ml_collections.ConfigDict) -> RealEmoji:
     """Loads the training emoji of a model.
 
-    OpenMoji's are kept for later programs, under a key of all that they depend on: TensorFlow, by
-    which they are read, takes ten seconds of a core and half a GiB. Art of other paths may change
-    at any time and is read each time.
+    A process of its own reads them, by TensorFlow, which takes ten seconds of a core and half a
+    GiB. OpenMoji's are kept for later programs, under a key of all that they depend on; art of
+    other paths may change at any time and is read each time.
 
     Args:
       data_config: `config.data` of the model.
 
     Raises:
-      DataError: as `dataset.load`.
+      DataError: as `dataset.load`, or the process that reads was ended.
     """
-    config = ml_collections.ConfigDict(data_config).to_dict()
-    if tuple(config["sources"]) != ("openmoji",):
-        return _read(data_config)
-
-    def read() -> tuple[np.ndarray, Columns]:
-        real = _read(data_config)
-        return real.images, real.columns | {"content_hash": np.array([real.content_hash])}
-
-    text = json.dumps(config, sort_keys=True)
-    name = f"openmoji-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
-    images, columns = array_cache.cached(_directory(), name, " ".join((text, *_state())), read)
+    config = json.dumps(ml_collections.ConfigDict(data_config).to_dict(), sort_keys=True)
+    if tuple(data_config["sources"]) == ("openmoji",):
+        name = f"openmoji-{hashlib.sha256(config.encode()).hexdigest()[:8]}"
+        key = " ".join((config, *_state()))
+        images, columns = array_cache.cached(_directory(), name, key, lambda: _read(config))
+    else:
+        images, columns = _read(config)
     (content_hash,) = columns.pop("content_hash").tolist()
     return RealEmoji(images, columns, content_hash)
 
 
-def _read(data_config: ml_collections.ConfigDict) -> RealEmoji:
-    from input_pipeline import dataset  # imports TensorFlow
-
-    data = dataset.load(data_config, "train")
-    columns = {name: data.columns[name] for name in _COLUMNS}
-    return RealEmoji(data.images, columns, data.content_hash)
+def _read(config: str) -> tuple[np.ndarray, Columns]:
+    """Returns the images and columns of a config, which is JSON, by a process of its own."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)}
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "emoji.npz")
+        command = [sys.executable, "-m", _CHILD, str(path)]
+        done = subprocess.run(command, input=config, text=True, env=environment)
+        if done.returncode:
+            raise DataError(
+                f"the process that reads the training emoji ended with {done.returncode}; what it "
+                "said is above, or the system ended it for lack of memory: run the command again"
+            )
+        with np.load(path, allow_pickle=False) as file:
+            columns = {name: file[name] for name in file.files}
+    if "error" in columns:
+        raise DataError(str(columns["error"]))
+    return columns.pop("images"), columns
 
 
 @functools.cache

@@ -9,7 +9,7 @@ from PIL import Image
 
 from configs import default
 from eval.extractors import real_emoji
-from input_pipeline import dataset
+from input_pipeline import DataError, dataset
 from input_pipeline.art import array_cache
 from tests.support import runs as runs_lib
 
@@ -67,9 +67,18 @@ def test_other_art_is_read_each_time(reads, tmp_path):
     assert len(reads) == 3
 
 
+def test_what_cannot_be_read_is_one_line_and_not_kept(reads, monkeypatch, tmp_path):
+    with pytest.raises(DataError, match=r"data\.subgroups: no emoji has subgroup 'food-friut'"):
+        real_emoji.load(_config(subgroups=("food-friut",)))
+    monkeypatch.setattr(real_emoji, "_CHILD", "eval.extractors.no_such_program")
+    with pytest.raises(DataError, match="ended with 1;"):
+        real_emoji.load(_config())
+    assert not list(tmp_path.rglob("*.npz"))
+
+
 @pytest.mark.slow
-def test_later_programs_do_without_tensorflow(reads):
-    real_emoji.load(_config())
+def test_no_program_needs_tensorflow(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # the first program on a machine
     program = """if True:
         import sys
         from configs import default
