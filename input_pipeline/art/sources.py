@@ -18,7 +18,7 @@ import pathlib
 import re
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -69,6 +69,7 @@ def read(
     *,
     common_box: bool = False,
     max_bad_share: float = 0.01,
+    only: Collection[str] | None = None,
 ) -> Records:
     """Reads the emoji of one set.
 
@@ -79,6 +80,7 @@ def read(
       size_px: side of the images.
       common_box: crop each drawing and scale it into the box that all styles share.
       max_bad_share: fraction of the pictures that may be unreadable; 5 % always may.
+      only: code points of the emoji to be drawn; None: all.
 
     Returns:
       The records; pictures that are no emoji, unreadable or doubled are in `skipped`.
@@ -92,6 +94,8 @@ def read(
     with contextlib.ExitStack() as stack:
         pictures = _pictures(path, style, skipped, stack)
         chosen = _without_doubles(pictures, skipped)
+        if only is not None:
+            chosen = [picture for picture in chosen if picture.codepoints in only]
         images, kept, bad = _decode(chosen, size_px, boxed=common_box)
     skipped += bad
     if not kept:

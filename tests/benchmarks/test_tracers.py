@@ -33,6 +33,9 @@ def test_peers_are_helped_by_the_palette_and_hard_edges():
     picture = np.zeros((8, 8, 4), np.uint8)
     picture[2:6, 2:6] = (200, 50, 45, 140)
     picture[2, 2:6, 3] = 100
-    helped = tracers.helped(picture)
+    helped = tracers.helped(picture, "openmoji")
     assert set(np.unique(helped[..., 3])) == {0, 255}
     assert not helped[2].any() and tuple(helped[4, 4]) == (0xD2, 0x2F, 0x27, 255)
+    picture[2:6, 2:6, 3] = 255
+    own = tracers.helped(picture, "flat")[4, 4]
+    assert np.abs(own.astype(int) - (200, 50, 45, 255)).max() <= 2

@@ -107,6 +107,11 @@ def test_fluent_rendering_by_style(tmp_path):
     assert _emoji(sources.read(path, "fluent-3d", 8)) == {("1F9D1-1F3FF-200D-1F3A8", "full")}
 
 
+def test_only_chosen_emoji_are_drawn(tmp_path):
+    path = write_files(tmp_path, _LAYOUTS["twemoji"][0])
+    assert _emoji(sources.read(path, "mine", 8, only={"0023-20E3"})) == {("0023-20E3", "full")}
+
+
 def test_one_picture_of_each_emoji(tmp_path):
     files = {
         "png/32/1f600.png": png(32, (1, 1, 1, 255)),
