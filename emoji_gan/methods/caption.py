@@ -21,10 +21,9 @@ from jax.sharding import Mesh
 
 from emoji_gan import images, losses
 from emoji_gan.conditions import Condition, Spec
-from emoji_gan.methods import decoding, step
+from emoji_gan.methods import decoding, gan, step
 from emoji_gan.methods.base import (
     Batch,
-    Counters,
     Generator,
     Latents,
     Metrics,
@@ -34,6 +33,7 @@ from emoji_gan.methods.base import (
     Summaries,
 )
 from emoji_gan.methods.decoding import SoftlyDrawn
+from emoji_gan.methods.gan import TwoNetworks
 from emoji_gan.methods.step import Config
 from emoji_gan.networks import captioner_networks as networks
 from emoji_gan.runtime import rules
@@ -51,19 +51,6 @@ class Draw(enum.IntEnum):
     DROPPED = 1  # pictures
     NOISE = 2  # added to their vectors
     GUMBEL = 3  # of texts that the critic sees
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class State:
-    """Holds all that training carries from one step to the next."""
-
-    counters: Counters
-    g: Any  # parameters of the writer
-    d: Any  # parameters of the critic
-    g_ema: Any  # moving average of g
-    g_opt: Any  # state of the writer's optimiser
-    d_opt: Any
 
 
 _RULES = {
@@ -129,24 +116,15 @@ def _optimizers(
     return step.adam(rate * o.g_lr, **options), step.adam(rate * o.d_lr, **options)
 
 
-def init(config: Config, spec: Spec, seed: int) -> State:
+def init(config: Config, spec: Spec, seed: int) -> TwoNetworks:
     """Returns the state before the first step, on the default device."""
-    g, d = (nnx.to_pure_dict(nnx.state(n)) for n in make_networks(config, spec, seed))
-    g_opt, d_opt = _optimizers(config, 1.0)
-    return State(
-        counters=Counters.zeros(),
-        g=g,
-        d=d,
-        g_ema=jax.tree.map(jnp.copy, g),
-        g_opt=g_opt.init(g),
-        d_opt=d_opt.init(d),
-    )
+    return gan.started(make_networks(config, spec, seed), _optimizers(config, 1.0))
 
 
 # ---- training ------------------------------------------------------------------------------------
 
 
-def seen_features(config: Config, state: State, batch: Batch) -> jax.Array:
+def seen_features(config: Config, state: TwoNetworks, batch: Batch) -> jax.Array:
     """Returns the vectors f32 [b d] of pictures as training shows them: noisy, some left out."""
     features = batch["features"]
     dropped, noisy = step.all_sample_keys(config, state, batch, (Draw.DROPPED, Draw.NOISE))
@@ -178,7 +156,7 @@ class _Losses:
     g_def: Any
     d_def: Any
 
-    def texts(self, g: Any, state: State, batch: Batch, features: jax.Array) -> SoftlyDrawn:
+    def texts(self, g: Any, state: TwoNetworks, batch: Batch, features: jax.Array) -> SoftlyDrawn:
         """Draws a text of each picture, the same for both networks of a step."""
         writer, caption = nnx.merge(self.g_def, g), batch["caption"]
         c = writer.condition(features, caption["language"], caption["kind"])
@@ -218,7 +196,7 @@ class _Losses:
         return (adversarial + 0.5 * self.config.loss.gamma * (r1 + r2)).mean(), metrics
 
     def of_writer(
-        self, g: Any, d: Any, state: State, batch: Batch, features: jax.Array
+        self, g: Any, d: Any, state: TwoNetworks, batch: Batch, features: jax.Array
     ) -> tuple[jax.Array, Metrics]:
         """Computes the writer's loss: likelihood, and the critic's opinion if it counts."""
         writer, caption = nnx.merge(self.g_def, g), batch["caption"]
@@ -245,7 +223,7 @@ def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
     of_run = _Losses(config, *_graphs(config, spec))
     clip = optax.clip_by_global_norm(_MAX_GRADIENT_NORM)  # without a state
 
-    def main(state: State, batch: Batch) -> tuple[State, Metrics]:
+    def main(state: TwoNetworks, batch: Batch) -> tuple[TwoNetworks, Metrics]:
         rate = rate_of(config, step.images_seen(state, config))
         g_adam, d_adam = _optimizers(config, rate)
         features = seen_features(config, state, batch)
@@ -264,7 +242,7 @@ def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
         norm = step.tree_norm(grads)
         grads, _ = clip.update(grads, optax.EmptyState())
         g = step.apply_gradients(state.g, g_adam, state.g_opt, grads)
-        new = State(
+        new = TwoNetworks(
             counters=step.next_step(state.counters),
             g=g.params,
             d=d,
@@ -309,7 +287,7 @@ def summaries(config: Config, spec: Spec) -> Summaries:
     g_def, _ = _graphs(config, spec)
 
     @jax.jit
-    def of_batch(state: State, batch: Batch) -> dict[str, dict[str, jax.Array]]:
+    def of_batch(state: TwoNetworks, batch: Batch) -> dict[str, dict[str, jax.Array]]:
         writer, caption = nnx.merge(g_def, state.g_ema), batch["caption"]
 
         def nll(features: jax.Array) -> jax.Array:

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 import optax
+from flax import nnx
 
 from emoji_gan import augment, conditions, images, losses
 from emoji_gan.conditions import Spec
@@ -20,20 +21,44 @@ NETWORKS = {"g": "generator", "d": "discriminator"}
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class GanState:
-    """Holds what every adversarial method carries from one step to the next."""
+class TwoNetworks:
+    """Holds what the training of two networks carries from one step to the next."""
 
     counters: Counters
-    g: Any  # parameters of the generator
-    d: Any  # parameters of the discriminator
+    g: Any  # parameters of the one that is used: generator, restorer, restyler, writer
+    d: Any  # parameters of its critic, the discriminator
     g_ema: Any  # moving average of g
-    g_opt: Any  # state of the generator's optimiser
+    g_opt: Any  # state of g's optimiser
     d_opt: Any
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class GanState(TwoNetworks):
+    """Holds what every generator from noise carries from one step to the next."""
+
     ada_p: jax.Array  # f32, augmentation probability
     ada_signs: jax.Array  # f32, sum of mean sign D(real) since p was last updated
 
 
 State = TypeVar("State", bound=GanState)
+
+
+def started(
+    networks: tuple[nnx.Module, nnx.Module],
+    optimizers: tuple[optax.GradientTransformation, optax.GradientTransformation],
+) -> TwoNetworks:
+    """Returns the state before the first step of two networks and their optimisers, g first."""
+    g, d = (nnx.to_pure_dict(nnx.state(network)) for network in networks)
+    g_opt, d_opt = optimizers
+    return TwoNetworks(
+        counters=Counters.zeros(),
+        g=g,
+        d=d,
+        g_ema=jax.tree.map(jnp.copy, g),
+        g_opt=g_opt.init(g),
+        d_opt=d_opt.init(d),
+    )
 
 
 def initial_scalars(config: Config) -> dict[str, Any]:

@@ -7,7 +7,6 @@ is wrong at first, counts twenty times as much as a clean picture. A batch has `
 `background` besides `image` (input_pipeline/degrade.py).
 """
 
-import dataclasses
 from typing import Any
 
 import jax
@@ -20,10 +19,9 @@ from jax.sharding import Mesh
 
 from emoji_gan import images, losses
 from emoji_gan.conditions import Condition, Spec
-from emoji_gan.methods import step
+from emoji_gan.methods import gan, step
 from emoji_gan.methods.base import (
     Batch,
-    Counters,
     Generator,
     Latents,
     Metrics,
@@ -32,6 +30,7 @@ from emoji_gan.methods.base import (
     Step,
     Summaries,
 )
+from emoji_gan.methods.gan import TwoNetworks
 from emoji_gan.methods.step import Config
 from emoji_gan.networks import restorer_networks as networks
 from emoji_gan.runtime import learning_rate, rules
@@ -40,19 +39,6 @@ NETWORKS = {"g": "restorer", "d": "critic"}
 HELD_OUT_LOSS = "error/validation"
 _MAX_GRADIENT_NORM = 1.0
 _LEAST_ERROR = 0.004  # of 1: about a level; what plain enlargement does better counts as this
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class State:
-    """Holds all that training carries from one step to the next."""
-
-    counters: Counters
-    g: Any  # parameters of the restorer
-    d: Any  # parameters of the critic
-    g_ema: Any  # moving average of g
-    g_opt: Any  # state of the restorer's optimiser
-    d_opt: Any
 
 
 _RULES = {
@@ -110,19 +96,10 @@ def _optimizers(
     return step.muon(rate * o.g_lr, **options), step.adam(rate * o.d_lr, **options)
 
 
-def init(config: Config, spec: Spec, seed: int) -> State:
+def init(config: Config, spec: Spec, seed: int) -> TwoNetworks:
     """Returns the state before the first step, on the default device."""
     del spec
-    g, d = (nnx.to_pure_dict(nnx.state(network)) for network in make_networks(config, seed))
-    g_opt, d_opt = _optimizers(config, 1.0)
-    return State(
-        counters=Counters.zeros(),
-        g=g,
-        d=d,
-        g_ema=jax.tree.map(jnp.copy, g),
-        g_opt=g_opt.init(g),
-        d_opt=d_opt.init(d),
-    )
+    return gan.started(make_networks(config, seed), _optimizers(config, 1.0))
 
 
 # ---- training ------------------------------------------------------------------------------------
@@ -174,7 +151,7 @@ def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
     clip = optax.clip_by_global_norm(_MAX_GRADIENT_NORM)  # without a state
     weight, gamma = config.loss.adversarial, config.loss.gamma
 
-    def main(state: State, batch: Batch) -> tuple[State, Metrics]:
+    def main(state: TwoNetworks, batch: Batch) -> tuple[TwoNetworks, Metrics]:
         whole, damaged = _in_01(batch["image"]), _in_01(batch["damaged"])
         beside = networks.enlarged(damaged, config.degrade.scale)
         rate = learning_rate.factor(config, step.images_seen(state, config))
@@ -209,7 +186,7 @@ def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
         norm = step.tree_norm(grads)
         grads, _ = clip.update(grads, optax.EmptyState())
         g = step.apply_gradients(state.g, g_adam, state.g_opt, grads)
-        new = State(
+        new = TwoNetworks(
             counters=step.next_step(state.counters),
             g=g.params,
             d=d,
@@ -255,7 +232,7 @@ def summaries(config: Config, spec: Spec) -> Summaries:
     scale = config.degrade.scale
 
     @jax.jit
-    def of_batch(state: State, batch: Batch) -> dict[str, dict[str, jax.Array]]:
+    def of_batch(state: TwoNetworks, batch: Batch) -> dict[str, dict[str, jax.Array]]:
         whole, damaged = _in_01(batch["image"]), _in_01(batch["damaged"])
         restored = nnx.merge(g_def, state.g_ema)(damaged, batch["background"])
         plain = networks.enlarged(damaged, scale)

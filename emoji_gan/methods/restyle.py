@@ -15,7 +15,6 @@ A batch has `source`, the same emoji in another style, besides `image`
 the pairs are mirrored, and all are moved by up to two pixels.
 """
 
-import dataclasses
 import enum
 from typing import Any
 
@@ -29,10 +28,9 @@ from jax.sharding import Mesh
 
 from emoji_gan import conditions, images, losses
 from emoji_gan.conditions import Condition, Spec
-from emoji_gan.methods import step
+from emoji_gan.methods import gan, step
 from emoji_gan.methods.base import (
     Batch,
-    Counters,
     Generator,
     Latents,
     Metrics,
@@ -41,6 +39,7 @@ from emoji_gan.methods.base import (
     Step,
     Summaries,
 )
+from emoji_gan.methods.gan import TwoNetworks
 from emoji_gan.methods.step import Config
 from emoji_gan.networks import restyler_networks as networks
 from emoji_gan.runtime import learning_rate, rules
@@ -74,19 +73,6 @@ _RULES = {
     "optim.beta1": rules.BELOW_ONE,
     "optim.beta2": rules.BELOW_ONE,
 }
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class State:
-    """Holds all that training carries from one step to the next."""
-
-    counters: Counters
-    g: Any  # parameters of the restyler
-    d: Any  # parameters of the critic
-    g_ema: Any  # moving average of g
-    g_opt: Any  # state of the restyler's optimiser
-    d_opt: Any
 
 
 class Draw(enum.IntEnum):
@@ -142,18 +128,9 @@ def _optimizers(
     return g, step.adam(rate * o.d_lr, beta1=0.0, beta2=o.beta2, eps=o.eps)
 
 
-def init(config: Config, spec: Spec, seed: int) -> State:
+def init(config: Config, spec: Spec, seed: int) -> TwoNetworks:
     """Returns the state before the first step, on the default device."""
-    g, d = (nnx.to_pure_dict(nnx.state(network)) for network in make_networks(config, spec, seed))
-    g_opt, d_opt = _optimizers(config, 1.0)
-    return State(
-        counters=Counters.zeros(),
-        g=g,
-        d=d,
-        g_ema=jax.tree.map(jnp.copy, g),
-        g_opt=g_opt.init(g),
-        d_opt=d_opt.init(d),
-    )
+    return gan.started(make_networks(config, spec, seed), _optimizers(config, 1.0))
 
 
 # ---- training ------------------------------------------------------------------------------------
@@ -278,7 +255,7 @@ def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
     g_def, d_def = _graphs(config, spec)
     clip = optax.clip_by_global_norm(_MAX_GRADIENT_NORM)  # without a state
 
-    def main(state: State, batch: Batch) -> tuple[State, Metrics]:
+    def main(state: TwoNetworks, batch: Batch) -> tuple[TwoNetworks, Metrics]:
         mirror, move, *near = step.all_sample_keys(config, state, batch, Draw)
         picture, real = (
             moved(images.to_model(batch[name]), mirror, move) for name in ("source", "image")
@@ -303,7 +280,7 @@ def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
         g_muon, d_adam = _optimizers(config, rate)
         g = step.apply_gradients(state.g, g_muon, state.g_opt, g_grads)
         d = step.apply_gradients(state.d, d_adam, state.d_opt, d_grads)
-        new = State(
+        new = TwoNetworks(
             counters=step.next_step(state.counters),
             g=g.params,
             d=d.params,
@@ -347,7 +324,7 @@ def summaries(config: Config, spec: Spec) -> Summaries:
     draw = generator(config, spec).draw
 
     @jax.jit
-    def of_batch(state: State, batch: Batch) -> dict[str, dict[str, jax.Array]]:
+    def of_batch(state: TwoNetworks, batch: Batch) -> dict[str, dict[str, jax.Array]]:
         source, real = images.to_model(batch["source"]), images.to_model(batch["image"])
         latents = Latents(source, jnp.float32(1), "picture")
         drawn = draw({"g_ema": state.g_ema}, latents, batch["condition"])
