@@ -54,7 +54,7 @@ class Run:
     error: list[float]
 
 
-def _clean(whole: jax.Array) -> tuple[jax.Array, jax.Array]:
+def clean(whole: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Returns whole pictures, premultiplied in [0, 1], and those made small from them."""
     x = (images.to_model(whole) + 1) / 2
     b, h, w, c = x.shape
@@ -68,7 +68,7 @@ def _run(graph: nnx.GraphDef, params: Any, name: str) -> Run:
     @jax.jit
     def train(state: Any, batch: jax.Array, rate: jax.Array) -> Any:
         params, average, opt_state = state
-        whole, small = _clean(batch)
+        whole, small = clean(batch)
 
         def loss(params: Any) -> jax.Array:
             restored = nnx.merge(graph, params)(small, jnp.zeros(len(small)))
@@ -83,15 +83,17 @@ def _run(graph: nnx.GraphDef, params: Any, name: str) -> Run:
     return Run(train, (params, params, optimiser(1.0).init(params)), 0.0, [])
 
 
-def batch_of(art: np.ndarray, number: int) -> np.ndarray:
+def batch_of(trained_on: np.ndarray, number: int) -> np.ndarray:
     """Returns a batch by its number: any emoji, mirrored or not, in colours of any order."""
     rng = np.random.default_rng(number)
-    batch = art[rng.integers(0, len(art), _BATCH)]
+    batch = trained_on[rng.integers(0, len(trained_on), _BATCH)]
     batch = batch[:, :, ::-1] if rng.random() < 0.5 else batch
     return np.concatenate([batch[..., rng.permutation(3)], batch[..., 3:]], -1)
 
 
-def compared(art: np.ndarray, held_out: np.ndarray, kimg: float) -> dict[str, dict[str, Any]]:
+def compared(
+    trained_on: np.ndarray, held_out: np.ndarray, kimg: float
+) -> dict[str, dict[str, Any]]:
     """Trains all rows by turns; returns the figures of each."""
     config = methods.resolve(restore_config.get_config(), 1)
     network, _ = restore.make_networks(config, 0)
@@ -101,18 +103,20 @@ def compared(art: np.ndarray, held_out: np.ndarray, kimg: float) -> dict[str, di
 
     @jax.jit
     def error(params: Any, batch: jax.Array) -> jax.Array:
-        whole, small = _clean(batch)
+        whole, small = clean(batch)
         restored = nnx.merge(graph, params)(small, jnp.zeros(len(small)))
         return 255 * restore.absolute_error(jnp.clip(restored, 0, 1), whole)
 
     count = max(_TURNS, round(1000 * kimg / _BATCH))
     for turn in range(_TURNS):
         for (name, rate), run in runs.items():
-            run.train(run.state, batch_of(art, 0), jnp.float32(0))  # compiles
+            run.train(run.state, batch_of(trained_on, 0), jnp.float32(0))  # compiles
             start = time.process_time()
             for i in range(turn * count // _TURNS, (turn + 1) * count // _TURNS):
                 falling = 0.5 * (1 + math.cos(math.pi * i / count))
-                run.state = run.train(run.state, batch_of(art, i), jnp.float32(rate * falling))
+                run.state = run.train(
+                    run.state, batch_of(trained_on, i), jnp.float32(rate * falling)
+                )
             jax.block_until_ready(run.state)
             run.cpu_s += time.process_time() - start
             parts = [error(run.state[1], x) for x in np.split(held_out, len(held_out) // _BATCH)]
@@ -134,6 +138,14 @@ def table(rows: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def art() -> tuple[np.ndarray, np.ndarray]:
+    """Returns OpenMoji's coloured art at 128 px, to train on and held out: uint8 [n h w 4]."""
+    data = restore_config.get_config().data
+    data.resolution, data.domains = _PX, ("full",)
+    held_out = dataset.load(data, "validation").images[:_HELD_OUT]
+    return dataset.load(data, "train").images, held_out
+
+
 def main() -> int:
     """Runs the command line."""
     p = argparse.ArgumentParser(
@@ -144,11 +156,7 @@ def main() -> int:
     a = p.parse_args()
     host.setup_host_memory()
     host.setup_compilation_cache()
-    data = restore_config.get_config().data
-    data.resolution, data.domains = _PX, ("full",)
-    art = dataset.load(data, "train").images
-    held_out = dataset.load(data, "validation").images[:_HELD_OUT]
-    rows = compared(art, held_out, a.kimg)
+    rows = compared(*art(), a.kimg)
     text = table(rows)
     print(text)
     out = pathlib.Path(a.out)

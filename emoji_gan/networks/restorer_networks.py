@@ -58,6 +58,11 @@ class Restorer(nnx.Module):
         Returns:
           f32 `b scale*h scale*w 4`, nominally in [0, 1].
         """
+        y = self.features(x, background)
+        return enlarged(x, self.scale) + from_depth(self.conv_out(y), self.scale)
+
+    def features(self, x: jax.Array, background: jax.Array) -> jax.Array:
+        """Maps the same pictures and flags to what the last layer reads: `b h w width`."""
         b, h, w, _ = x.shape
         background_map = jnp.broadcast_to(background[:, None, None, None], (b, h, w, 1))
         y = self.conv_in(jnp.concatenate([x, background_map], -1))
@@ -69,7 +74,7 @@ class Restorer(nnx.Module):
         y = y + from_depth(self.up(z), 2)
         for block in self.after:
             y = block(y)
-        return enlarged(x, self.scale) + from_depth(self.conv_out(y), self.scale)
+        return y
 
 
 def from_depth(x: jax.Array, times: int) -> jax.Array:
