@@ -117,7 +117,18 @@ def encode_indexed(
     if len(frames) == 1:
         options.pop("disposal", None)
         options["optimize"] = form == "apng"
-    return _saved(frames, frame_ms, options, loops)
+    data = _saved(frames, frame_ms, options, loops)
+    return _with_one_header(data) if form == "gif" and len(frames) > 1 else data
+
+
+def _with_one_header(gif: bytes) -> bytes:
+    """Removes the headers that the encoder writes again before each blank frame but the first.
+
+    Browsers and most decoders end there.
+    """
+    palette_end = 13 + 3 * (2 << (gif[10] & 7))
+    head = gif[: gif.index(b"!\xf9", palette_end)]  # to the first frame; no UTF-8 has an F9
+    return head + gif[len(head) :].replace(head, b"")
 
 
 def _distinct(palette: np.ndarray) -> np.ndarray:
