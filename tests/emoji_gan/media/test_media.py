@@ -73,6 +73,14 @@ def test_a_blank_frame_is_one_of_the_file(form):
         assert form != "gif" or _frames_of_gif(data) == len(frames)
 
 
+@pytest.mark.parametrize("form", ["gif", "apng"])
+def test_nothing_is_left_of_an_opaque_frame(form):
+    frames = _moving((200, 30, 30, 255))
+    frames[1] = 0, 120, 0, 255
+    seen = _decoded(animation.encode(form, frames, 100, {}))
+    np.testing.assert_array_equal(seen * (seen[..., 3:] > 0), frames)
+
+
 def test_alpha_of_indexed_pngs_is_kept():
     frames = np.concatenate([_moving((0, 0, 0, a)) for a in (40, 128, 255)])
     data = animation.encode_indexed("apng", indexed.Colours.of(frames).reduced(32), 50, {})
