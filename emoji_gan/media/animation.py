@@ -178,6 +178,7 @@ def _options(form: str, texts: Mapping[str, str], quality: int | None) -> dict[s
         info = PIL.PngImagePlugin.PngInfo()
         for key, value in texts.items():
             info.add_text(key, value)
+        # No disposal: cleared frames are compared as such, and blank ones left out.
         return {"format": "PNG", "pnginfo": info}
     if form == "webp":  # of flat art smaller than lossy, which also merges similar frames
         kind = {"lossless": True}
