@@ -69,6 +69,7 @@ def augment(
         changed |= coloured
     alpha = jnp.clip(u[..., 3:], 0.0, 2.0)
     valid = jnp.concatenate([jnp.clip(u[..., :3], 0.0, alpha), alpha], axis=-1)
+    # A clip passes a quarter of the gradient where alpha is 0, and a half of black and white's.
     u = u + jax.lax.stop_gradient(valid - u)
     return jnp.where(changed[:, None, None, None], u - 1.0, x)
 

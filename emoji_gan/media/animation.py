@@ -17,7 +17,7 @@ from PIL import features
 
 from emoji_gan import images
 from emoji_gan.errors import UserError
-from emoji_gan.media.indexed import Indexed
+from emoji_gan.media.indexed import Colours, Indexed
 
 FORMATS = ("gif", "apng", "webp", "avif", "webm")
 MEDIA_TYPES = {
@@ -71,6 +71,8 @@ def encode(
     if form == "webm":
         return _webm(frames, frame_ms, texts, quality)
     stored = thresholded(frames) if form == "gif" else frames
+    if form == "gif" and _needs_one_palette(stored):
+        return encode_indexed(form, Colours.of(stored).reduced(256), frame_ms, texts)
     pictures = [PIL.Image.fromarray(np.ascontiguousarray(frame)) for frame in stored]
     options = _options(form, texts, quality)
     if form == "webp" and quality is None:
@@ -117,7 +119,28 @@ def encode_indexed(
     if len(frames) == 1:
         options.pop("disposal", None)
         options["optimize"] = form == "apng"
-    return _saved(frames, frame_ms, options, loops)
+    data = _saved(frames, frame_ms, options, loops)
+    return _with_one_header(data) if form == "gif" and len(frames) > 1 else data
+
+
+def _needs_one_palette(frames: np.ndarray) -> bool:
+    """Tells frames of which some are opaque throughout, and others not.
+
+    With palettes of their own, opaque frames have no transparent colour, and FFmpeg and libvips
+    then clear them to a visible one.
+    """
+    is_opaque = (frames[..., 3] == 255).all((1, 2))
+    return bool(is_opaque.any() and not is_opaque.all())
+
+
+def _with_one_header(gif: bytes) -> bytes:
+    """Removes the headers that the encoder writes again before each blank frame but the first.
+
+    Browsers and most decoders end there.
+    """
+    palette_end = 13 + 3 * (2 << (gif[10] & 7))
+    head = gif[: gif.index(b"!\xf9", palette_end)]  # to the first frame; no UTF-8 has an F9
+    return head + gif[len(head) :].replace(head, b"")
 
 
 def _distinct(palette: np.ndarray) -> np.ndarray:
@@ -155,6 +178,7 @@ def _options(form: str, texts: Mapping[str, str], quality: int | None) -> dict[s
         info = PIL.PngImagePlugin.PngInfo()
         for key, value in texts.items():
             info.add_text(key, value)
+        # No disposal: cleared frames are compared as such, and blank ones left out.
         return {"format": "PNG", "pnginfo": info}
     if form == "webp":  # of flat art smaller than lossy, which also merges similar frames
         kind = {"lossless": True}

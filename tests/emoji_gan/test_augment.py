@@ -216,6 +216,14 @@ def test_saturated_pixels_keep_their_gradient():
     np.testing.assert_allclose(gradient[..., :3], 1.0, atol=1e-6)
 
 
+@pytest.mark.parametrize("pixel", [(0, 0, 0, 0), (0, 0, 0, 1), (1, 1, 1, 1)])
+def test_pixels_at_the_bounds_of_colour_keep_their_gradient(pixel):
+    """A clip halves it, or quarters it where alpha is 0: most of an emoji."""
+    x = jnp.broadcast_to(jnp.array(pixel, jnp.float32) * 2 - 1, (4, 8, 8, 4))
+    gradient = jax.grad(lambda x: jnp.sum(_augment("rotate90")(x, _keys(4), 1.0)))(x)
+    np.testing.assert_allclose(gradient[:, 2:-2, 2:-2], 1.0, atol=1e-5)
+
+
 def test_an_image_does_not_depend_on_its_batch():
     x = _random_images(8, 16)
     f = _augment(*NAMES)

@@ -94,7 +94,10 @@ def date(cell: str, order: str) -> str:
 
 
 def date_text(cell: str) -> str:
-    """Cuts the time of day off and writes slashes between the parts of a date."""
+    """Cuts the time of day off and writes slashes between the parts of a date.
+
+    DuckDB would drop the PM of a time of day (`findings/duckdb_drops_the_pm.sh`).
+    """
     return f"regexp_replace(regexp_extract(trim({cell}), '^[^ T]+'), '[.-]', '/', 'g')"
 
 

@@ -35,6 +35,52 @@ def test_black_on_nothing_is_kept_in_every_frame(form):
         np.testing.assert_array_equal(seen * (seen[..., 3:] > 0), frames)
 
 
+def _blinking() -> np.ndarray:
+    frames = _moving(count=4)
+    frames[1:3] = 0, 0, 0, 0
+    frames[2, 4:10, 4:30] = (0, 0, 200, 255)
+    return frames
+
+
+def _frames_of_gif(data: bytes) -> int:
+    """Counts the frames of a GIF block by block; anything that is no block is an error."""
+    at, frames = 13 + (3 * (2 << (data[10] & 7)) if data[10] & 0x80 else 0), 0
+    while data[at] != 0x3B:
+        if data[at] == 0x21:
+            at += 2
+        else:
+            assert data[at] == 0x2C, f"no block at byte {at} of {len(data)}: {data[at : at + 6]}"
+            flags, frames = data[at + 9], frames + 1
+            at += 11 + (3 * (2 << (flags & 7)) if flags & 0x80 else 0)
+        while data[at]:
+            at += 1 + data[at]
+        at += 1
+    assert at == len(data) - 1
+    return frames
+
+
+@pytest.mark.parametrize("form", ["gif", "apng"])
+def test_a_blank_frame_is_one_of_the_file(form):
+    frames = _blinking()
+    palette = indexed.Colours.of(frames).reduced(16)
+    texts = {"licence": "CC BY-SA 4.0", "auteur": "Zoé"}
+    for data in (
+        animation.encode_indexed(form, palette, 100, texts),
+        animation.encode(form, frames, 100, texts),
+    ):
+        seen = _decoded(data)
+        np.testing.assert_array_equal(seen * (seen[..., 3:] > 0), frames)
+        assert form != "gif" or _frames_of_gif(data) == len(frames)
+
+
+@pytest.mark.parametrize("form", ["gif", "apng"])
+def test_nothing_is_left_of_an_opaque_frame(form):
+    frames = _moving((200, 30, 30, 255))
+    frames[1] = 0, 120, 0, 255
+    seen = _decoded(animation.encode(form, frames, 100, {}))
+    np.testing.assert_array_equal(seen * (seen[..., 3:] > 0), frames)
+
+
 def test_alpha_of_indexed_pngs_is_kept():
     frames = np.concatenate([_moving((0, 0, 0, a)) for a in (40, 128, 255)])
     data = animation.encode_indexed("apng", indexed.Colours.of(frames).reduced(32), 50, {})
