@@ -106,7 +106,9 @@ def main() -> int:
     request = {k: v for k in (*CLASSES, conditions.TEXT) if (v := getattr(a, k)) is not None}
     source = a.workdir or a.model or str(SHIPPED_MODEL)
     sampler = _open(a, source, changes)
-    finisher = finishing.Finisher(sampler.config.data.resolution, a.size, a.format)
+    data = sampler.config.data
+    style = finishing.traced_style(data.sources)
+    finisher = finishing.Finisher(data.resolution, a.size, a.format, a.finish, style)
     request = _with_style(request, sampler.spec)
     condition = ask(sampler.spec, request, len(seeds), language=a.lang)
     provenance = sampler.provenance(seeds[0], a.truncation, request)

@@ -58,7 +58,8 @@ def file_events(session: Session, data: Any) -> Iterator[dict[str, Any]]:
     texts = session.provenance(first) | {"recipe": json.dumps(again, ensure_ascii=True)}
     drawn = yield from _drawn(session, wish)
     if form == "svg":
-        svg = vectoriser.svgs(list(drawn), session.restorer, [texts])[0]
+        traced = vectoriser.trace_all(list(drawn), session.restorer)
+        svg = vectoriser.svgs(traced, [texts])[0]
         yield _file("emoji.svg", "image/svg+xml", svg, again)
         return
     pictures = yield from _enlarged(session, drawn, wish.size_px)

@@ -41,7 +41,6 @@ from eval.extractors import features
 from eval.metrics import frechet
 from eval.report import condition_agreement
 from input_pipeline import dataset, degrade
-from input_pipeline.art import rasterise
 
 _PX = 128
 _DISTANCES = ("fd", "fd_parts")
@@ -67,9 +66,7 @@ def ways(restorer: Restorer, drawn_px: int) -> dict[str, Enlarge]:
 
 def traced(pictures: np.ndarray, restorer: Restorer) -> np.ndarray:
     """Traces pictures uint8 [n h h 4] and renders the SVGs: uint8 [n _PX _PX 4]."""
-    svgs = vectoriser.svgs(list(pictures), restorer, [{}] * len(pictures))
-    with rasterise.Rasteriser(_PX) as rasteriser:
-        return np.stack([rasteriser.render(svg.decode()) for svg in svgs])
+    return vectoriser.rendered(vectoriser.trace_all(list(pictures), restorer), _PX)
 
 
 def parts(images: np.ndarray) -> np.ndarray:

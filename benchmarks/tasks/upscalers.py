@@ -7,7 +7,9 @@ those of --source=STYLE=PATH, a style that no model has seen. All restore the sa
 in one run, upscalers of others too by --peers=epx,waifu2x,realcugan,realesrgan --weights=FOLDER
 (upscaler_peers.py says how to install them and to fill the folder). `error` is the mean absolute
 error of premultiplied RGBA in levels of 255, `edge` that of alpha where the whole picture's alpha
-has an edge. Each method's images/s are its own, one after the other on the machine as it is. FOLDER
+has an edge. Ours stands with the colours that its flat areas are brought to: OpenMoji's, where the
+pictures are, each picture's own, or `all`, as the network has them; each peer also with the first
+of these (emoji_gan/vector/palettes.py). Each method's images/s are its own, one after the other on the machine as it is. FOLDER
 gets upscalers.md, upscalers.json and upscalers.png, the first pictures of every row at scale 4:
 damaged, by each method, whole.
 """
@@ -29,6 +31,7 @@ from emoji_gan import errors
 from emoji_gan import images as images_lib
 from emoji_gan.runtime import host, paths, workdir
 from emoji_gan.trained.restorer import Restorer
+from emoji_gan.vector import palettes
 from input_pipeline import dataset, degrade
 
 _SMALL_PX = 32  # of every damaged picture
@@ -50,6 +53,19 @@ def resampled(method: Image.Resampling) -> Upscaler:
         return results
 
     return upscale
+
+
+def evened(upscale: Upscaler, colours: str) -> Upscaler:
+    """Brings what a peer draws to a few colours, `own` or `openmoji`, as our restorer does."""
+
+    def upscale_evenly(pictures: list[np.ndarray], scale: int) -> list[np.ndarray]:
+        fixed = palettes.OPENMOJI if colours == "openmoji" else None
+        return [
+            palettes.evened(x, palettes.of_picture(x) if fixed is None else fixed)
+            for x in upscale(pictures, scale)
+        ]
+
+    return upscale_evenly
 
 
 def damaged(whole: np.ndarray, name: str, scale: int) -> list[np.ndarray]:
@@ -83,9 +99,10 @@ def figures(whole: np.ndarray, restored: Sequence[np.ndarray]) -> dict[str, floa
 def table(results: dict[str, dict[str, dict[str, float]]]) -> str:
     """Formats {damage: {method: figures}}: error / edge of each method, a row each.
 
-    The last rows are ours, the first method, to the best of all others.
+    The last rows are ours, the first method, to the best of all that are not.
     """
     methods = list(next(iter(results.values())))
+    others = [method for method in methods if not method.startswith("ours")]
     lines = [f"| method | {' | '.join(results)} | images/s |"]
     lines.append("|---|" + "---:|" * (len(results) + 1))
     for method in methods:
@@ -94,7 +111,7 @@ def table(results: dict[str, dict[str, dict[str, float]]]) -> str:
         lines.append(f"| {method} | {' | '.join(cells)} | {rate:.3g} |")
     for figure, words in (("error", "ratio of errors"), ("edge", "of edges")):
         ratios = [
-            f"{row[methods[0]][figure] / min(row[m][figure] for m in methods[1:]):.2f}"
+            f"{row[methods[0]][figure] / min(row[m][figure] for m in others):.2f}"
             for row in results.values()
         ]
         lines.append(f"| {words} | {' | '.join(ratios)} | |")
@@ -116,12 +133,18 @@ def main() -> int:
     host.setup_host_memory()
     host.setup_compilation_cache()
     peers = upscaler_peers.load([x for x in a.peers.split(",") if x], a.weights)
-    restorer = Restorer(a.model)
+    colours = "own" if a.source else "openmoji"
+    ours = {
+        f"ours, {name} colours": Restorer(a.model, colours=name)
+        for name in dict.fromkeys((colours, "own", "all"))
+    }
+    restorer = next(iter(ours.values()))
     upscalers: dict[str, Upscaler] = {
-        "ours": restorer,
+        **ours,
         "bicubic": resampled(Image.Resampling.BICUBIC),
         "Lanczos": resampled(Image.Resampling.LANCZOS),
         **peers,
+        **{f"{name}, {colours} colours": evened(x, colours) for name, x in peers.items()},
     }
     results: dict[str, dict[str, dict[str, float]]] = {}
     strips: list[np.ndarray] = []

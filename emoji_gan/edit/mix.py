@@ -44,7 +44,8 @@ def run(a: argparse.Namespace) -> int:
         raise UserError(f"--keep={a.keep}: expected at least 1")
     sampler = vary.open_sampler(a)
     px, line = sampler.config.data.resolution, "line" in (a.style or "")
-    finisher = finishing.Finisher(px, a.size, a.format)
+    style = finishing.traced_style(sampler.config.data.sources)
+    finisher = finishing.Finisher(px, a.size, a.format, a.finish, style)
     pair = [parents.open_parent(text, px, line=line) for text in a.emoji]
     unwanted_pairs.refuse(*(parent.codepoints for parent in pair))
     for parent in pair:

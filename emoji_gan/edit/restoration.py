@@ -9,7 +9,7 @@ import numpy as np
 from emoji_gan import errors, images
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import paths
-from emoji_gan.trained.restorer import MAX_PX, MAX_RESULT_PX, SCALES, Restorer
+from emoji_gan.trained.restorer import COLOURS, MAX_PX, MAX_RESULT_PX, SCALES, Restorer
 from input_pipeline.art import picture_folder, rasterise
 
 _LEAST_PX = 8  # a side; less shows nothing to restore
@@ -20,6 +20,12 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("paths", nargs="+", type=paths.local, metavar="PATH", help="PNGs, or folders")
     p.add_argument("--scale", type=int, default=4, help=f"{SCALES}; 1: mends; default: 4")
     p.add_argument("--opaque", action="store_true", help="also remove a background of one colour")
+    p.add_argument(
+        "--colours",
+        default=COLOURS[0],
+        help=f"of {', '.join(COLOURS)}: fills get the main ones of each picture, those of "
+        "OpenMoji, or all that there are, for art with gradients; default: own",
+    )
     p.add_argument("--model", type=paths.local, help="of configs/restore.py; default: shipped")
     p.add_argument("--out", type=paths.local, default="restored", help="folder")
 
@@ -33,13 +39,14 @@ def run(a: argparse.Namespace) -> int:
         raise UserError("two pictures have the same name: restore their folders one by one")
     if any((out / file.name).resolve() == file.resolve() for file in files):
         raise UserError(f"--out={a.out}: would overwrite the originals; choose another folder")
-    restorer = Restorer(a.model)
+    restorer = Restorer(a.model, colours=a.colours)
     pictures, read = read_all(files, a.scale, opaque=a.opaque)
     bad = len(files) - len(read)
     texts = {
         "Software": "emoji_gan",
         "restored at scale": str(a.scale),
         "restorer_sha256": restorer.checkpoint_hash,
+        "colours": a.colours,
     }
     restored = restorer(pictures, a.scale, remove_background=a.opaque)
     for file, picture in zip(read, restored, strict=True):

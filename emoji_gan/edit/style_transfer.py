@@ -11,12 +11,11 @@ from emoji_gan import errors, images
 from emoji_gan.edit import parents, restoration
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import paths, workdir
-from emoji_gan.trained import finishing, vectoriser
+from emoji_gan.trained import finishing
 from emoji_gan.trained.restyler import Restyler
 from input_pipeline import DataError
 from input_pipeline.art import licences, picture_folder
 
-_OPENMOJI, _OWN_COLOURS = vectoriser.STYLES
 _READ_PX = 4  # times the model's resolution, at which a picture is read before it is cropped
 
 
@@ -50,7 +49,8 @@ def run(a: argparse.Namespace) -> int:
     restyler = Restyler(a.model)
     style = restyler.style_named(a.to)
     stated = licences.parse(a.licence) if a.licence else None
-    finisher = finishing.Finisher(restyler.px, a.size, a.format)
+    traced = finishing.traced_style([style])  # line art too
+    finisher = finishing.Finisher(restyler.px, a.size, a.format, a.finish, traced)
     pictures, bad = [], 0
     for text in (*map(str, files), *a.emoji):
         try:
@@ -120,10 +120,9 @@ def _write(
         "Changes": f"drawn anew in the style of {style} by emoji_gan",
     }
     texts = [common | p.work.texts() | {"parent": p.source} for p in pictures]
-    large, out = finisher.enlarged(drawn), pathlib.Path(a.out)
-    traced = _OPENMOJI if style.split()[0] == "openmoji" else _OWN_COLOURS  # line art too
-    for suffix, files in finisher.others(drawn, large, texts, style=traced).items():
+    finished, out = finisher.finished(drawn), pathlib.Path(a.out)
+    for suffix, files in finisher.others(finished, texts).items():
         for picture, file in zip(pictures, files, strict=True):
             workdir.write_atomic(out / f"{picture.name}{suffix}", file)
-    for picture, image, own in zip(pictures, large, texts, strict=True):
+    for picture, image, own in zip(pictures, finished.large, texts, strict=True):
         images.save_png(out / f"{picture.name}.png", image, own)

@@ -59,7 +59,8 @@ def run(a: argparse.Namespace) -> int:
         raise UserError(f"--strength={a.strength:g}: expected above 0, at most 1")
     sampler = open_sampler(a)
     px = sampler.config.data.resolution
-    finisher = finishing.Finisher(px, a.size, a.format)
+    style = finishing.traced_style(sampler.config.data.sources)
+    finisher = finishing.Finisher(px, a.size, a.format, a.finish, style)
     parent = parents.open_parent(a.emoji, px, line=_LINE in (a.style or ""))
     if parent.recognised and a.text is None:
         print(f"{parent.source}: taken for {parent.meta.name} ({parent.codepoints})", flush=True)

@@ -1,8 +1,10 @@
 """Brings drawn emoji to the size and into the formats that are wanted."""
 
 import argparse
+import dataclasses
 import pathlib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -10,14 +12,40 @@ from emoji_gan import images
 from emoji_gan.errors import UserError
 from emoji_gan.trained import drawn_folder, vectoriser
 from emoji_gan.trained.restorer import Restorer
+from emoji_gan.vector.drawing import Shape
 
 FORMATS = ("png", "svg", "webp")
+FINISHES = ("traced", "restored")
 
 
 def add_arguments(p: argparse.ArgumentParser) -> None:
     """Adds the flags of programs that draw."""
     p.add_argument("--size", type=int, help="px, by the shipped restorer; default: the model's")
     p.add_argument("--format", default="png", help="of png,svg,webp; PNGs are always written")
+    p.add_argument(
+        "--finish",
+        help="of what --size enlarges: traced, flat colours and even lines, or restored, as the "
+        "model has them; default: traced of OpenMoji's style, restored of others",
+    )
+
+
+def traced_style(sources: Iterable[str]) -> str:
+    """Returns how art of styles, or of `data.sources`, is traced: one of `vectoriser.STYLES`."""
+    of_openmoji = all(re.split("[ =]", source)[0] == "openmoji" for source in sources)
+    return vectoriser.STYLES[0 if of_openmoji else 1]
+
+
+@dataclasses.dataclass(frozen=True)
+class Finished:
+    """Holds emoji as they are to be written.
+
+    Attributes:
+      large: uint8 [n h h 4], straight alpha.
+      shapes: of each, that it was rendered from or that its SVG has; None: it was not traced.
+    """
+
+    large: np.ndarray
+    shapes: list[list[Shape]] | None
 
 
 class Finisher:
@@ -27,58 +55,70 @@ class Finisher:
       drawn_px: side of what is drawn.
       size_px: side that is wanted; None: as drawn.
       formats: names of `FORMATS`, with commas between them.
+      finish: one of `FINISHES`; None: as suits the style.
+      style: of `vectoriser.STYLES`.
 
     Raises:
-      UserError: no such format, or a size out of range.
+      UserError: no such format or finish, or a size out of range.
     """
 
-    def __init__(self, drawn_px: int, size_px: int | None, formats: str) -> None:
+    def __init__(
+        self,
+        drawn_px: int,
+        size_px: int | None,
+        formats: str,
+        finish: str | None = None,
+        style: str = vectoriser.STYLES[0],
+    ) -> None:
         names = [name.strip() for name in formats.split(",")]
         if unknown := [name for name in names if name not in FORMATS]:
             raise UserError(f"--format={formats}: no {unknown[0]!r}; choose of {','.join(FORMATS)}")
+        if finish not in (None, *FINISHES):
+            raise UserError(f"--finish={finish}: choose from {', '.join(FINISHES)}")
+        if finish and size_px is None:
+            raise UserError(f"--finish={finish} says how to enlarge: give a --size, too")
         self._formats = [name for name in FORMATS[1:] if name in names]
-        self._size_px = size_px
+        self._size_px, self._style = size_px, style
+        self._finish = finish or FINISHES[0 if style == vectoriser.STYLES[0] else 1]
         restores = size_px is not None or "svg" in self._formats
-        self._restorer = Restorer() if restores else None
+        colours = "openmoji" if style == vectoriser.STYLES[0] else "own"
+        self._restorer = Restorer(colours=colours) if restores else None
         if self._restorer is not None and size_px is not None:
             self._restorer.scale_to(drawn_px, size_px)
 
-    def enlarged(self, drawn: np.ndarray) -> np.ndarray:
-        """Returns pictures, uint8 [n h h 4], at the size that is wanted."""
-        if self._restorer is None or self._size_px is None:
-            return drawn
-        return self._restorer.to_size(drawn, self._size_px)
+    def finished(self, drawn: np.ndarray) -> Finished:
+        """Brings pictures, uint8 [n h h 4], to the size that is wanted."""
+        is_traced = self._size_px is not None and self._finish == "traced"
+        shapes = None
+        if is_traced or "svg" in self._formats:
+            shapes = vectoriser.trace_all(list(drawn), self._restorer, style=self._style)
+        if self._size_px is None:
+            return Finished(drawn, shapes)
+        if is_traced:
+            return Finished(vectoriser.rendered(shapes, self._size_px), shapes)
+        return Finished(self._restorer.to_size(drawn, self._size_px), shapes)
 
     def texts(self) -> dict[str, str]:
         """Returns the text chunks that a picture gets because it was enlarged."""
         if self._restorer is None or self._size_px is None:
             return {}
-        return self._restorer.provenance(self._size_px)
+        return self._restorer.provenance(self._size_px) | {"finish": self._finish}
 
     def others(
-        self,
-        drawn: np.ndarray,
-        large: np.ndarray,
-        texts: Sequence[Mapping[str, str]],
-        *,
-        style: str = vectoriser.STYLES[0],
+        self, finished: Finished, texts: Sequence[Mapping[str, str]]
     ) -> dict[str, list[bytes]]:
-        """Encodes pictures in the formats wanted besides PNG.
+        """Encodes pictures in the formats wanted besides PNG: {suffix: n files}.
 
         Args:
-          drawn: uint8 [n h h 4], straight alpha; SVGs are traced from them, not from what is large.
-          large: what `enlarged` made of them.
+          finished: n emoji.
           texts: of each picture, written into it.
-          style: of `vectoriser.STYLES`.
-
-        Returns:
-          {suffix: n files}.
         """
         more: dict[str, list[bytes]] = {}
         if "svg" in self._formats:
-            more[".svg"] = vectoriser.svgs(list(drawn), self._restorer, texts, style=style)
+            more[".svg"] = vectoriser.svgs(finished.shapes, texts)
         if "webp" in self._formats:
-            more[".webp"] = [images.webp_bytes(x, t) for x, t in zip(large, texts, strict=True)]
+            pairs = zip(finished.large, texts, strict=True)
+            more[".webp"] = [images.webp_bytes(x, own) for x, own in pairs]
         return more
 
     def write(
@@ -107,10 +147,13 @@ class Finisher:
         Raises:
           UserError: a file cannot be written.
         """
-        large, texts = self.enlarged(drawn), dict(provenance) | self.texts()
-        beside = None if beside is None else self.enlarged(beside)
-        own = [drawn_folder.texts_of(texts, seed) for seed in seeds]
-        more = self.others(drawn, large, own)
+        finished, texts = self.finished(drawn), dict(provenance) | self.texts()
         return drawn_folder.write(
-            folder, large, seeds, provenance=texts, seeds_text=seeds_text, beside=beside, more=more
+            folder,
+            finished.large,
+            seeds,
+            provenance=texts,
+            seeds_text=seeds_text,
+            beside=None if beside is None else self.finished(beside).large,
+            more=self.others(finished, [drawn_folder.texts_of(texts, seed) for seed in seeds]),
         )

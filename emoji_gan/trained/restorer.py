@@ -12,11 +12,13 @@ from emoji_gan import images, methods
 from emoji_gan.errors import UserError
 from emoji_gan.methods.base import Latents
 from emoji_gan.trained.source import open_trained
+from emoji_gan.vector import palettes
 from input_pipeline import degrade
 from input_pipeline.art import common_box
 
 SHIPPED_RESTORER = pathlib.Path(__file__).parents[2] / "models" / "restorer.safetensors"
 SCALES = (1, 2, 4, 8, 16)
+COLOURS = ("own", "openmoji", "all")
 MAX_PX = 256  # a side of what is restored
 MAX_RESULT_PX = 1024
 _BATCH_PX = 16 * 64 * 64  # of a batch; so large pictures go one by one
@@ -33,12 +35,17 @@ class Restorer:
 
     Args:
       source: a workdir of configs/restore.py, or its model file; None: the shipped one.
+      colours: to which pixels near them are brought at last: the `own` main ones of each picture,
+        those of `openmoji`; or `all`: none are, for art with gradients.
 
     Raises:
-      UserError: there is no good checkpoint, or the model is of another method.
+      UserError: there is no good checkpoint, the model is of another method, or no such colours.
     """
 
-    def __init__(self, source: str | None = None) -> None:
+    def __init__(self, source: str | None = None, *, colours: str = COLOURS[0]) -> None:
+        if colours not in COLOURS:
+            raise UserError(f"--colours={colours}: choose from {', '.join(COLOURS)}")
+        self._colours = colours
         trained = open_trained(source or str(SHIPPED_RESTORER))
         if trained.config["method"] != "restore":
             raise UserError(
@@ -119,7 +126,8 @@ class Restorer:
 
     def provenance(self, size_px: int) -> dict[str, str]:
         """Returns the text chunks that a PNG of this size gets besides those of its model."""
-        return {"size": f"{size_px} px", "restorer_sha256": self.checkpoint_hash}
+        texts = {"size": f"{size_px} px", "restorer_sha256": self.checkpoint_hash}
+        return texts | {"colours": self._colours}
 
     def _at(self, batch: np.ndarray, scale: int, remove_background: bool) -> np.ndarray:
         """Passes a batch through the network until it is large enough, and then makes it smaller.
@@ -130,9 +138,17 @@ class Restorer:
         while reached < scale or reached == 1:
             batch = self._pass(batch, remove_background and reached == 1)
             reached *= self.scale
+        batch = np.stack([self._evened(picture) for picture in batch])
         if reached == scale:
             return batch
         return np.stack([degrade.shrink(picture, reached // scale) for picture in batch])
+
+    def _evened(self, picture: np.ndarray) -> np.ndarray:
+        if self._colours == "all":
+            return picture
+        of_openmoji = self._colours == "openmoji"
+        colours = palettes.OPENMOJI if of_openmoji else palettes.of_picture(picture)
+        return palettes.evened(picture, colours)
 
     def _pass(self, pictures: np.ndarray, remove_background: bool) -> np.ndarray:
         _, h, w, _ = pictures.shape

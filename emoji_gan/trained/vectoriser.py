@@ -1,6 +1,8 @@
 """Turns pictures of any size into SVGs: they are restored to a size at which edges are sharp."""
 
+import os
 from collections.abc import Mapping, Sequence
+from concurrent import futures
 
 import numpy as np
 
@@ -8,7 +10,7 @@ from emoji_gan.errors import UserError
 from emoji_gan.trained.restorer import MAX_PX, SCALES, Restorer
 from emoji_gan.vector import drawing, palettes
 from emoji_gan.vector.drawing import Shape
-from input_pipeline.art import common_box
+from input_pipeline.art import common_box, rasterise
 
 TRACED_PX = 512  # a side of what is traced
 STYLES = ("openmoji", "flat")
@@ -33,7 +35,8 @@ def trace_all(
     """
     if style not in STYLES:
         raise UserError(f"--style={style}: choose from {', '.join(STYLES)}")
-    return [trace_one(picture, style) for picture in enlarged(pictures, restorer)]
+    with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(lambda x: trace_one(x, style), enlarged(pictures, restorer)))
 
 
 def enlarged(pictures: Sequence[np.ndarray], restorer: Restorer) -> list[np.ndarray]:
@@ -64,16 +67,15 @@ def trace_one(picture: np.ndarray, style: str) -> list[Shape]:
     return tracing.trace(picture, tracing.Style(palette, np.zeros(len(palette)), None))
 
 
-def svgs(
-    pictures: Sequence[np.ndarray],
-    restorer: Restorer,
-    texts: Sequence[Mapping[str, str]],
-    *,
-    style: str = STYLES[0],
-) -> list[bytes]:
-    """Returns the SVG of each picture, with its texts in it; raises as `trace_all` does."""
-    traced = trace_all(pictures, restorer, style=style)
+def svgs(traced: Sequence[Sequence[Shape]], texts: Sequence[Mapping[str, str]]) -> list[bytes]:
+    """Returns the SVG of each traced picture, with its texts in it."""
     return [
         drawing.to_svg(shapes, metadata=own).encode()
         for shapes, own in zip(traced, texts, strict=True)
     ]
+
+
+def rendered(traced: Sequence[Sequence[Shape]], size_px: int) -> np.ndarray:
+    """Renders traced pictures: uint8 [n size_px size_px 4], straight alpha."""
+    with rasterise.Rasteriser(size_px) as rasteriser:
+        return np.stack([rasteriser.render(drawing.to_svg(shapes)) for shapes in traced])

@@ -7,9 +7,11 @@ from PIL import Image
 
 from emoji_gan import images
 from emoji_gan.errors import UserError
-from emoji_gan.trained import finishing
+from emoji_gan.trained import finishing, vectoriser
+from emoji_gan.trained.restorer import Restorer
+from emoji_gan.vector import drawing
 from input_pipeline import degrade
-from input_pipeline.art import rasterise
+from input_pipeline.art import common_box, rasterise
 from tests.emoji_gan.edit.test_edit import run
 
 
@@ -86,9 +88,32 @@ def test_formats_beside_the_pngs(pictures, tmp_path):
     assert [path.name for path in tmp_path.glob("seed*")] == ["seed0000000007.png"]
 
 
+def test_openmoji_is_enlarged_as_its_svg_and_other_sets_as_the_restorer_has_them(pictures):
+    small = np.stack([common_box.resize(picture, 32) for picture in pictures.values()])
+    shapes = vectoriser.trace_all(list(small), Restorer())
+    traced = finishing.Finisher(32, 128, "png,svg", style=finishing.traced_style(["openmoji line"]))
+    finished = traced.finished(small)
+    np.testing.assert_array_equal(finished.large, vectoriser.rendered(shapes, 128))
+    (svg, _) = traced.others(finished, [{}] * 2)[".svg"]
+    assert svg.decode() == drawing.to_svg(shapes[0]) and traced.texts()["finish"] == "traced"
+    restored = Restorer().to_size(small, 128)
+    for finisher in (
+        finishing.Finisher(32, 128, "png", "restored"),
+        finishing.Finisher(32, 128, "png", style=finishing.traced_style(["openmoji", "mine=PATH"])),
+    ):
+        np.testing.assert_array_equal(finisher.finished(small).large, restored)
+        assert finisher.texts()["finish"] == "restored"
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [((32, None, "gif"), "choose of"), ((32, 16, "png"), "32 to 512"), ((32, 999, "svg"), "32 to")],
+    [
+        ((32, None, "gif"), "choose of"),
+        ((32, 16, "png"), "32 to 512"),
+        ((32, 999, "svg"), "32 to"),
+        ((32, 64, "png", "polished"), "traced, restored"),
+        ((32, None, "png", "traced"), "give a --size"),
+    ],
 )
 def test_what_cannot_be_finished_is_refused_before_anything_is_drawn(arguments, words):
     with pytest.raises(UserError, match=words):
