@@ -14,7 +14,7 @@ from emoji_gan.edit import mix, parents, unwanted_pairs, vary
 from emoji_gan.edit.parents import Parent
 from emoji_gan.encoder import understanding
 from emoji_gan.errors import UserError
-from emoji_gan.trained import inversion, latent
+from emoji_gan.trained import finishing, inversion, latent
 from emoji_gan.trained.directions import Directions
 from emoji_gan.trained.restorer import MAX_RESULT_PX, SCALES, Restorer
 from emoji_gan.trained.sampler import SHIPPED_LARGE_FLOW, SHIPPED_MODEL, Sampler, ask
@@ -92,7 +92,7 @@ class Session:
     @functools.cached_property
     def restorer(self) -> Restorer:
         """Returns the restorer that enlarges."""
-        return Restorer()
+        return finishing.restorer_of(finishing.traced_style(self.sampler.config.data.sources))
 
     def description(self) -> dict[str, Any]:
         """Returns what a page needs to know of the model."""

@@ -9,9 +9,9 @@ in one run, upscalers of others too by --peers=epx,waifu2x,realcugan,realesrgan 
 error of premultiplied RGBA in levels of 255, `edge` that of alpha where the whole picture's alpha
 has an edge. Ours stands with the colours that its flat areas are brought to: OpenMoji's, where the
 pictures are, each picture's own, or `all`, as the network has them; each peer also with the first
-of these (emoji_gan/vector/palettes.py). Each method's images/s are its own, one after the other on the machine as it is. FOLDER
-gets upscalers.md, upscalers.json and upscalers.png, the first pictures of every row at scale 4:
-damaged, by each method, whole.
+of these (emoji_gan/vector/palettes.py). Each method's images/s are its own, one after the other on
+the machine as it is. FOLDER gets upscalers.md, upscalers.json and upscalers.png, the first pictures
+of every row at scale 4: damaged, by each method, whole.
 """
 
 import argparse

@@ -35,6 +35,11 @@ def traced_style(sources: Iterable[str]) -> str:
     return vectoriser.STYLES[0 if of_openmoji else 1]
 
 
+def restorer_of(style: str) -> Restorer:
+    """Returns the shipped restorer with the colours of a style of `vectoriser.STYLES`."""
+    return Restorer(colours="openmoji" if style == vectoriser.STYLES[0] else "own")
+
+
 @dataclasses.dataclass(frozen=True)
 class Finished:
     """Holds emoji as they are to be written.
@@ -81,8 +86,7 @@ class Finisher:
         self._size_px, self._style = size_px, style
         self._finish = finish or FINISHES[0 if style == vectoriser.STYLES[0] else 1]
         restores = size_px is not None or "svg" in self._formats
-        colours = "openmoji" if style == vectoriser.STYLES[0] else "own"
-        self._restorer = Restorer(colours=colours) if restores else None
+        self._restorer = restorer_of(style) if restores else None
         if self._restorer is not None and size_px is not None:
             self._restorer.scale_to(drawn_px, size_px)
 

@@ -22,11 +22,17 @@ def _figures(error, edge):
 
 
 def test_the_ratios_are_to_the_best_of_all_others():
-    row = {"ours": _figures(2, 3), "bicubic": _figures(4, 30), "peer": _figures(8, 2)}
+    row = {
+        "ours": _figures(2, 3),
+        "ours, all": _figures(1, 1),
+        "bicubic": _figures(4, 30),
+        "peer": _figures(8, 2),
+    }
     text = upscalers.table({"clean, x4": row, "webp, x4": row | {"peer": _figures(1, 6)}})
     assert text.splitlines()[0] == "| method | clean, x4 | webp, x4 | images/s |"
     assert text.splitlines()[2:] == [
         "| ours | 2.00 / 3.0 | 2.00 / 3.0 | 7 |",
+        "| ours, all | 1.00 / 1.0 | 1.00 / 1.0 | 7 |",
         "| bicubic | 4.00 / 30.0 | 4.00 / 30.0 | 7 |",
         "| peer | 8.00 / 2.0 | 1.00 / 6.0 | 7 |",
         "| ratio of errors | 0.50 | 2.00 | |",
@@ -102,7 +108,8 @@ def test_the_command_writes_table_figures_and_picture(monkeypatch, capsys, store
     code, err = _main(monkeypatch, capsys, *flags, "--n=200", f"--out={out}")
     assert code == 0, err
     summary = json.loads((out / "upscalers.json").read_text())
-    methods = ["ours", "bicubic", "Lanczos"] + ["EPX"] * bool(peers)
+    methods = ["ours, own colours", "ours, all colours", "bicubic", "Lanczos"]
+    methods += ["EPX", "EPX, own colours"] * bool(peers)
     assert summary["n"] == 1 and len(summary["rows"]) == 8
     assert all(list(row) == methods for row in summary["rows"].values())
     assert (out / "upscalers.md").read_text() == upscalers.table(summary["rows"])

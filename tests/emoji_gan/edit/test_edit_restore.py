@@ -10,6 +10,7 @@ from PIL import Image
 
 from emoji_gan import errors, images
 from emoji_gan.edit import __main__ as program
+from emoji_gan.vector import palettes
 from input_pipeline import degrade
 from input_pipeline.art import picture_folder, rasterise
 from tests.emoji_gan.edit.test_edit import run
@@ -49,6 +50,19 @@ def test_each_picture_is_restored_under_its_name(monkeypatch, capsys, folder, st
     assert (again / "b.png").read_bytes() == (out / "b.png").read_bytes()
 
 
+def test_colours_are_brought_to_those_near_them(monkeypatch, capsys, folder, stored, tmp_path):
+    drawn = {}
+    for colours in ("own", "openmoji", "all"):
+        flags = (f"--colours={colours}", f"--model={stored}", f"--out={tmp_path / colours}")
+        assert run(monkeypatch, capsys, "restore", folder / "a.png", *flags)[0] == 0
+        path = tmp_path / colours / "a.png"
+        assert picture_folder.own_texts(path)["colours"] == colours
+        drawn[colours] = rasterise.read_png(path.read_bytes())
+    raw, fixed = drawn["all"], palettes.evened(drawn["all"], palettes.OPENMOJI)
+    np.testing.assert_array_equal(drawn["openmoji"], fixed)
+    np.testing.assert_array_equal(drawn["own"], palettes.evened(raw, palettes.of_picture(raw)))
+
+
 def test_bad_pictures_are_named_and_the_others_done(monkeypatch, capsys, folder, stored, tmp_path):
     (folder / "broken.png").write_bytes((folder / "a.png").read_bytes()[:70])
     images.save_png(folder / "large.png", np.full((300, 300, 4), 255, np.uint8))
@@ -69,6 +83,7 @@ def test_what_cannot_be_done_is_one_line(monkeypatch, capsys, folder, stored, tm
     for paths, flags, reason in (
         ([folder], [f"--out={folder}"], "would overwrite the originals"),
         ([folder], ["--scale=3"], "choose from 1, 2, 4"),
+        ([folder], ["--colours=few"], "choose from own, openmoji, all"),
         ([folder, tmp_path / "other"], [], "the same name"),
         ([tmp_path / "absent"], [], "no such file or folder"),
         ([tmp_path / "empty"], [], "no PNG in it"),

@@ -90,19 +90,20 @@ def test_formats_beside_the_pngs(pictures, tmp_path):
 
 def test_openmoji_is_enlarged_as_its_svg_and_other_sets_as_the_restorer_has_them(pictures):
     small = np.stack([common_box.resize(picture, 32) for picture in pictures.values()])
-    shapes = vectoriser.trace_all(list(small), Restorer())
+    shapes = vectoriser.trace_all(list(small), Restorer(colours="openmoji"))
     traced = finishing.Finisher(32, 128, "png,svg", style=finishing.traced_style(["openmoji line"]))
     finished = traced.finished(small)
     np.testing.assert_array_equal(finished.large, vectoriser.rendered(shapes, 128))
     (svg, _) = traced.others(finished, [{}] * 2)[".svg"]
     assert svg.decode() == drawing.to_svg(shapes[0]) and traced.texts()["finish"] == "traced"
-    restored = Restorer().to_size(small, 128)
-    for finisher in (
-        finishing.Finisher(32, 128, "png", "restored"),
-        finishing.Finisher(32, 128, "png", style=finishing.traced_style(["openmoji", "mine=PATH"])),
+    other = finishing.traced_style(["openmoji", "mine=PATH"])
+    for finisher, colours in (
+        (finishing.Finisher(32, 128, "png", "restored"), "openmoji"),
+        (finishing.Finisher(32, 128, "png", style=other), "own"),
     ):
+        restored = Restorer(colours=colours).to_size(small, 128)
         np.testing.assert_array_equal(finisher.finished(small).large, restored)
-        assert finisher.texts()["finish"] == "restored"
+        assert finisher.texts()["finish"] == "restored" and finisher.texts()["colours"] == colours
 
 
 @pytest.mark.parametrize(
