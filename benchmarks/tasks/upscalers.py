@@ -9,9 +9,9 @@ in one run, upscalers of others too by --peers=epx,waifu2x,realcugan,realesrgan 
 error of premultiplied RGBA in levels of 255, `edge` that of alpha where the whole picture's alpha
 has an edge. Ours stands with the colours that its flat areas are brought to: OpenMoji's, where the
 pictures are, each picture's own, or `all`, as the network has them; each peer also with the first
-of these (emoji_gan/vector/palettes.py). Each method's images/s are its own, one after the other on
-the machine as it is. FOLDER gets upscalers.md, upscalers.json and upscalers.png, the first pictures
-of every row at scale 4: damaged, by each method, whole.
+of these (emoji_gan/trained/even_colours.py). Each method's images/s are its own, one after the
+other on the machine as it is. FOLDER gets upscalers.md, upscalers.json and upscalers.png, the first
+pictures of every row at scale 4: damaged, by each method, whole.
 """
 
 import argparse
@@ -30,8 +30,8 @@ from configs import default
 from emoji_gan import errors
 from emoji_gan import images as images_lib
 from emoji_gan.runtime import host, paths, workdir
+from emoji_gan.trained import even_colours
 from emoji_gan.trained.restorer import Restorer
-from emoji_gan.vector import palettes
 from input_pipeline import dataset, degrade
 
 _SMALL_PX = 32  # of every damaged picture
@@ -59,11 +59,7 @@ def evened(upscale: Upscaler, colours: str) -> Upscaler:
     """Brings what a peer draws to a few colours, `own` or `openmoji`, as our restorer does."""
 
     def upscale_evenly(pictures: list[np.ndarray], scale: int) -> list[np.ndarray]:
-        fixed = palettes.OPENMOJI if colours == "openmoji" else None
-        return [
-            palettes.evened(x, palettes.of_picture(x) if fixed is None else fixed)
-            for x in upscale(pictures, scale)
-        ]
+        return [even_colours.evened(x, colours) for x in upscale(pictures, scale)]
 
     return upscale_evenly
 
@@ -118,6 +114,21 @@ def table(results: dict[str, dict[str, dict[str, float]]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def compared(a: argparse.Namespace, peers: dict[str, Upscaler]) -> dict[str, Upscaler]:
+    """Returns what is compared by the flags, ours first."""
+    colours = "own" if a.source else "openmoji"
+    return {
+        **{
+            f"ours, {name} colours": Restorer(a.model, colours=name)
+            for name in dict.fromkeys((colours, "own", "all"))
+        },
+        "bicubic": resampled(Image.Resampling.BICUBIC),
+        "Lanczos": resampled(Image.Resampling.LANCZOS),
+        **peers,
+        **{f"{name}, {colours} colours": evened(x, colours) for name, x in peers.items()},
+    }
+
+
 def main() -> int:
     """Runs the command line."""
     p = argparse.ArgumentParser(
@@ -133,19 +144,8 @@ def main() -> int:
     host.setup_host_memory()
     host.setup_compilation_cache()
     peers = upscaler_peers.load([x for x in a.peers.split(",") if x], a.weights)
-    colours = "own" if a.source else "openmoji"
-    ours = {
-        f"ours, {name} colours": Restorer(a.model, colours=name)
-        for name in dict.fromkeys((colours, "own", "all"))
-    }
-    restorer = next(iter(ours.values()))
-    upscalers: dict[str, Upscaler] = {
-        **ours,
-        "bicubic": resampled(Image.Resampling.BICUBIC),
-        "Lanczos": resampled(Image.Resampling.LANCZOS),
-        **peers,
-        **{f"{name}, {colours} colours": evened(x, colours) for name, x in peers.items()},
-    }
+    upscalers = compared(a, peers)
+    checkpoint_hash = Restorer(a.model).checkpoint_hash
     results: dict[str, dict[str, dict[str, float]]] = {}
     strips: list[np.ndarray] = []
     for scale, names in ((4, ("clean", *degrade.KEEPING_ALPHA)), (8, ("clean",))):
@@ -177,7 +177,7 @@ def main() -> int:
     print(text)
     out = pathlib.Path(a.out)
     out.mkdir(parents=True, exist_ok=True)
-    summary = {"n": len(whole), "restorer": restorer.checkpoint_hash, "rows": results}
+    summary = {"n": len(whole), "restorer": checkpoint_hash, "rows": results}
     workdir.write_atomic(out / "upscalers.md", text.encode())
     columns = min(_IN_PICTURE, len(whole)) * (len(upscalers) + 2)
     board = images_lib.grid(np.stack(strips), len(strips) // columns, columns)

@@ -9,7 +9,8 @@ import numpy as np
 from emoji_gan import errors, images
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import paths
-from emoji_gan.trained.restorer import COLOURS, MAX_PX, MAX_RESULT_PX, SCALES, Restorer
+from emoji_gan.trained.even_colours import COLOURS
+from emoji_gan.trained.restorer import MAX_PX, MAX_RESULT_PX, SCALES, Restorer
 from input_pipeline.art import picture_folder, rasterise
 
 _LEAST_PX = 8  # a side; less shows nothing to restore

@@ -11,14 +11,14 @@ import numpy as np
 from emoji_gan import images, methods
 from emoji_gan.errors import UserError
 from emoji_gan.methods.base import Latents
+from emoji_gan.trained import even_colours
+from emoji_gan.trained.even_colours import COLOURS
 from emoji_gan.trained.source import open_trained
-from emoji_gan.vector import palettes
 from input_pipeline import degrade
 from input_pipeline.art import common_box
 
 SHIPPED_RESTORER = pathlib.Path(__file__).parents[2] / "models" / "restorer.safetensors"
 SCALES = (1, 2, 4, 8, 16)
-COLOURS = ("own", "openmoji", "all")
 MAX_PX = 256  # a side of what is restored
 MAX_RESULT_PX = 1024
 _BATCH_PX = 16 * 64 * 64  # of a batch; so large pictures go one by one
@@ -138,17 +138,10 @@ class Restorer:
         while reached < scale or reached == 1:
             batch = self._pass(batch, remove_background and reached == 1)
             reached *= self.scale
-        batch = np.stack([self._evened(picture) for picture in batch])
+        batch = np.stack([even_colours.evened(picture, self._colours) for picture in batch])
         if reached == scale:
             return batch
         return np.stack([degrade.shrink(picture, reached // scale) for picture in batch])
-
-    def _evened(self, picture: np.ndarray) -> np.ndarray:
-        if self._colours == "all":
-            return picture
-        of_openmoji = self._colours == "openmoji"
-        colours = palettes.OPENMOJI if of_openmoji else palettes.of_picture(picture)
-        return palettes.evened(picture, colours)
 
     def _pass(self, pictures: np.ndarray, remove_background: bool) -> np.ndarray:
         _, h, w, _ = pictures.shape

@@ -1,9 +1,7 @@
-"""Holds the palettes of styles, makes one for a picture of another, and draws by them."""
+"""Holds the palettes of styles, and makes one for a picture of another."""
 
 import numpy as np
 from PIL import Image
-
-from input_pipeline import degrade
 
 # The colours of OpenMoji 17's fills and lines, with how many of its 4,495 files have each.
 # Two more, which 14 files have, are left out.
@@ -21,9 +19,6 @@ OPENMOJI_FREQUENCY = np.array(list(_FILES.values())) / 4495
 _CANDIDATES = 32
 _APART = 28.0  # of RGB in [0, 255]; nearer colours are one
 _LEAST_FRACTION = 0.004  # of what is opaque; a colour of less is a mixture
-# Distances of premultiplied RGBA in [0, 1]: up to the first a pixel takes the colour near it, from
-# the second on it stays. Measured by python -m benchmarks.tasks.upscalers.
-_TAKEN, _LEFT = 0.08, 0.22
 
 
 def of_picture(picture: np.ndarray, most: int = 16) -> np.ndarray:
@@ -48,22 +43,3 @@ def of_picture(picture: np.ndarray, most: int = 16) -> np.ndarray:
         if all(np.linalg.norm(colours[i].astype(float) - c) >= _APART for c in kept):
             kept.append(colours[i])
     return np.stack(kept) if kept else opaque[:1]
-
-
-def evened(picture: np.ndarray, colours: np.ndarray) -> np.ndarray:
-    """Brings pixels that are near to one of a few colours, or to transparent, onto it.
-
-    What lies between two of them is a mixture, at an edge, and stays.
-
-    Args:
-      picture: uint8 [h w 4], straight alpha.
-      colours: uint8 [k 3].
-    """
-    x = degrade.premultiply(picture)
-    known = np.pad(colours / 255, ((0, 1), (0, 1)), constant_values=1).astype(np.float32)
-    known[-1] = 0  # transparent
-    squares = (known**2).sum(-1) - 2 * x @ known.T
-    nearest = known[squares.argmin(-1)]
-    away = np.linalg.norm(x - nearest, axis=-1, keepdims=True)
-    taken = np.clip((_LEFT - away) / (_LEFT - _TAKEN), 0, 1)
-    return degrade.straighten(x + taken * (nearest - x))

@@ -10,7 +10,7 @@ from PIL import Image
 
 from emoji_gan import errors, images
 from emoji_gan.edit import __main__ as program
-from emoji_gan.vector import palettes
+from emoji_gan.trained import even_colours
 from input_pipeline import degrade
 from input_pipeline.art import picture_folder, rasterise
 from tests.emoji_gan.edit.test_edit import run
@@ -58,9 +58,21 @@ def test_colours_are_brought_to_those_near_them(monkeypatch, capsys, folder, sto
         path = tmp_path / colours / "a.png"
         assert picture_folder.own_texts(path)["colours"] == colours
         drawn[colours] = rasterise.read_png(path.read_bytes())
-    raw, fixed = drawn["all"], palettes.evened(drawn["all"], palettes.OPENMOJI)
-    np.testing.assert_array_equal(drawn["openmoji"], fixed)
-    np.testing.assert_array_equal(drawn["own"], palettes.evened(raw, palettes.of_picture(raw)))
+    for colours in ("own", "openmoji"):
+        evened = even_colours.evened(drawn["all"], colours)
+        np.testing.assert_array_equal(drawn[colours], evened)
+
+
+def test_a_flat_area_takes_the_colour_near_it_and_a_mixture_stays():
+    red, yellow = (0xD2, 0x2F, 0x27), (0xFC, 0xEA, 0x2B)
+    near = tuple(x + 6 for x in red)
+    pixels = [(*near, 250), (*yellow, 6), (*red, 128), (0, 255, 0, 255)]
+    picture = np.array([pixels], np.uint8)
+    evened = even_colours.evened(picture, "openmoji")[0]
+    assert tuple(evened[0]) == (*red, 255) and tuple(evened[1]) == (0, 0, 0, 0)
+    for i in (2, 3):
+        np.testing.assert_allclose(evened[i].astype(int), picture[0, i].astype(int), atol=1)
+    assert even_colours.evened(picture, "all") is picture
 
 
 def test_bad_pictures_are_named_and_the_others_done(monkeypatch, capsys, folder, stored, tmp_path):

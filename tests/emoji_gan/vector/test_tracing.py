@@ -136,15 +136,3 @@ def test_svg_numbers_are_what_was_drawn():
 def test_texts_are_escaped():
     svg = drawing.to_svg([], {"a<": '"x" & y'})
     assert "a&lt;" in svg and 'x" &amp; y' in svg and "& y" not in svg
-
-
-def test_a_flat_area_takes_the_colour_near_it_and_a_mixture_stays():
-    red, yellow = (0xD2, 0x2F, 0x27), (0xFC, 0xEA, 0x2B)
-    between = tuple((a + b) // 2 for a, b in zip(red, yellow, strict=True))
-    near = tuple(x + 6 for x in red)
-    pixels = [(*near, 250), (*between, 255), (*yellow, 6), (*red, 128), (0, 255, 0, 255)]
-    picture = np.array([pixels], np.uint8)
-    evened = palettes.evened(picture, np.array([red, yellow], np.uint8))[0]
-    assert tuple(evened[0]) == (*red, 255) and tuple(evened[2]) == (0, 0, 0, 0)
-    for i in (1, 3, 4):
-        np.testing.assert_allclose(evened[i].astype(int), picture[0, i].astype(int), atol=1)
