@@ -5,6 +5,7 @@ Names and keywords are CLDR's; the texts in context are the project's own (conte
 
 import collections
 import dataclasses
+import functools
 import hashlib
 import random
 import zlib
@@ -100,6 +101,7 @@ def _small(text: str) -> str:
     return text if text[1:2].isupper() else text[:1].lower() + text[1:]
 
 
+@functools.cache
 def _uses() -> dict[str, list[emoji_usage.Use]]:
     uses = collections.defaultdict(list)
     for use in emoji_usage.uses():
