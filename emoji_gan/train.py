@@ -380,7 +380,7 @@ def _degrade_of(config: ml_collections.FrozenConfigDict) -> pipeline.Degrade | N
     if "degrade" not in config:
         return None
     d = config.degrade
-    return functools.partial(degrade.pairs, seed=config.seed, zoom=d.zoom, scale=d.scale)
+    return functools.partial(degrade.pairs, seed=config.seed, **d)
 
 
 def _make_batches(experiment: Experiment, data: dataset.EmojiData, first: int) -> mesh_lib.Prefetch:

@@ -181,7 +181,13 @@ KEEPING_ALPHA: Mapping[str, Damage] = {
 
 
 def pairs(
-    images: np.ndarray, samples: np.ndarray, *, seed: int, zoom: int, scale: int
+    images: np.ndarray,
+    samples: np.ndarray,
+    *,
+    seed: int,
+    zoom: int,
+    scale: int,
+    own_colours: bool = False,
 ) -> dict[str, np.ndarray]:
     """Makes a damaged and a whole picture of each image.
 
@@ -192,13 +198,15 @@ def pairs(
       zoom: how much finer the art is than the whole picture, which is the art made smaller or a
         part of it.
       scale: how much smaller the damaged picture is than the whole one.
+      own_colours: whole pictures have the colours of the art alone: these are not exchanged, and
+        coloured grounds do not belong to the picture.
 
     Returns:
       image: uint8 [b p p 4], whole; damaged: uint8 [b p/scale p/scale 4]; background: f32 [b], 1
       where the damaged picture is opaque and the whole one has lost the background.
     """
     made = [
-        _pair(image, np.random.default_rng((_SALT, seed, int(n))), zoom, scale)
+        _pair(image, np.random.default_rng((_SALT, seed, int(n))), zoom, scale, own_colours)
         for image, n in zip(images, samples, strict=True)
     ]
     whole, damaged, background = zip(*made, strict=True)
@@ -210,12 +218,12 @@ def pairs(
 
 
 def _pair(
-    image: np.ndarray, rng: np.random.Generator, zoom: int, scale: int
+    image: np.ndarray, rng: np.random.Generator, zoom: int, scale: int, own_colours: bool
 ) -> tuple[np.ndarray, np.ndarray, float]:
     whole = _part(image, rng, zoom)
     if rng.random() < 0.5:
         whole = whole[:, ::-1]
-    if rng.random() < 0.5:  # other palettes than that of the art
+    if not own_colours and rng.random() < 0.5:  # other palettes than that of the art
         whole = np.concatenate([whole[..., rng.permutation(3)], whole[..., 3:]], -1)
     method = rng.choice(["box", "box", *_FILTERS])
     background = 0.0
@@ -228,7 +236,7 @@ def _pair(
         damaged = shrink(over(whole, rgb), scale, method)
         if rng.random() < 0.5:
             damaged = jpeg(damaged, rng)
-        background = float(rng.random() < 0.7)
+        background = float(own_colours or rng.random() < 0.7)
         if not background:
             whole = over(whole, rgb)
         return whole, damaged, background

@@ -37,42 +37,26 @@ from configs import restore as restore_config
 from emoji_gan import errors, methods
 from emoji_gan.methods import restore, step
 from emoji_gan.networks import restorer_networks as networks
-from emoji_gan.networks import unet
 from emoji_gan.runtime import host, paths, workdir
-from emoji_gan.vector import palettes
 
 _RATE, _BATCH, _TURNS, _AVERAGED = 0.002, 16, 10, 0.995
-_SHARPNESS = 30.0  # of the first guess: e times less likely at a distance of 0.18
-# Premultiplied RGBA in [0, 1]: the colours, and what is transparent.
-PALETTE = np.concatenate(
-    [np.pad(palettes.OPENMOJI / 255, ((0, 0), (0, 1)), constant_values=1), np.zeros((1, 4))]
-).astype(np.float32)
+PALETTE = restore.palette_of(restore_config.get_config("openmoji").model.colours)
 
 
-class PaletteRestorer(networks.Restorer):
-    """Enlarges pictures as a restorer does, to logits of the colours of the palette."""
+class Logits(networks.PaletteRestorer):
+    """Enlarges pictures as a restorer does, to logits of OpenMoji's colours `b h w k`."""
 
-    def __init__(self, rng: np.random.Generator, *, width: int, blocks: int, scale: int) -> None:
-        super().__init__(rng, width=width, blocks=blocks, scale=scale)
-        self.conv_out = unet.Conv(rng, width, len(PALETTE) * scale**2, zero=True)
+    def __init__(self, rng: np.random.Generator, **sizes: int) -> None:
+        super().__init__(rng, PALETTE, **sizes)
 
     def __call__(self, x: jax.Array, background: jax.Array) -> jax.Array:
-        """Maps pictures f32 `b h w 4` to logits `b scale*h scale*w k`."""
-        # What plain enlargement shows is the first guess, as it is of regression.
-        away = _squares(networks.enlarged(x, self.scale))
-        y = self.conv_out(self.features(x, background))
-        return networks.from_depth(y, self.scale) - _SHARPNESS * away
-
-
-def _squares(x: jax.Array) -> jax.Array:
-    """Returns the squared distances of pixels `b h w 4` to the colours: `b h w k`."""
-    lengths = jnp.square(PALETTE).sum(-1).reshape(1, 1, 1, -1)
-    return jnp.square(x).sum(-1, keepdims=True) - 2 * x @ PALETTE.T + lengths
+        """Maps pictures f32 `b h w 4` and flags `b` to the logits."""
+        return self.logits(x, background)
 
 
 def snapped(x: jax.Array) -> jax.Array:
     """Gives each pixel of `b h w 4` the nearest colour of the palette."""
-    return jnp.asarray(PALETTE)[_squares(x).argmin(-1)]
+    return jnp.asarray(PALETTE)[networks.squared_distances(x, PALETTE).argmin(-1)]
 
 
 def mixed(logits: jax.Array) -> jax.Array:
@@ -106,14 +90,14 @@ def _absolute(picture: jax.Array, whole: jax.Array) -> jax.Array:
 
 
 def _cross_entropy(logits: jax.Array, whole: jax.Array) -> jax.Array:
-    labels = _squares(whole).argmin(-1)
+    labels = networks.squared_distances(whole, PALETTE).argmin(-1)
     return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
 
 
 HEADS = {
     "regression": Head(networks.Restorer, _absolute, lambda x: x, snapped),
-    "classifier": Head(PaletteRestorer, _cross_entropy, mixed, likeliest),
-    "mixture": Head(PaletteRestorer, lambda x, w: _absolute(mixed(x), w), mixed, likeliest),
+    "classifier": Head(Logits, _cross_entropy, mixed, likeliest),
+    "mixture": Head(Logits, lambda x, w: _absolute(mixed(x), w), mixed, likeliest),
 }
 
 

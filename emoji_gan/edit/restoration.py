@@ -46,12 +46,13 @@ def run(a: argparse.Namespace) -> int:
     texts = {
         "Software": "emoji_gan",
         "restored at scale": str(a.scale),
-        "restorer_sha256": restorer.checkpoint_hash,
         "colours": a.colours,
     }
     restored = restorer(pictures, a.scale, remove_background=a.opaque)
-    for file, picture in zip(read, restored, strict=True):
-        images.save_png(out / file.name, picture, picture_folder.own_texts(file) | texts)
+    for file, given, picture in zip(read, pictures, restored, strict=True):
+        digest = restorer.digest_of(given, remove_background=a.opaque)
+        own = picture_folder.own_texts(file) | texts | {"restorer_sha256": digest}
+        images.save_png(out / file.name, picture, own)
     left_out = f"; {bad} left out" if bad else ""
     noun = "picture" if len(read) == 1 else "pictures"
     print(f"{len(read)} {noun} restored at scale {a.scale} in {out}{left_out}")

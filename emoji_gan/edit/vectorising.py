@@ -10,8 +10,8 @@ from emoji_gan import errors
 from emoji_gan.edit import restoration
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import paths, workdir
-from emoji_gan.trained import vectoriser
-from emoji_gan.trained.restorer import MAX_RESULT_PX, Restorer
+from emoji_gan.trained import finishing, vectoriser
+from emoji_gan.trained.restorer import MAX_RESULT_PX
 from emoji_gan.vector import drawing, font, specimen
 from input_pipeline.art import picture_folder
 
@@ -42,12 +42,12 @@ def run(a: argparse.Namespace) -> int:
     if a.font is not None and len(files) > font.MOST_DRAWINGS:
         raise UserError(f"--font: {len(files)} pictures, a font takes {font.MOST_DRAWINGS}")
     workdir.make_folder(out)  # before anything is traced
-    restorer = Restorer(a.model)
+    restorer = finishing.restorer_of(a.style, a.model)
     pictures, read = restoration.read_all(files, 1, most_px=MAX_RESULT_PX)
     drawings = vectoriser.trace_all(pictures, restorer, style=a.style)
     sizes = []
-    for file, shapes in zip(read, drawings, strict=True):
-        texts = {"Software": "emoji_gan", "restorer_sha256": restorer.checkpoint_hash}
+    for file, picture, shapes in zip(read, pictures, drawings, strict=True):
+        texts = {"Software": "emoji_gan", "restorer_sha256": restorer.digest_of(picture)}
         svg = drawing.to_svg(shapes, metadata=picture_folder.own_texts(file) | texts).encode()
         workdir.write_atomic(out / f"{file.stem}.svg", svg)
         sizes.append(len(svg))

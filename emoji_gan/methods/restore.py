@@ -4,9 +4,12 @@ The loss is the absolute error of premultiplied RGBA, as straight colours mean n
 is 0, and a critic's opinion of the picture beside the damaged one (relativistic, 2501.05441). Each
 picture's error is relative to that of plain enlargement: else a background to be removed, where all
 is wrong at first, counts twenty times as much as a clean picture. A batch has `damaged` and
-`background` besides `image` (input_pipeline/degrade.py).
+`background` besides `image` (input_pipeline/degrade.py). With `model.colours` the restorer mixes
+these, those of a style, instead of computing any.
 """
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -39,12 +42,16 @@ NETWORKS = {"g": "restorer", "d": "critic"}
 HELD_OUT_LOSS = "error/validation"
 _MAX_GRADIENT_NORM = 1.0
 _LEAST_ERROR = 0.004  # of 1: about a level; what plain enlargement does better counts as this
-
-
+_HEX = (
+    lambda v: rules.is_names(v) and all(re.fullmatch("[0-9a-f]{6}", x) for x in v),
+    "a tuple of colours 'rrggbb', or empty",
+)
 _RULES = {
     **{f"model.{name}": rules.at_least(1) for name in ("width", "blocks", "critic_width")},
+    "model.colours": _HEX,
     "degrade.zoom": rules.one_of(1, 2),
     "degrade.scale": rules.one_of(2, 4),
+    "degrade.own_colours": rules.one_of(True, False),
     "loss.adversarial": rules.at_least(0),
     "loss.gamma": rules.at_least(0),
     "optim.g_lr": rules.POSITIVE,
@@ -63,6 +70,11 @@ def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
         raise rules.UserError(
             "eval.every_kimg: a restorer draws nothing of its own to be judged; set it to 0"
         )
+    if bool(config.model.colours) != config.degrade.own_colours:
+        raise rules.UserError(
+            "model.colours, degrade.own_colours: a palette's art keeps its colours; give both or "
+            "neither, as configs/restore.py:openmoji and configs/restore.py do"
+        )
     px = config.data.resolution // config.degrade.zoom // config.degrade.scale
     if px < 8:
         raise rules.UserError(
@@ -79,8 +91,18 @@ def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
 def make_networks(config: Config, seed: int) -> tuple[networks.Restorer, networks.Critic]:
     """Builds the networks of a resolved config with initial weights from `seed`."""
     m, rng = config.model, np.random.default_rng(seed)
-    g = networks.Restorer(rng, width=m.width, blocks=m.blocks, scale=config.degrade.scale)
+    sizes = {"width": m.width, "blocks": m.blocks, "scale": config.degrade.scale}
+    if colours := m.get("colours"):  # the first restorers' configs have no such field
+        g = networks.PaletteRestorer(rng, palette_of(colours), **sizes)
+    else:
+        g = networks.Restorer(rng, **sizes)
     return g, networks.Critic(rng, width=m.critic_width)
+
+
+def palette_of(colours: Sequence[str]) -> np.ndarray:
+    """Returns colours 'rrggbb' and what is transparent: premultiplied RGBA, f32 [k 4]."""
+    opaque = [[*bytes.fromhex(colour), 255] for colour in colours]
+    return np.array([*opaque, [0, 0, 0, 0]], np.float32) / 255
 
 
 def _graphs(config: Config) -> tuple[Any, Any]:

@@ -14,6 +14,7 @@ from emoji_gan.networks import layers, unet
 from emoji_gan.ops import convolution
 
 _CHANNELS = 4  # RGBA
+_SHARPNESS = 30.0  # of the first guess: a colour is e times less likely at a distance of 0.18
 
 
 class Residual(nnx.Module):
@@ -77,6 +78,41 @@ class Restorer(nnx.Module):
         return y
 
 
+class PaletteRestorer(Restorer):
+    """Restores art of a few known colours: each pixel is a mixture of them.
+
+    Args:
+      rng: source of the initial weights.
+      colours: premultiplied RGBA in [0, 1], f32 `k 4`.
+      width: as of `Restorer`, and so are `blocks` and `scale`.
+    """
+
+    def __init__(
+        self, rng: np.random.Generator, colours: np.ndarray, *, width: int, blocks: int, scale: int
+    ) -> None:
+        super().__init__(rng, width=width, blocks=blocks, scale=scale)
+        self.conv_out = unet.Conv(rng, width, len(colours) * scale**2, zero=True)
+        # A tuple is of the network's kind, and no weight.
+        self.colours = tuple(map(tuple, np.asarray(colours, np.float64).tolist()))
+
+    def __call__(self, x: jax.Array, background: jax.Array) -> jax.Array:
+        """Restores pictures, as `Restorer` does: each pixel by the probabilities of the colours."""
+        return jax.nn.softmax(self.logits(x, background)) @ jnp.array(self.colours, x.dtype)
+
+    def logits(self, x: jax.Array, background: jax.Array) -> jax.Array:
+        """Maps the same pictures and flags to logits of the colours: `b scale*h scale*w k`."""
+        # What plain enlargement shows is the first guess, as it is of regression.
+        away = squared_distances(enlarged(x, self.scale), jnp.array(self.colours, x.dtype))
+        y = self.conv_out(self.features(x, background))
+        return from_depth(y, self.scale) - _SHARPNESS * away
+
+
+def squared_distances(x: jax.Array, colours: jax.Array | np.ndarray) -> jax.Array:
+    """Returns the squared distances of pixels `b h w 4` to colours `k 4`: `b h w k`."""
+    lengths = (colours**2).sum(-1).reshape(1, 1, 1, -1)
+    return jnp.square(x).sum(-1, keepdims=True) - 2 * x @ colours.T + lengths
+
+
 def from_depth(x: jax.Array, times: int) -> jax.Array:
     """Lays channels `b h w times*times*c` out as squares of pixels: `b times*h times*w c`."""
     b, h, w, _ = x.shape
@@ -123,6 +159,14 @@ def depends_on_condition(path: tuple) -> bool:
     """Returns False: pictures have no conditions here."""
     del path
     return False
+
+
+def starts_anew(path: tuple) -> bool:
+    """Returns whether a weight starts anew where the old network's has another shape.
+
+    The last layer does, which is of other colours or of another scale.
+    """
+    return path[0] == "conv_out"
 
 
 def discriminator_depth(path: tuple, resolution: int) -> int | None:

@@ -35,9 +35,9 @@ def traced_style(sources: Iterable[str]) -> str:
     return vectoriser.STYLES[0 if of_openmoji else 1]
 
 
-def restorer_of(style: str) -> Restorer:
-    """Returns the shipped restorer with the colours of a style of `vectoriser.STYLES`."""
-    return Restorer(colours="openmoji" if style == vectoriser.STYLES[0] else "own")
+def restorer_of(style: str, source: str | None = None) -> Restorer:
+    """Returns a restorer, by default a shipped one, with the colours of a traced style."""
+    return Restorer(source, colours="openmoji" if style == vectoriser.STYLES[0] else "own")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,8 +1,10 @@
 """Restores and enlarges pictures by a trained restorer."""
 
+import functools
 import itertools
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import ml_collections
@@ -26,11 +28,55 @@ _MAX_BATCH = 16
 _UNIT = 8  # px that sizes are padded to a multiple of, so that few programs are compiled
 
 
+class _Network:
+    """Makes one pass of a restorer over pictures.
+
+    Attributes:
+      scale: of the pass.
+      digest: SHA-256 of the checkpoint or of the model file's arrays.
+      has_palette: whether it draws in the colours of a style alone.
+
+    Args:
+      source: a workdir of configs/restore.py, or its model file.
+
+    Raises:
+      UserError: there is no good checkpoint, or the model is of another method.
+    """
+
+    def __init__(self, source: str) -> None:
+        trained = open_trained(source)
+        if trained.config["method"] != "restore":
+            raise UserError(
+                f"{source}: it is of method {trained.config['method']!r}; give a restorer"
+            )
+        config = ml_collections.FrozenConfigDict(trained.config)
+        generator = methods.load("restore").generator(config, trained.spec)
+        self.scale, self.digest = config.degrade.scale, trained.digest
+        self.has_palette = bool(config.model.get("colours"))
+        self._params = trained.fields(generator.fields)
+        self._draw = jax.jit(generator.draw)
+
+    def __call__(self, pictures: np.ndarray, remove_background: bool) -> np.ndarray:
+        """Enlarges uint8 [n h w 4] by the network's scale."""
+        _, h, w, _ = pictures.shape
+        size = max(1, min(_MAX_BATCH, _BATCH_PX // (h * w)))
+        # What is opaque to its edge goes on beyond it; what is transparent there, likewise.
+        padded = np.pad(pictures, [(0, 0), (0, -h % _UNIT), (0, -w % _UNIT), (0, 0)], mode="edge")
+        background = np.full(size, remove_background, np.float32)
+        results = []
+        for start in range(0, len(padded), size):
+            part = padded[start : start + size]
+            batch = part[np.resize(np.arange(len(part)), size)]  # one program for any number
+            latents = Latents(images.to_model(batch), np.float32(1), "picture")
+            drawn = self._draw(self._params, latents, {"background": background})
+            results.append(np.asarray(images.to_uint8(drawn))[: len(part)])
+        return np.concatenate(results)[:, : h * self.scale, : w * self.scale]
+
+
 class Restorer:
     """Enlarges pictures and mends what damaged them.
 
     Attributes:
-      scale: of one pass.
       checkpoint_hash: SHA-256 of the checkpoint or of the model file's arrays.
 
     Args:
@@ -46,17 +92,17 @@ class Restorer:
         if colours not in COLOURS:
             raise UserError(f"--colours={colours}: choose from {', '.join(COLOURS)}")
         self._colours = colours
-        trained = open_trained(source or str(SHIPPED_RESTORER))
-        if trained.config["method"] != "restore":
-            raise UserError(
-                f"{source}: it is of method {trained.config['method']!r}; give a restorer"
-            )
-        config = ml_collections.FrozenConfigDict(trained.config)
-        generator = methods.load("restore").generator(config, trained.spec)
-        self.scale = config.degrade.scale
-        self.checkpoint_hash = trained.digest
-        self._params = trained.fields(generator.fields)
-        self._draw = jax.jit(generator.draw)
+        self._network = _Network(source or str(SHIPPED_RESTORER))
+        self.checkpoint_hash = self._network.digest
+
+    @functools.cached_property
+    def _of_any_colours(self) -> _Network:
+        return _Network(str(SHIPPED_RESTORER)) if self._network.has_palette else self._network
+
+    def _network_of(self, picture: np.ndarray, remove_background: bool) -> _Network:
+        """Returns the network for a picture: its ground, where that stays, is of any colour."""
+        keeps_ground = not remove_background and picture[..., 3].min() == 255
+        return self._of_any_colours if keeps_ground else self._network
 
     def __call__(
         self, pictures: Sequence[np.ndarray], scale: int, *, remove_background: bool = False
@@ -86,13 +132,18 @@ class Restorer:
                     f"at most {MAX_PX} px a side, and {MAX_RESULT_PX} of the result"
                 )
         results: list[np.ndarray] = [np.empty(0)] * len(pictures)
-        by_size = sorted(range(len(pictures)), key=lambda i: pictures[i].shape)
-        for _, group in itertools.groupby(by_size, key=lambda i: pictures[i].shape):
+        networks = [self._network_of(picture, remove_background) for picture in pictures]
+
+        def alike(i: int) -> tuple[Any, ...]:
+            return networks[i].digest, pictures[i].shape
+
+        for _, group in itertools.groupby(sorted(range(len(pictures)), key=alike), key=alike):
             rows = list(group)
             for start in range(0, len(rows), _MAX_BATCH):
                 part = rows[start : start + _MAX_BATCH]
                 batch = np.stack([pictures[i] for i in part])
-                for i, result in zip(part, self._at(batch, scale, remove_background), strict=True):
+                restored = self._at(networks[part[0]], batch, scale, remove_background)
+                for i, result in zip(part, restored, strict=True):
                     results[i] = result
         return results
 
@@ -129,31 +180,22 @@ class Restorer:
         texts = {"size": f"{size_px} px", "restorer_sha256": self.checkpoint_hash}
         return texts | {"colours": self._colours}
 
-    def _at(self, batch: np.ndarray, scale: int, remove_background: bool) -> np.ndarray:
-        """Passes a batch through the network until it is large enough, and then makes it smaller.
+    def digest_of(self, picture: np.ndarray, *, remove_background: bool = False) -> str:
+        """Returns the SHA-256 of the network that a picture, uint8 [h w 4], is restored by."""
+        return self._network_of(picture, remove_background).digest
+
+    def _at(
+        self, network: _Network, batch: np.ndarray, scale: int, remove_background: bool
+    ) -> np.ndarray:
+        """Passes a batch through a network until it is large enough, and then makes it smaller.
 
         Only the first pass removes a background: there is none after it.
         """
         reached = 1
         while reached < scale or reached == 1:
-            batch = self._pass(batch, remove_background and reached == 1)
-            reached *= self.scale
+            batch = network(batch, remove_background and reached == 1)
+            reached *= network.scale
         batch = np.stack([even_colours.evened(picture, self._colours) for picture in batch])
         if reached == scale:
             return batch
         return np.stack([degrade.shrink(picture, reached // scale) for picture in batch])
-
-    def _pass(self, pictures: np.ndarray, remove_background: bool) -> np.ndarray:
-        _, h, w, _ = pictures.shape
-        size = max(1, min(_MAX_BATCH, _BATCH_PX // (h * w)))
-        # What is opaque to its edge goes on beyond it; what is transparent there, likewise.
-        padded = np.pad(pictures, [(0, 0), (0, -h % _UNIT), (0, -w % _UNIT), (0, 0)], mode="edge")
-        background = np.full(size, remove_background, np.float32)
-        results = []
-        for start in range(0, len(padded), size):
-            part = padded[start : start + size]
-            batch = part[np.resize(np.arange(len(part)), size)]  # one program for any number
-            latents = Latents(images.to_model(batch), np.float32(1), "picture")
-            drawn = self._draw(self._params, latents, {"background": background})
-            results.append(np.asarray(images.to_uint8(drawn))[: len(part)])
-        return np.concatenate(results)[:, : h * self.scale, : w * self.scale]

@@ -116,6 +116,8 @@ class _Fit:
         # A model without conditions has no such leaves, nor has another method's network those
         # that this one is more: they start anew.
         anew = self.networks.depends_on_condition(path) and not self.old_spec.dim
+        if hasattr(self.networks, "starts_anew"):
+            anew = anew or self.networks.starts_anew(path)
         if not anew and (self.own or value is not None):
             self.misfits.append(_misfit(field, path, value, leaf))
         return leaf

@@ -56,6 +56,17 @@ def test_pairs_have_the_sizes_and_grounds_that_they_say():
         assert not made["image"][nothing][:, :3].any()
 
 
+def test_art_keeps_its_own_colours_where_these_are_to_be_learned():
+    art = np.zeros((200, ART, ART, 4), np.uint8)
+    art[:, 8:24, 8:24] = (200, 30, 90, 255)
+    own = degrade.pairs(art, np.arange(200), seed=3, zoom=1, scale=4, own_colours=True)
+    assert (own["image"] == art).all()
+    opaque = (own["damaged"][..., 3] == 255).all((1, 2))
+    np.testing.assert_array_equal(opaque, own["background"] == 1)
+    exchanged = pairs(art, range(200), zoom=1)["image"]
+    assert {tuple(x[16, 16]) for x in exchanged} > {(200, 30, 90, 255), (30, 200, 90, 255)}
+
+
 @given(st.integers(0, 2**32 - 1))
 def test_premultiplying_and_straightening_is_exact(seed):
     image = np.random.default_rng(seed).integers(0, 256, (4, 5, 4), np.uint8)
