@@ -1,5 +1,7 @@
 """Every method through the same functions: steps, samples, devices; and parts of its networks."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import ml_collections
@@ -112,13 +114,19 @@ def batch_of(mesh, config, step, spec):
     return mesh_lib.global_batch(mesh, batch)
 
 
+@functools.cache
+def step_of(config, spec, mesh):
+    """Makes a training step once for all tests of its config: to trace it takes long."""
+    return methods.load(config.method).train_step(config, spec, mesh)
+
+
 def trained(method, devices=1, spec=conditions.NONE, count=3, **changes):
     """State, metrics of each step, config after some steps."""
     mesh = mesh_lib.make_mesh(jax.devices()[:devices])
     config = methods.resolve(tiny_config(method, **changes), devices)
     module = methods.load(method)
     state = jax.device_put(module.init(config, spec, 0), mesh_lib.replicated(mesh))
-    step_fn, history = module.train_step(config, spec, mesh), []
+    step_fn, history = step_of(config, spec, mesh), []
     for step in range(count):
         state, metrics = step_fn(state, batch_of(mesh, config, step, spec), step)
         history.append(jax.device_get(metrics))
@@ -191,7 +199,7 @@ def test_a_step_that_is_not_finite_is_skipped(method):
     bad = type(state)(**{**{k: getattr(state, k) for k in state.__dataclass_fields__}, **poisoned})
     average = module.generator(config, SPEC).fields[0]
     kept = jax.device_get(getattr(bad, average))
-    after, _ = module.train_step(config, SPEC, mesh)(
+    after, _ = step_of(config, SPEC, mesh)(
         jax.device_put(bad, mesh_lib.replicated(mesh)), batch_of(mesh, config, 0, SPEC), 1
     )
     assert int(after.counters.step) == 1 and int(after.counters.bad_in_a_row) == 1
@@ -218,7 +226,7 @@ def test_a_flow_learns_one_picture(predict, solvers):
     config = drawn_by[solvers[0]]
     module = methods.load("flow")
     state = jax.device_put(module.init(config, conditions.NONE, 0), mesh_lib.replicated(mesh))
-    step_fn = module.train_step(config, conditions.NONE, mesh)
+    step_fn = step_of(config, conditions.NONE, mesh)
     one = np.zeros((16, 16, 4), np.uint8)
     one[4:12, 4:12] = (255, 128, 0, 255)
     for step in range(150):

@@ -11,7 +11,7 @@ from configs import default
 from emoji_gan import conditions, methods
 from emoji_gan.methods import stylegan2
 from emoji_gan.runtime import mesh as mesh_lib
-from tests.emoji_gan.methods.test_methods import CONDITIONED, SPEC, trained
+from tests.emoji_gan.methods.test_methods import CONDITIONED, SPEC, step_of, trained
 
 
 def tiny(**overrides):
@@ -37,7 +37,7 @@ def run(config, devices, steps, spec=conditions.NONE, change=lambda state: state
     config = methods.resolve(config, devices)
     state = jax.device_put(stylegan2.init(config, spec, 0), mesh_lib.replicated(mesh))
     state = jax.device_put(change(state), mesh_lib.replicated(mesh))
-    step_fn = stylegan2.train_step(config, spec, mesh)
+    step_fn = step_of(config, spec, mesh)
     rng = np.random.default_rng(0)
     history = []
     for step in range(steps):
