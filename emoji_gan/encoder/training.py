@@ -132,7 +132,7 @@ def _checked_size(args: argparse.Namespace) -> encoder.Size:
     Raises:
       UserError: a flag has a value that cannot work.
     """
-    multiple = 2 * len(jax.devices())
+    multiple = 2 * mesh_lib.make_mesh().size
     if args.batch_size % multiple or args.batch_size < 4:
         raise UserError(f"--batch_size={args.batch_size} is not divisible by {multiple}")
     if args.steps < 1:

@@ -16,7 +16,6 @@ from benchmarks.accelerator import gpu_finish, gpu_state, gpu_train, training_fi
 from configs import default
 from emoji_gan import conditions, errors
 from emoji_gan.encoder import encoder
-from emoji_gan.runtime import mesh as mesh_lib
 from emoji_gan.runtime import processes
 from emoji_gan.trained import sampler
 from eval.metrics import frechet
@@ -65,8 +64,7 @@ def data_file(tmp_path_factory):
 @pytest.fixture(scope="module", autouse=True)
 def one_device():
     """Trains on one of the tests' devices, which compiles and runs the fastest."""
-    make_mesh = mesh_lib.make_mesh
-    with mock.patch.object(mesh_lib, "make_mesh", lambda: make_mesh(jax.devices()[:1])):
+    with runs_lib.on_devices(1):
         yield
 
 

@@ -25,8 +25,8 @@ TINY = f"--config={runs.CONFIG}"
         ([TINY, "--config.model.z_dmi=3"], "the nearest is 'model.z_dim'"),
         ([TINY, "--config.optim.g_lr=fast"], "(expected: float)"),
         (
-            [TINY, "--config.batch_size=20"],
-            "batch_size=20 does not divide over 8 devices; nearest: ",
+            [TINY, "--config.batch_size=21"],
+            "batch_size=21 does not divide over 2 devices; nearest: ",
         ),
         ([TINY, "--config.data.resolution=24"], "data.resolution=24: must be a power of two"),
         ([TINY, "--config.data.groups=('Smileys',)"], "data.groups: no emoji has group 'Smileys'"),

