@@ -11,6 +11,7 @@ from emoji_gan import conditions
 from emoji_gan.errors import UserError
 from emoji_gan.trained import latent
 from emoji_gan.trained.sampler import SHIPPED_MODEL, Sampler, ask
+from input_pipeline import degrade
 
 
 @pytest.fixture(scope="module")
@@ -120,8 +121,13 @@ def test_behind_a_mapping_network_walks_are_straight_lines_in_w(whole):
     np.testing.assert_allclose(middle.values[0], ends.values.mean(0), atol=1e-6)
     path = latent.around(sampler, ends[:1], radius=0.5)
     np.testing.assert_allclose(path(np.zeros(1)).values, path(np.ones(1)).values, atol=1e-5)
-    drawn = sampler([0, 1], sampler.spec.none(2))
-    np.testing.assert_allclose(latent.draw(sampler, ends), drawn, atol=0.51)
+    # Where almost nothing is drawn, straight colours hang on the last bit.
+    for from_w, from_seed in zip(
+        latent.draw(sampler, ends), sampler([0, 1], sampler.spec.none(2)), strict=True
+    ):
+        np.testing.assert_allclose(
+            degrade.premultiply(from_w), degrade.premultiply(from_seed), atol=1.01 / 255
+        )
 
     layers = ends.values.shape[1]
     none, all_of_it, some = (
