@@ -33,6 +33,7 @@ def test_it_is_in_french_too(notebook):
 @pytest.mark.slow
 def test_it_runs_to_its_end(notebook, monkeypatch):
     monkeypatch.setenv("JAX_NUM_CPU_DEVICES", "1")  # as most users have
+    monkeypatch.delenv("XLA_FLAGS")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     client = nbclient.NotebookClient(
         notebook,

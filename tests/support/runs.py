@@ -115,8 +115,6 @@ class Runs:
         self.env = os.environ | {
             "JAX_NUM_CPU_DEVICES": "2",
             "PYTHONPATH": str(ROOT),
-            # As the tests' own process (conftest.py): half of a tiny run is LLVM's optimisation.
-            "XLA_FLAGS": "--xla_backend_optimization_level=0",
             **SECRETS,
         }
 
