@@ -27,6 +27,7 @@ def load(tables: Tables, plan: Plan, assignments: str, given: dict[str, str], in
     there = tables.load(
         "assignments", assignments, COLUMNS, required=("customer", "arm"), given=given
     )
+    _leave_out_nameless(tables)
     file, arms = pathlib.Path(assignments).name, plan.groups
     listed = ", ".join(cells.quoted(a) for a in arms)
     _notice_unplanned(tables, listed)
@@ -52,6 +53,20 @@ def load(tables: Tables, plan: Plan, assignments: str, given: dict[str, str], in
     )
     _keep_once(tables, each, source)
     tables.rows("DROP TABLE assignments")
+
+
+def _leave_out_nameless(tables: Tables) -> None:
+    """Drops rows without a customer, who would together be one, with all outcomes without one."""
+    nameless = "FROM assignments WHERE coalesce(customer, '') = ''"
+    (count,) = tables.row(f"SELECT count(*) {nameless}")
+    tables.notice(
+        "no_customer",
+        count,
+        "{n} [row|rows] without a customer [was|were] left out",
+        "{n} [ligne|lignes] sans client [a été laissée|ont été laissées] de côté",
+    )
+    if count:
+        tables.rows(f"DELETE {nameless}")
 
 
 def _keep_once(tables: Tables, each: str, source: str) -> None:

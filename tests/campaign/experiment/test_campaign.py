@@ -253,18 +253,19 @@ def test_a_broken_split_is_refused_and_uses_up_no_look(run, folder):
 
 def test_everything_wrong_is_counted_and_said(run, folder):
     extra = "99999;05/03/2026;1;0\n00001;01/01/2026;1;0\n00002;05/05/2026;1;0\n00003;soon;1;0\n"
-    extra += "00004;05/03/2026;perhaps;0\n"
+    extra += "00004;05/03/2026;perhaps;0\n;05/03/2026;1;0\n"
     rows = _outcomes(folder, RATES, extra)
     with open(folder / "assignments.csv", "a") as f:
         other = {"control": "emoji"}.get(rows[0]["arm"], "control")
         f.write(f"{rows[0]['customer']},a,{other},0.475,2026-03-02\n")
         f.write(",".join(rows[7].values()) + "\n")
-        f.write("77777,a,mystery,0.5,2026-03-02\n")
+        f.write("77777,a,mystery,0.5,2026-03-02\n,a,control,0.475,2026-03-02\n")
     assert _analyse(run, folder, "--until=2026-03-31")[0] == 0
     report = json.loads((folder / "report" / "report.json").read_text("utf-8"))
     counts = {n["code"]: n["count"] for n in report["notices"]}
     expected = {
-        "nobody": 1,
+        "nobody": 2,
+        "no_customer": 1,
         "before": 1,
         "after": 1,
         "undated": 1,
