@@ -11,6 +11,7 @@ seed, whose text chunks say how it was made, and a contact sheet of all of them.
 import argparse
 import math
 import pathlib
+import shlex
 
 from emoji_gan import conditions, errors
 from emoji_gan.conditions import CLASSES
@@ -20,6 +21,7 @@ from emoji_gan.runtime import host, paths
 from emoji_gan.trained import drawn_folder, ensemble, finishing
 from emoji_gan.trained.sampler import SHIPPED_MODEL, Sampler, ask
 from emoji_gan.trained.source import is_model_file, parse_step
+from input_pipeline.unicode import icon_names
 
 _TEXT_HELP = "ask for this, in English or French: a name, keywords, or a phrase like them"
 _ANY = "any"
@@ -129,6 +131,9 @@ def main() -> int:
     if removed:
         print(f"replaced {removed} emoji of an earlier request in {out}")
     print(f"{len(seeds)} emoji in {out}, all of them in {out / drawn_folder.SHEET}")
+    if source == str(SHIPPED_MODEL) and icon_names.lookup(request.get(conditions.TEXT, "")):
+        named = shlex.quote(request[conditions.TEXT])
+        print(f"nearer to the emoji itself: python -m emoji_gan.edit vary --emoji={named}")
     return errors.EXIT_OK
 
 

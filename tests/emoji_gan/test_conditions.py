@@ -216,6 +216,14 @@ def test_a_damaged_model_file_is_one_line(tmp_path):
 
 
 @pytest.mark.slow
+def test_who_asks_for_one_emoji_hears_of_its_variations(monkeypatch, capsys, tmp_path):
+    for text, hears in (("gâteau d’anniversaire", True), ("femme souriante", False)):
+        where = ("--seeds=0", f"--out={tmp_path}", f"--text={text}")
+        code, out, _ = ask(monkeypatch, capsys, *where)
+        assert code == 0 and ("emoji_gan.edit vary --emoji='gâteau d’anniversaire'" in out) == hears
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["onestep_32", "openmoji_32", "openmoji_64"])
 def test_shipped_models_draw_what_is_requested(name):
     path = sampler_lib.SHIPPED_MODEL.with_name(f"{name}.safetensors")
