@@ -1,10 +1,11 @@
 """Trains every method on the same emoji for the same time and judges all alike.
 
     python -m benchmarks.compare --out=FOLDER --minutes=60 --seeds=0,1 \
-        --reference=CHECKOUT --reference_python=PYTHON
+        --reference=CHECKOUT --reference_r3gan=CHECKOUT --reference_python=PYTHON
 
-CHECKOUT is a copy of stylegan2-ada-pytorch and PYTHON an interpreter with torch, scipy, psutil,
-requests, click and pillow; without --reference only this project's methods run.
+CHECKOUT is a copy of stylegan2-ada-pytorch or of R3GAN, PYTHON an interpreter with torch, scipy,
+psutil, requests, click, pillow and, for R3GAN, setuptools below 81; without a copy only this
+project's methods run.
 `--methods=dcgan,NAME=CONFIG` takes any config under a name, e.g. `wide=configs/my.py:cpu`.
 
 Each run has a core of its own, two at a time. They train on the toneless emoji of the Unicode list;
@@ -55,16 +56,22 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     """
     a = _parser().parse_args(argv)
     _check_numbers(a)
-    if a.reference and not pathlib.Path(a.reference, "training", "networks.py").is_file():
-        raise UserError(f"--reference={a.reference}: no checkout of stylegan2-ada-pytorch")
-    if a.reference and not shutil.which(a.reference_python):
+    for flag, name, file in (
+        ("reference", "stylegan2-ada-pytorch", "projector.py"),
+        ("reference_r3gan", "R3GAN", "R3GAN/Networks.py"),
+    ):
+        checkout = getattr(a, flag)
+        if checkout and not pathlib.Path(checkout, file).is_file():
+            raise UserError(f"--{flag}={checkout}: no checkout of {name}")
+    if (a.reference or a.reference_r3gan) and not shutil.which(a.reference_python):
         raise UserError(f"--reference_python={a.reference_python}: no such program")
     a.command = _command(a)
     if not re.fullmatch(r"\d{1,9}(,\d{1,9})*", a.seeds):
         raise UserError(f"--seeds={a.seeds}: expected numbers such as 0,1")
     a.seeds = list(dict.fromkeys(int(s) for s in a.seeds.split(",")))
-    names = a.methods.split(",") if a.methods else [*OURS, *(REFERENCE if a.reference else ())]
-    a.methods = [_method(text, a.reference) for text in dict.fromkeys(names)]
+    there = [name for name, (flag, _) in REFERENCE.items() if getattr(a, flag)]
+    names = a.methods.split(",") if a.methods else [*OURS, *there]
+    a.methods = [_method(text, there) for text in dict.fromkeys(names)]
     if len(dict(a.methods)) < len(a.methods):
         raise UserError("--methods: two configs have one name")
     if not pathlib.Path("main.py").is_file():
@@ -99,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--resolution", type=int, default=32, help="px")
     p.add_argument("--at_once", type=int, default=2, help="runs, each on a core of its own")
     p.add_argument("--reference", type=paths.local, help="checkout of stylegan2-ada-pytorch")
+    p.add_argument("--reference_r3gan", type=paths.local, help="checkout of R3GAN")
     p.add_argument("--reference_python", default=sys.executable, help="interpreter with torch")
     return p
 
@@ -119,13 +127,15 @@ def _command(a: argparse.Namespace) -> str:
     ]
     if a.methods:
         words.append(f"--methods={a.methods}")
-    if a.reference:
-        words.append("--reference=CHECKOUT --reference_python=PYTHON")
+    flags = [flag for flag in ("reference", "reference_r3gan") if getattr(a, flag)]
+    if flags:
+        words += [f"--{flag}=CHECKOUT" for flag in flags]
+        words.append("--reference_python=PYTHON")
     return " ".join(words)
 
 
-def _method(text: str, reference: str | None) -> tuple[str, str]:
-    """Returns the name of a method and its config, '' for the official code."""
+def _method(text: str, there: list[str]) -> tuple[str, str]:
+    """Returns the name of a method and its config, '' for the official code that is `there`."""
     name, has_config, config = text.partition("=")
     if has_config:
         if not re.fullmatch(r"[\w-]+", name) or name in {*OURS, *REFERENCE}:
@@ -134,9 +144,10 @@ def _method(text: str, reference: str | None) -> tuple[str, str]:
             raise UserError(f"--methods: there is no {config} for {name}")
         return name, config
     if name in REFERENCE:
-        if not reference:
+        if name not in there:
+            flag, _ = REFERENCE[name]
             raise UserError(
-                f"--methods: {name} needs --reference=CHECKOUT and --reference_python=PYTHON"
+                f"--methods: {name} needs --{flag}=CHECKOUT and --reference_python=PYTHON"
             )
         return name, ""
     if name not in OURS:

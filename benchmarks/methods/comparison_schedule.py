@@ -19,8 +19,12 @@ from benchmarks.methods.comparison_runs import Run, forget_unrecorded, groups, s
 from benchmarks.speed.turns import KEEP_FREED
 from emoji_gan import errors
 
-# Names of the official code's runs, and its own names of their recipes.
-REFERENCE = {"official-auto": "auto", "official-cifar": "cifar"}
+# Names of the official code's runs: the flag of its checkout, and the recipe.
+REFERENCE = {
+    "official-auto": ("reference", "auto"),
+    "official-cifar": ("reference", "cifar"),
+    "official-r3gan": ("reference_r3gan", "r3gan"),
+}
 FIXED = ("minutes", "points", "n", "resolution")  # flags that are the same for all runs of a folder
 _WARM_KIMG = 0.2  # every program of a step is compiled within it
 _NEVER = 1e6  # kimg
@@ -201,13 +205,15 @@ class Comparison:
     def _train_reference(self, run: Run, core: int) -> Iterator[subprocess.Popen]:
         """Trains a run of the official code; yields while it waits."""
         a = self.a
+        flag, recipe = REFERENCE[run.method]
         command = [
             a.reference_python,
-            str(pathlib.Path(__file__).with_name("compare_reference.py")),
-            f"--checkout={a.reference}",
+            "-m",
+            "benchmarks.methods.compare_reference",
+            f"--checkout={getattr(a, flag)}",
             f"--data={self.out / 'white'}",
             f"--out={run.path}",
-            f"--recipe={REFERENCE[run.method]}",
+            f"--recipe={recipe}",
             f"--minutes={a.minutes}",
             f"--points={a.points}",
             f"--n={a.n}",

@@ -70,6 +70,8 @@ def arguments(tmp_path, *more):
         (["--methods=mine=configs/none.py"], "there is no configs/none.py for mine"),
         (["--methods=mine=configs/flow.py,mine=configs/dcgan.py"], "two configs have one name"),
         (["--reference=configs"], "no checkout of stylegan2-ada-pytorch"),
+        (["--methods=official-r3gan"], "official-r3gan needs --reference_r3gan=CHECKOUT"),
+        (["--reference_r3gan=configs"], "no checkout of R3GAN"),
     ],
 )
 def test_mistakes_are_one_line(tmp_path, monkeypatch, flags, message):
