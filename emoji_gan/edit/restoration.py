@@ -24,8 +24,8 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "--colours",
         default=COLOURS[0],
-        help=f"of {', '.join(COLOURS)}: fills get the main ones of each picture, those of "
-        "OpenMoji, or all that there are, for art with gradients; default: own",
+        help=f"of {', '.join(COLOURS)}: fills get the main ones of each picture, but for "
+        "its gradients; or those of OpenMoji; or stay as the restorer has them; default: own",
     )
     p.add_argument("--model", type=paths.local, help="of configs/restore.py; default: shipped")
     p.add_argument("--out", type=paths.local, default="restored", help="folder")

@@ -75,6 +75,16 @@ def test_a_flat_area_takes_the_colour_near_it_and_a_mixture_stays():
     assert even_colours.evened(picture, "all") is picture
 
 
+def test_a_gradient_stays_beside_an_even_area():
+    picture = np.full((48, 64, 4), 255, np.uint8)
+    picture[:, :32, :3] = np.linspace((250, 220, 40), (250, 120, 20), 48)[:, None].round()
+    noise = np.random.default_rng(0).integers(-5, 6, (48, 32, 3))
+    picture[:, 32:, :3] = np.array((40, 90, 200)) + noise
+    evened = even_colours.evened(picture, "own")
+    np.testing.assert_array_equal(evened[:, :32], picture[:, :32])
+    assert len(np.unique(evened[:, 32:].reshape(-1, 4), axis=0)) == 1
+
+
 def test_bad_pictures_are_named_and_the_others_done(monkeypatch, capsys, folder, stored, tmp_path):
     (folder / "broken.png").write_bytes((folder / "a.png").read_bytes()[:70])
     images.save_png(folder / "large.png", np.full((300, 300, 4), 255, np.uint8))
