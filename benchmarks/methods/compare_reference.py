@@ -1,9 +1,9 @@
 """Trains the official PyTorch code for `benchmarks.methods.comparison`; draws at fixed times.
 
 Needs torch, scipy and a checkout of stylegan2-ada-pytorch or of R3GAN; started by
-`benchmarks.methods.comparison`, not by hand. official_stylegan2.py and official_r3gan.py follow the
-checkouts' training loops. The data stay in memory, and nothing else is written while it trains. The
-clock starts after the imports and stands still while images are drawn and the state is saved.
+`benchmarks.methods.comparison`, not by hand. reference_stylegan2.py and reference_r3gan.py follow
+the checkouts' training loops. The data stay in memory, and nothing else is written while it trains.
+The clock starts after the imports and stands still while images are drawn and the state is saved.
 """
 
 import argparse
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 BATCH_DRAWN = 50
 # Of each recipe, the module that trains by it.
-_TRAINED_BY = {"auto": "stylegan2", "cifar": "stylegan2", "r3gan": "r3gan"}
+_TRAINED_BY = {
+    **dict.fromkeys(("auto", "cifar", "helped"), "stylegan2"),
+    "r3gan": "r3gan",
+}
 
 
 class Clock:
@@ -66,7 +69,7 @@ def import_official(checkout: str, recipe: str) -> types.ModuleType:
       The module whose `Training` follows the recipe.
     """
     sys.path.insert(0, checkout)
-    by = importlib.import_module(f"benchmarks.methods.official_{_TRAINED_BY[recipe]}")
+    by = importlib.import_module(f"benchmarks.methods.reference_{_TRAINED_BY[recipe]}")
     for name in ("numpy", "PIL.Image", "torch", *by.MODULES):
         importlib.import_module(name)
     return by

@@ -5,7 +5,8 @@
 
 CHECKOUT is a copy of stylegan2-ada-pytorch or of R3GAN, PYTHON an interpreter with torch, scipy,
 psutil, requests, click, pillow and, for R3GAN, setuptools below 81; without a copy only this
-project's methods run.
+project's methods run. official-auto and official-cifar follow the recipes of the first, at the
+width of our laptop variant, official-helped that variant's own recipe, official-r3gan the second's.
 `--methods=dcgan,NAME=CONFIG` takes any config under a name, e.g. `wide=configs/my.py:cpu`.
 
 Each run has a core of its own, two at a time. They train on the toneless emoji of the Unicode list;

@@ -23,6 +23,7 @@ from emoji_gan import errors
 REFERENCE = {
     "official-auto": ("reference", "auto"),
     "official-cifar": ("reference", "cifar"),
+    "official-helped": ("reference", "helped"),
     "official-r3gan": ("reference_r3gan", "r3gan"),
 }
 FIXED = ("minutes", "points", "n", "resolution")  # flags that are the same for all runs of a folder

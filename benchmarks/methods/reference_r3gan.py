@@ -8,7 +8,7 @@ are imported from it, the schedules' values are those of its presets for the res
 import copy
 from typing import Any
 
-from benchmarks.methods import official_data
+from benchmarks.methods import reference_data
 
 MODULES = (
     "torch_utils.training_stats",
@@ -62,7 +62,7 @@ class Training:
         from training.loss import R3GANLoss
 
         assert recipe_name == "r3gan"
-        self._data = official_data.Images(folder, seed)
+        self._data = reference_data.Images(folder, seed)
         self.step, self.batch = 0, _BATCH
         self.g, self.d = self._networks(self._data.resolution)
         self.g_ema = copy.deepcopy(self.g).eval()

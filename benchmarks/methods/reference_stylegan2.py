@@ -8,7 +8,7 @@ imported from it. Activations are channels-last.
 import copy
 from typing import Any
 
-from benchmarks.methods import official_data
+from benchmarks.methods import reference_data
 
 MODULES = (
     "torch_utils.misc",
@@ -24,29 +24,42 @@ WIDTH = {
     "channel_base": 2048,
     "channel_max": 64,
 }
-_AUGMENTATIONS = (
-    "xflip rotate90 xint scale rotate aniso xfrac brightness contrast lumaflip hue saturation"
-)
+_GEOMETRY = ("xflip", "rotate90", "xint", "scale", "rotate", "aniso", "xfrac")
+_COLOUR = ("brightness", "contrast", "lumaflip", "hue", "saturation")
 
 
 def recipe(name: str, resolution: int) -> dict[str, Any]:
-    """Returns what the checkout's train.py sets for --cfg=NAME at a resolution, on one device."""
+    """Returns what the checkout's train.py sets for --cfg=NAME at a resolution, on one device.
+
+    That of `helped` is not the checkout's but that of configs/stylegan.py:cpu.
+    """
+    common = {"augment": (*_GEOMETRY, *_COLOUR), "ada_kimg": 500, "loss": {}, "g": {}, "d": {}}
+    plain = {"pl_weight": 0, "style_mixing_prob": 0}
+    if name == "helped":
+        return common | {
+            "batch": 16,
+            "mbstd": 4,
+            "gamma": 1.0,
+            "ema_kimg": 5,
+            "augment": _GEOMETRY[2:],
+            "ada_kimg": 100,
+            "loss": plain,
+            "g": {"use_noise": False},
+        }
     if name == "auto":
         batch = max(min(4096 // resolution, 32), 1)
-        return {
+        return common | {
             "batch": batch,
             "mbstd": min(batch, 4),
             "gamma": 0.0002 * resolution**2 / batch,
             "ema_kimg": batch * 10 / 32,
-            "loss": {},
-            "d": {},
         }
-    return {
+    return common | {
         "batch": 64,
         "mbstd": 32,
         "gamma": 0.01,
         "ema_kimg": 500,
-        "loss": {"pl_weight": 0, "style_mixing_prob": 0},
+        "loss": plain,
         "d": {"architecture": "orig"},
     }
 
@@ -56,7 +69,7 @@ class Training:
 
     Args:
       folder: of RGB PNGs, the data.
-      recipe_name: auto or cifar.
+      recipe_name: auto, cifar or helped.
       seed: of torch's and numpy's global random numbers.
 
     Attributes:
@@ -70,7 +83,7 @@ class Training:
         import torch
         from torch_utils import training_stats
 
-        self._data = official_data.Images(folder, seed)
+        self._data = reference_data.Images(folder, seed)
         self._recipe = recipe(recipe_name, self._data.resolution)
         self.step, self.batch = 0, self._recipe["batch"]
         self._build(self._data.resolution)
@@ -85,9 +98,8 @@ class Training:
         from training.networks import Discriminator, Generator
 
         r = self._recipe
-        g = Generator(
-            Z_DIM, 0, 512, resolution, 3, mapping_kwargs={"num_layers": 2}, synthesis_kwargs=WIDTH
-        )
+        of_g = {"mapping_kwargs": {"num_layers": 2}, "synthesis_kwargs": WIDTH | r["g"]}
+        g = Generator(Z_DIM, 0, 512, resolution, 3, **of_g)
         d = Discriminator(
             0, resolution, 3, epilogue_kwargs={"mbstd_group_size": r["mbstd"]}, **r["d"], **WIDTH
         )
@@ -95,8 +107,7 @@ class Training:
             m.train().requires_grad_(False).to(memory_format=torch.channels_last) for m in (g, d)
         )
         self.g_ema = copy.deepcopy(self.g).eval()
-        augmentations = dict.fromkeys(_AUGMENTATIONS.split(), 1)
-        self.pipe = AugmentPipe(**augmentations).train().requires_grad_(False)
+        self.pipe = AugmentPipe(**dict.fromkeys(r["augment"], 1)).train().requires_grad_(False)
         self.pipe.p.zero_()
         self._loss = StyleGAN2Loss(
             "cpu",
@@ -163,7 +174,7 @@ class Training:
         self._signs.update()
         direction = np.sign(self._signs["Loss/signs/real"] - 0.6)
         p = self.pipe.p
-        p.copy_((p + direction * self.batch * 4 / 500_000).clamp(min=0))
+        p.copy_((p + direction * self.batch * 4 / (1000 * self._recipe["ada_kimg"])).clamp(min=0))
 
     def parameters(self) -> dict[str, int]:
         """Counts the parameters of the network that draws and of all that train."""
