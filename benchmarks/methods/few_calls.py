@@ -31,6 +31,7 @@ from emoji_gan.conditions import Condition
 from emoji_gan.encoder import encoder
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import host, paths, workdir
+from emoji_gan.trained import finishing, vectoriser
 from emoji_gan.trained.restorer import Restorer
 from emoji_gan.trained.sampler import Sampler
 from emoji_gan.trained.source import open_trained
@@ -92,7 +93,11 @@ def drawers(flow: str, onestep: list[str]) -> dict[str, Drawer]:
         method = whole.config.method
         raise UserError(f"--flow={flow}: it is of method {method!r}; give a model of 'flow'")
     px = whole.config.data.resolution
-    restorer = Restorer() if any(_px(source) < px for source in onestep) else None
+    restorer = (
+        finishing.restorer_of(vectoriser.STYLES[0])
+        if any(_px(source) < px for source in onestep)
+        else None
+    )
     rows = {"flow": _drawer(whole, px)}
     for steps in _FEW:
         changes = {"steps": steps, "solver": "euler", "guidance": 1.0}

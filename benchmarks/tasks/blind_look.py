@@ -17,8 +17,8 @@ from PIL import Image, ImageDraw
 from emoji_gan import conditions, errors, images
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import host, paths, workdir
+from emoji_gan.trained import finishing, vectoriser
 from emoji_gan.trained import sampler as sampler_lib
-from emoji_gan.trained.restorer import Restorer
 from input_pipeline.unicode import emoji_names
 from input_pipeline.unicode.emoji_names import Meta
 
@@ -91,7 +91,7 @@ def main() -> int:
     asked_for = choose(a.n, a.seed)
     pictures = draw(sampler_lib.Sampler(a.model), asked_for)
     if a.size is not None:
-        pictures = Restorer().to_size(pictures, a.size)
+        pictures = finishing.restorer_of(vectoriser.STYLES[0]).to_size(pictures, a.size)
     out = pathlib.Path(a.out)
     images.save_png(out / SHEET, sheet(pictures))
     lines = [f"{i} {_name(meta)} ({meta.codepoints})" for i, meta in enumerate(asked_for)]

@@ -33,7 +33,7 @@ from emoji_gan import conditions, errors
 from emoji_gan import images as images_lib
 from emoji_gan.encoder import encoder
 from emoji_gan.runtime import host, paths, workdir
-from emoji_gan.trained import vectoriser
+from emoji_gan.trained import finishing, vectoriser
 from emoji_gan.trained.restorer import Restorer
 from emoji_gan.trained.sampler import SHIPPED_MODEL, Sampler
 from eval import generate
@@ -127,7 +127,8 @@ def main() -> int:
     a = p.parse_args()
     host.setup_host_memory()
     host.setup_compilation_cache()
-    sampler, restorer = Sampler(str(SHIPPED_MODEL)), Restorer(a.model)
+    sampler = Sampler(str(SHIPPED_MODEL))
+    restorer = finishing.restorer_of(vectoriser.STYLES[0], a.model)
     config = ml_collections.ConfigDict(sampler.config.data.to_dict())
     data = dataset.load(config, "train", encoder.PhraseEncoder())
     config.resolution = _PX

@@ -16,7 +16,7 @@ from emoji_gan import conditions, images
 from emoji_gan.conditions import Condition
 from emoji_gan.errors import UserError
 from emoji_gan.methods import few_steps, flow, onestep
-from emoji_gan.trained.restorer import Restorer
+from emoji_gan.trained import finishing, vectoriser
 from emoji_gan.trained.sampler import Sampler
 
 # Images uint8 [n h w 4] of the emoji's own uint8 [n h w 4], seeds and conditions.
@@ -34,7 +34,7 @@ def load(source: str, px: int) -> tuple[Sampler, Draw]:
     if config.method != "onestep" or config.model.steps != 2:
         raise UserError(f"--second={source}: give a model of 'onestep' trained for two calls")
     own_px = config.data.resolution
-    restorer = Restorer() if own_px < px else None
+    restorer = finishing.restorer_of(vectoriser.STYLES[0]) if own_px < px else None
     graph = nnx.graphdef(nnx.eval_shape(lambda: onestep.make_networks(config, spec, 0)[0]))
     call, field = onestep.Call(graph, flow.predicts_image(config)), sampler.generator.fields[0]
 

@@ -30,7 +30,7 @@ from emoji_gan import errors
 from emoji_gan import images as images_lib
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import host, paths, workdir
-from emoji_gan.trained import vectoriser
+from emoji_gan.trained import finishing, vectoriser
 from emoji_gan.trained.restorer import Restorer
 from emoji_gan.vector import drawing, palettes
 from input_pipeline import dataset, degrade
@@ -172,8 +172,8 @@ def main() -> int:
     host.setup_host_memory()
     host.setup_compilation_cache()
     peers = upscaler_peers.load([x for x in a.peers.split(",") if x], a.weights)
-    restorer, whole = Restorer(a.model), held_out(a.n, a.source)
-    style = "openmoji" if a.source == "openmoji" else "flat"
+    style = finishing.traced_style([a.source])
+    restorer, whole = finishing.restorer_of(style, a.model), held_out(a.n, a.source)
     results: dict[str, dict[str, dict[str, float]]] = {}
     shrink = functools.partial(degrade.shrink, factor=4)
     board: list[np.ndarray] = []

@@ -8,10 +8,11 @@ in one run, upscalers of others too by --peers=epx,waifu2x,realcugan,realesrgan 
 (upscaler_peers.py says how to install them and to fill the folder). `error` is the mean absolute
 error of premultiplied RGBA in levels of 255, `edge` that of alpha where the whole picture's alpha
 has an edge. Ours stands with the colours that its flat areas are brought to: OpenMoji's, where the
-pictures are, each picture's own, or `all`, as the network has them; each peer also with the first
-of these (emoji_gan/trained/even_colours.py). Each method's images/s are its own, one after the
-other on the machine as it is. FOLDER gets upscalers.md, upscalers.json and upscalers.png, the first
-pictures of every row at scale 4: damaged, by each method, whole.
+pictures are, by the restorer that knows these; each picture's own; or `all`, as the network has
+them; each peer also with the first of these (emoji_gan/trained/even_colours.py). Each method's
+images/s are its own, one after the other on the machine as it is. FOLDER gets upscalers.md,
+upscalers.json and upscalers.png, the first pictures of every row at scale 4: damaged, by each
+method, whole.
 """
 
 import argparse
@@ -145,7 +146,11 @@ def main() -> int:
     host.setup_compilation_cache()
     peers = upscaler_peers.load([x for x in a.peers.split(",") if x], a.weights)
     upscalers = compared(a, peers)
-    checkpoint_hash = Restorer(a.model).checkpoint_hash
+    hashes = {
+        name: upscale.checkpoint_hash
+        for name, upscale in upscalers.items()
+        if isinstance(upscale, Restorer)
+    }
     results: dict[str, dict[str, dict[str, float]]] = {}
     strips: list[np.ndarray] = []
     for scale, names in ((4, ("clean", *degrade.KEEPING_ALPHA)), (8, ("clean",))):
@@ -177,7 +182,7 @@ def main() -> int:
     print(text)
     out = pathlib.Path(a.out)
     out.mkdir(parents=True, exist_ok=True)
-    summary = {"n": len(whole), "restorer": checkpoint_hash, "rows": results}
+    summary = {"n": len(whole), "restorers": hashes, "rows": results}
     workdir.write_atomic(out / "upscalers.md", text.encode())
     columns = min(_IN_PICTURE, len(whole)) * (len(upscalers) + 2)
     board = images_lib.grid(np.stack(strips), len(strips) // columns, columns)

@@ -35,6 +35,7 @@ class Walker:
         self._paths = (*models, *map(str, _SHIPPED))
         self._samplers: dict[str, Sampler] = {}
         self._restorer: Restorer | None = None
+        self._restorers = candidates.Restorers()
 
     def frames(
         self, name: str, picture: np.ndarray, texts: Mapping[str, str], *, count: int, px: int
@@ -77,10 +78,10 @@ class Walker:
         """Brings frames to a size; as proposals are traced, where a style is given."""
         if drawn.shape[1] >= px and not style:
             return np.stack([common_box.resize(frame, px) for frame in drawn])
-        self._restorer = self._restorer or Restorer()
         if not style:
+            self._restorer = self._restorer or Restorer()
             return self._restorer.to_size(drawn, px)
-        large = candidates.enlarged(self._restorer, drawn)
+        large = candidates.enlarged(self._restorers.of(style), drawn)
         return candidates.finished(large, [style] * len(large), px)
 
     def _opened(self, name: str, texts: Mapping[str, str]) -> tuple[Sampler, Condition]:

@@ -9,7 +9,7 @@ from emoji_gan import conditions
 from emoji_gan.edit import mix, parents, unwanted_pairs, vary
 from emoji_gan.edit.parents import Parent
 from emoji_gan.encoder import understanding
-from emoji_gan.trained import vectoriser
+from emoji_gan.trained import finishing, vectoriser
 from emoji_gan.trained.restorer import Restorer
 from emoji_gan.trained.restyler import Restyler
 from emoji_gan.trained.sampler import SHIPPED_LARGE_FLOW, SHIPPED_MODEL, Sampler, ask
@@ -72,7 +72,7 @@ class Drawer:
         self._seed = seed
         self.flow = Sampler(model or str(SHIPPED_LARGE_FLOW))
         self._words = Sampler(str(SHIPPED_MODEL))
-        self._restorer = Restorer()
+        self._restorers = Restorers()
         self._restyler = Restyler(restyler) if restyler else None
         self.px = self.flow.config.data.resolution
         self._parents: dict[tuple[str, bool], Parent] = {}
@@ -205,9 +205,10 @@ class Drawer:
             self._parents[codepoints, line] = drawn
         return self._parents[codepoints, line]
 
-    def restorer_texts(self, size_px: int) -> dict[str, str]:
+    def restorer_texts(self, size_px: int, style: str) -> dict[str, str]:
         """Returns the text chunks that a picture gets because it was enlarged and traced."""
-        return self._restorer.provenance(size_px) | {TRACED: "flat colours, clean lines"}
+        texts = self._restorers.of(style).provenance(size_px)
+        return texts | {TRACED: "flat colours, clean lines"}
 
     def _style(self, line: bool) -> dict[str, str]:
         styles = dict(self.flow.spec.classes).get("style", ())
@@ -243,12 +244,26 @@ class Drawer:
     def restored(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Brings the pictures of candidates to 256 px."""
         result = list(candidates)
-        for px in {len(c.picture) for c in candidates}:
-            rows = [i for i, c in enumerate(candidates) if len(c.picture) == px]
+        for px, style in {(len(c.picture), c.style) for c in candidates}:
+            rows = [i for i, c in enumerate(candidates) if (len(c.picture), c.style) == (px, style)]
             small = [candidates[i].picture for i in rows]
-            for i, picture in zip(rows, enlarged(self._restorer, small), strict=True):
+            for i, picture in zip(rows, enlarged(self._restorers.of(style), small), strict=True):
                 result[i] = dataclasses.replace(candidates[i], picture=picture)
         return result
+
+
+class Restorers:
+    """Opens a restorer a kind of style, when a style of it is first wanted."""
+
+    def __init__(self) -> None:
+        self._opened: dict[str, Restorer] = {}
+
+    def of(self, style: str) -> Restorer:
+        """Returns the restorer of a style, by its name."""
+        kind = finishing.traced_style([style])
+        if kind not in self._opened:
+            self._opened[kind] = finishing.restorer_of(kind)
+        return self._opened[kind]
 
 
 def _is_understood(phrase: str) -> bool:
@@ -283,8 +298,7 @@ def finished(pictures: Sequence[np.ndarray], styles: Sequence[str], size_px: int
     drawn = np.zeros((len(pictures), size_px, size_px, 4), np.uint8)
     with rasterise.Rasteriser(size_px) as rasteriser:
         for i, (picture, style) in enumerate(zip(pictures, styles, strict=True)):
-            own = vectoriser.STYLES[0 if style.startswith("openmoji") else 1]
             large = common_box.resize(picture, vectoriser.TRACED_PX)
-            shapes = vectoriser.trace_one(large, own)
+            shapes = vectoriser.trace_one(large, finishing.traced_style([style]))
             drawn[i] = rasteriser.render(drawing.to_svg(shapes, metadata={}))
     return drawn

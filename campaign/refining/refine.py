@@ -29,7 +29,7 @@ from emoji_gan.edit import parents, vary
 from emoji_gan.encoder import encoder
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import host, paths, workdir
-from emoji_gan.trained.restorer import Restorer
+from emoji_gan.trained import finishing
 from emoji_gan.trained.sampler import SHIPPED_LARGE_FLOW, Sampler
 from emoji_gan.trained.source import open_trained
 from input_pipeline.art import common_box
@@ -232,7 +232,8 @@ def _drawn(source: str, emoji: list[str], count: int) -> np.ndarray:
         condition,
         strength=_STRENGTH,
     )
-    return Restorer().to_size(drawn, _JUDGED_PX)
+    style = finishing.traced_style(sampler.config.data.sources)
+    return finishing.restorer_of(style).to_size(drawn, _JUDGED_PX)
 
 
 def _real(judge: PictureJudge, emoji: list[str]) -> dict[str, float]:

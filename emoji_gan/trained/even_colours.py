@@ -7,14 +7,15 @@ from input_pipeline import degrade
 
 COLOURS = ("own", "openmoji", "all")
 # Distances of premultiplied RGBA in [0, 1]: up to the first a pixel takes the colour near it, from
-# the second on it stays. Measured by python -m benchmarks.tasks.upscalers.
-_TAKEN, _LEFT = 0.08, 0.22
+# the second on it stays. Measured by python -m benchmarks.tasks.upscalers. What a network draws in
+# these colours alone is on them already, or a mixture that is meant.
+_REACH, _REACH_OF_MIXTURES = (0.08, 0.22), (0.03, 0.06)
 # Two colours are the steps of a gradient where pixels of one lie beside pixels of the other that
 # differ by less than this, most of the times that they meet, and not by chance.
 _ALIKE, _LEAST_MEETINGS = 0.03, 8
 
 
-def evened(picture: np.ndarray, colours: str) -> np.ndarray:
+def evened(picture: np.ndarray, colours: str, *, are_mixtures: bool = False) -> np.ndarray:
     """Brings pixels that are near to one of a few colours, or to transparent, onto it.
 
     What lies between two of them is a mixture, at an edge, and stays. So do gradients, but for
@@ -24,6 +25,7 @@ def evened(picture: np.ndarray, colours: str) -> np.ndarray:
       picture: uint8 [h w 4], straight alpha.
       colours: one of `COLOURS`: the `own` main ones of the picture, those of `openmoji`, or `all`,
         which leaves it as it is.
+      are_mixtures: whether the picture was drawn by a network that knows these colours.
     """
     if colours == "all":
         return picture
@@ -34,7 +36,8 @@ def evened(picture: np.ndarray, colours: str) -> np.ndarray:
     index = ((ends**2).sum(-1) - 2 * x @ ends.T).argmin(-1)
     nearest = ends[index]
     away = np.linalg.norm(x - nearest, axis=-1, keepdims=True)
-    taken = np.clip((_LEFT - away) / (_LEFT - _TAKEN), 0, 1)
+    whole, none = _REACH_OF_MIXTURES if are_mixtures else _REACH
+    taken = np.clip((none - away) / (none - whole), 0, 1)
     if colours == "own":
         taken[_steps_of_gradients(x, index, len(ends))[index]] = 0
     return degrade.straighten(x + taken * (nearest - x))

@@ -13,6 +13,7 @@ from emoji_gan.vector.drawing import Shape
 from input_pipeline.art import common_box, rasterise
 
 TRACED_PX = 512  # a side of what is traced
+_SHARP_PX = 256  # a side at which edges are sharp enough to be traced when they are enlarged
 STYLES = ("openmoji", "flat")
 
 
@@ -36,16 +37,28 @@ def trace_all(
     if style not in STYLES:
         raise UserError(f"--style={style}: choose from {', '.join(STYLES)}")
     with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(lambda x: trace_one(x, style), enlarged(pictures, restorer)))
+        large = enlarged(pictures, restorer, sharp_px=_SHARP_PX)
+        return list(pool.map(lambda x: trace_one(x, style), large))
 
 
-def enlarged(pictures: Sequence[np.ndarray], restorer: Restorer) -> list[np.ndarray]:
-    """Brings pictures to squares of `TRACED_PX`, small ones by the restorer."""
+def enlarged(
+    pictures: Sequence[np.ndarray], restorer: Restorer, *, sharp_px: int = TRACED_PX
+) -> list[np.ndarray]:
+    """Brings pictures to squares of `TRACED_PX`, small ones by the restorer.
+
+    Args:
+      pictures: uint8 [h w 4] each, straight alpha; a picture that is no square is centred in one.
+      restorer: that enlarges them.
+      sharp_px: a side to which, at least, it brings them; from there on they are interpolated.
+
+    Raises:
+      UserError: a picture is too large to be restored.
+    """
     large: list[np.ndarray] = list(pictures)
     by_scale: dict[int, list[int]] = {}
     for i, picture in enumerate(pictures):
         side = max(picture.shape[:2])
-        large_enough = (s for s in SCALES if s * side >= TRACED_PX)
+        large_enough = (s for s in SCALES if s * side >= sharp_px)
         scale = next(large_enough, SCALES[-1]) if side <= MAX_PX else 1
         if scale > 1:
             by_scale.setdefault(scale, []).append(i)

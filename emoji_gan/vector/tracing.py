@@ -15,7 +15,7 @@ _LEAST_AREA = 1.2  # square units of a region
 _UNDER = 0.5  # units that a shape reaches under its neighbours above it
 _BLUR = 0.25  # units; of a region, so that its outline has no steps
 _REACH = 1.2  # units before and after a point in which a corner turns
-_SMOOTH = 0.5  # units along a line, which takes its pixels' steps away
+_SMOOTH = 0.25  # units along a line, which takes its pixels' steps away
 _DARK = 85.0  # the mean of a colour's RGB that a line may have come out as
 _THIN = 1.4  # times the width of a line
 _EIGHT = np.ones((3, 3), int)
@@ -39,10 +39,10 @@ class Style:
 
 
 # A colour is used where it makes right the more, the fewer of the drawings have it.
-OPENMOJI = Style(palettes.OPENMOJI, 4 * (1 - np.log(palettes.OPENMOJI_FREQUENCY)), (0, 0, 0))
+OPENMOJI = Style(palettes.OPENMOJI, 2 * (1 - np.log(palettes.OPENMOJI_FREQUENCY)), (0, 0, 0))
 
 
-def trace(picture: np.ndarray, style: Style, *, tolerance: float = 0.15) -> list[Shape]:
+def trace(picture: np.ndarray, style: Style, *, tolerance: float = 0.06) -> list[Shape]:
     """Traces a picture.
 
     Args:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from benchmarks.methods import compare_reference
+from benchmarks.methods import compare_reference, reference_r3gan, reference_stylegan2
+from configs import r3gan, stylegan
 
 
 def test_the_official_clock_stands_still_while_it_draws(monkeypatch):
@@ -17,7 +18,8 @@ def test_the_official_clock_stands_still_while_it_draws(monkeypatch):
 
 
 def test_official_recipes():
-    auto, cifar = (compare_reference.recipe(name, 32) for name in ("auto", "cifar"))
+    recipe = reference_stylegan2.recipe
+    auto, cifar, helped = (recipe(name, 32) for name in ("auto", "cifar", "helped"))
     assert (auto["batch"], auto["mbstd"], auto["ema_kimg"]) == (32, 4, 10.0)
     assert auto["gamma"] == pytest.approx(0.0064) and auto["loss"] == auto["d"] == {}
     assert (cifar["batch"], cifar["mbstd"], cifar["gamma"], cifar["ema_kimg"]) == (
@@ -26,3 +28,15 @@ def test_official_recipes():
         0.01,
         500,
     )
+    ours = stylegan.get_config("cpu")
+    assert (helped["batch"], helped["gamma"]) == (ours.batch_size, ours.loss.r1_gamma)
+    assert helped["ada_kimg"] == ours.augment.kimg and "hue" not in helped["augment"]
+    assert reference_stylegan2.WIDTH["channel_max"] == ours.model.channel_max
+
+
+def test_official_schedules():
+    ours = r3gan.get_config().schedule  # of FFHQ at 64 px, as the checkout has it
+    for name, ends in reference_r3gan.schedules(64).items():
+        kimg = tuple(x / 1000 for x in ends)
+        assert (kimg if name == "ema" else ends) == ours["ema_kimg" if name == "ema" else name]
+    assert reference_r3gan.schedules(32)["gamma"] == (0.05, 0.005)

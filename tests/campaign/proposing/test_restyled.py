@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from campaign.proposing.candidates import Drawer
+from campaign.proposing.candidates import Drawer, Restorers
 from emoji_gan.trained.restyler import Restyler
 from tests.emoji_gan.methods.test_restyle import stored
 
@@ -25,3 +25,19 @@ def test_emoji_are_drawn_in_every_other_style(stored):
     assert noto.work.expression == "Apache-2.0 AND CC-BY-SA-4.0"
     assert noto.texts["restyled to"] == "noto" and noto.texts["parent"] == "1F370"
     assert Drawer(0).restyled("fête", ["1F370"]) == []
+
+
+def test_each_style_is_enlarged_by_the_restorer_that_knows_it(stored):
+    restorers = Restorers()
+    assert restorers.of("openmoji line") is restorers.of("openmoji")
+    colours = {
+        style: restorers.of(style).provenance(128)["colours"] for style in ("openmoji", "noto")
+    }
+    assert colours == {"openmoji": "openmoji", "noto": "own"}
+    drawer = Drawer(0, restyler=stored)
+    made = drawer.restyled("fête", ["1F370"])
+    large = drawer.restored(made)
+    assert [len(c.picture) for c in large] == [256, 256]
+    for style in ("blue", "noto"):
+        texts = drawer.restorer_texts(128, style)
+        assert texts["restorer_sha256"] == restorers.of("noto").checkpoint_hash

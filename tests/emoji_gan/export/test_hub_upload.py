@@ -125,7 +125,7 @@ def test_art_without_a_licence_asks_for_one(tmp_path):
 
 def test_a_shipped_model_brings_its_card():
     text = (SHIPPED_MODEL.parent / "README.md").read_text(encoding="utf-8")
-    for name in ("onestep_32", "openmoji_32", "openmoji_64", "restorer"):
+    for name in ("onestep_32", "openmoji_32", "openmoji_64", "restorer", "restorer_openmoji"):
         account = model_card.section(text, f"{name}.safetensors")
         assert "python main.py" in account and "](../" not in account and "\n#" not in account
     assert model_card.section(text, "another.safetensors") == ""
