@@ -7,7 +7,8 @@
 
 The comparison starts this program; it is not for use by hand. Each point is judged in two views.
 With alpha, as drawn: only runs of this project. On white: both sides are laid over opaque white and
-given to the encoder with an alpha of 255, so that runs without alpha can be compared.
+given to the encoder with an alpha of 255, so that runs without alpha can be compared. Both views
+are judged by both emoji encoders; white also by the 2015 network of FID, where its weights are.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import os
 import pathlib
 import shutil
 import time
+from collections.abc import Collection
 from importlib import metadata
 from typing import Any
 
@@ -26,7 +28,7 @@ import jax
 import ml_collections
 import numpy as np
 
-from benchmarks.methods.compare_report import ALPHA, WHITE
+from benchmarks.methods.compare_report import ALPHA, FID, NO_FID, WHITE, second
 from benchmarks.methods.comparison_runs import groups
 from configs import default
 from emoji_gan import errors, images, methods
@@ -45,6 +47,7 @@ METRICS = {
     name: evaluate.METRICS[name]
     for name in ("frechet", "kid", "precision_recall", "density_coverage", "alpha", "palette")
 } | {"memorisation": memorisation.evaluate}  # here the real side is the training set
+_OF_ALPHA = ("alpha", "palette")  # which no encoder changes
 _GRID = 8  # rows and columns of judged-K.png
 _WARM = 16  # images drawn before the clock starts
 
@@ -165,9 +168,13 @@ def real_side(
 
 
 def judged(
-    drawn: Drawn, data: dataset.EmojiData, extractor: features.Extractor, view: str
+    drawn: Drawn,
+    data: dataset.EmojiData,
+    extractor: features.Extractor,
+    view: str,
+    names: Collection[str] = tuple(METRICS),
 ) -> report_file.Report:
-    """Judges one view, ALPHA or WHITE; returns the figures as a report of `eval`."""
+    """Judges one view, ALPHA or WHITE, by some of METRICS; returns a report of `eval`."""
     lay, mark = (on_white, " on white") if view == WHITE else (np.asarray, "")
     real = real_side(
         lay(data.images),
@@ -182,9 +189,9 @@ def judged(
     fake = SampleSet(
         pictures, extracted.features, extracted.logits, None, None, None, extractor, seeds
     )
-    metrics = {k: m for k, m in METRICS.items() if view == ALPHA or k != "alpha"}
+    metrics = {k: METRICS[k] for k in names if view == ALPHA or k != "alpha"}
     figures, missing, seconds, _ = evaluate.evaluate(real, fake, None, 0, metrics)
-    missing.pop("memorisation")  # it is among the metrics
+    missing.pop("memorisation", None)  # it is among the metrics
     background = "white, opaque" if view == WHITE else extractor.background
     settings = {
         "missing": missing,
@@ -205,11 +212,21 @@ def judged(
     )
 
 
+def fid_extractor() -> tuple[features.Extractor | None, str]:
+    """Returns the 2015 network where its weights are, else None and why there is no FID."""
+    try:
+        return features.Extractor("inception-2015"), ""
+    except errors.UserError as e:
+        return None, str(e)
+
+
 def judge(run: pathlib.Path, resolution: int, n: int) -> None:
     """Judges every point of a run that has not been judged yet."""
     points = json.loads((run / "points.json").read_bytes())["points"]
     data = dataset.load(data_config(resolution), "train")
-    extractor = features.Extractor("emoji-encoder")
+    first, other = (features.Extractor(name) for name in ("emoji-encoder", "emoji-encoder-2"))
+    of_fid, no_fid = fid_extractor()
+    by_features = [name for name in METRICS if name not in _OF_ALPHA]
     for k, point in enumerate(points, 1):
         path = run / f"judged-{k}.json"
         if path.exists():
@@ -217,13 +234,16 @@ def judge(run: pathlib.Path, resolution: int, n: int) -> None:
         of_checkpoint = (run / "workdir").is_dir()
         drawn = by_checkpoint(run, point, n, data) if of_checkpoint else by_folder(run, point, k, n)
         views = (ALPHA, WHITE) if drawn.has_alpha else (WHITE,)
-        figures = {
-            view: report_file.to_json(judged(drawn, data, extractor, view)) for view in views
-        }
+        reports = {view: judged(drawn, data, first, view) for view in views}
+        reports |= {second(view): judged(drawn, data, other, view, by_features) for view in views}
+        if of_fid is not None:
+            reports[FID] = judged(drawn, data, of_fid, WHITE, by_features)
+        figures = {name: report_file.to_json(report) for name, report in reports.items()}
         images.save_png(
             run / f"judged-{k}.png", images.grid(drawn.pictures[: _GRID**2], _GRID, _GRID)
         )
         figures |= {"sampled_per_s": drawn.per_second, "parameters": drawn.parameters}
+        figures |= {NO_FID: no_fid} if no_fid else {}
         workdir.write_atomic(path, json.dumps(point | figures, indent=1, allow_nan=False).encode())
 
 

@@ -13,7 +13,8 @@ Each run has a core of its own, two at a time. They train on the toneless emoji 
 nothing else in the configs changes, except that no pictures are logged. A run is one process from
 start to end. Reading the data and compilation from a warm cache count towards the minutes (a short
 run before fills the cache); imports do not. Checkpoints are kept at --points fixed times and judged
-afterwards, outside of the minutes (compare_judge.py).
+afterwards, outside of the minutes, by both emoji encoders and, for who has its weights, by the
+network of FID (compare_judge.py). Peak memory is that of the whole training process.
 
 FOLDER holds everything: METHOD/seedS/ of each run, and compare.md, compare.json, compare.png and
 compare_samples.png, which are written again after each run. Where it was stopped or killed, the
@@ -42,6 +43,7 @@ OURS = {
     "dcgan": "configs/dcgan.py:cpu",
     "wgan_gp": "configs/wgan_gp.py:cpu",
     "flow": "configs/flow.py:cpu",
+    "masked": "configs/masked.py:cpu",
 }
 
 

@@ -10,6 +10,8 @@ from emoji_gan.errors import UserError
 from emoji_gan.runtime import seal, workdir
 from input_pipeline.unicode import emoji_names
 
+_PEAK = "peak_mib.json"
+
 
 @dataclasses.dataclass(frozen=True)
 class Run:
@@ -54,6 +56,15 @@ class Run:
         """Writes points.json."""
         data = {"config": self.config, "points": points, "diverged": diverged}
         workdir.write_atomic(self.path / "points.json", json.dumps(data, indent=1).encode())
+
+    def peak_mib(self) -> float:
+        """Reads the most memory that its training has held; 0: not measured."""
+        path = self.path / _PEAK
+        return json.loads(path.read_bytes()) if path.exists() else 0.0
+
+    def record_peak(self, mib: float) -> None:
+        """Writes the most memory that its training has held."""
+        workdir.write_atomic(self.path / _PEAK, json.dumps(mib).encode())
 
     def _read(self) -> dict[str, Any]:
         path = self.path / "points.json"

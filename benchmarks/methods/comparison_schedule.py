@@ -29,6 +29,7 @@ REFERENCE = {
 FIXED = ("minutes", "points", "n", "resolution")  # flags that are the same for all runs of a folder
 _WARM_KIMG = 0.2  # every program of a step is compiled within it
 _NEVER = 1e6  # kimg
+_GROWN = 1.01  # by how much memory grows until its peak is written again
 _LOG_END = 4000  # bytes of a log in which to look for its error
 
 
@@ -102,7 +103,13 @@ class Comparison:
         settings = {k: getattr(self.a, k) for k in FIXED} | {"command": self.a.command}
         rows = [
             compare_report.Row(
-                r.method, r.seed, r.config, r.diverged, tuple(r.judged()), str(r.path)
+                r.method,
+                r.seed,
+                r.config,
+                r.diverged,
+                tuple(r.judged()),
+                str(r.path),
+                r.peak_mib(),
             )
             for r in self.runs
         ]
@@ -162,7 +169,7 @@ class Comparison:
                     run.record(points)
 
         try:
-            for process in self._child(command, log, core):
+            for process in _watched(run, self._child(command, log, core)):
                 cpu = cpu_minutes(process.pid, cpu)
                 record_new_points()
                 yield
@@ -221,7 +228,8 @@ class Comparison:
             f"--seed={run.seed}",
         ]
         # It keeps freed memory, as ours does, and is faster for it.
-        yield from self._child(command, run.path / "train.log", core, KEEP_FREED)
+        child = self._child(command, run.path / "train.log", core, KEEP_FREED)
+        yield from _watched(run, child)
 
     def _child(
         self,
@@ -266,6 +274,16 @@ def _bound_to(core: int) -> Callable[[], None]:
     return prepare
 
 
+def _watched(run: Run, child: Iterator[subprocess.Popen]) -> Iterator[subprocess.Popen]:
+    """Passes a training on as it runs, and records the most memory that it has held."""
+    recorded = run.peak_mib()
+    for process in child:
+        if (peak := peak_mib(process.pid)) > _GROWN * recorded:
+            run.record_peak(peak)
+            recorded = peak
+        yield process
+
+
 def _error_in(log: pathlib.Path) -> str:
     """Returns the last line of a log that names an error, or else its last line."""
     lines = log.read_bytes()[-_LOG_END:].decode(errors="replace").strip().splitlines()
@@ -281,3 +299,13 @@ def cpu_minutes(pid: int, last: float) -> float:
         return last
     ticks = int(fields[11]) + int(fields[12])  # utime, stime
     return max(last, ticks / os.sysconf("SC_CLK_TCK") / 60)
+
+
+def peak_mib(pid: int) -> float:
+    """Returns the most memory that a process has held, or 0 where it cannot be read (any more)."""
+    try:
+        status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0.0
+    kib = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
+    return int(kib.group(1)) / 2**10 if kib else 0.0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.methods import compare_judge, comparison_runs
-from benchmarks.methods.compare_report import ALPHA, WHITE
+from benchmarks.methods.compare_report import ALPHA, FID, NO_FID, WHITE, second
 from emoji_gan.encoder import encoder
 from emoji_gan.errors import UserError
 from input_pipeline import dataset
@@ -18,6 +18,8 @@ def tiny_encoder(monkeypatch, tmp_path):
     )
     monkeypatch.setattr(encoder, "load", lambda _: (params, {"weights_sha256": "of the tests"}))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.delenv("EMOJI_GAN_INCEPTION", raising=False)
 
 
 def test_pngs_of_the_official_code_are_judged_on_white(tmp_path, tiny_encoder):
@@ -32,6 +34,11 @@ def test_pngs_of_the_official_code_are_judged_on_white(tmp_path, tiny_encoder):
     assert judged["sampled_per_s"] == 9.0 and judged["parameters"] == {"drawn": 1, "trained": 2}
     assert judged[WHITE]["metrics"]["fd"]["value"] == pytest.approx(0, abs=1e-4)
     assert judged[WHITE]["metrics"]["memorisation_rate"]["value"] > 0.9
+    by_second = judged[second(WHITE)]
+    assert by_second["extractor"]["name"] == "emoji-encoder-2"
+    assert by_second["metrics"]["fd"]["value"] == pytest.approx(0, abs=1e-4)
+    assert "palette" not in by_second["metrics"] and second(ALPHA) not in judged
+    assert FID not in judged and "weights of the 2015 Inception network" in judged[NO_FID]
     (run.path / "judged-1.json").unlink()
     with pytest.raises(UserError, match="PNGs instead of 9999"):
         compare_judge.judge(run.path, 16, 9999)

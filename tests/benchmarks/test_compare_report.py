@@ -1,5 +1,6 @@
 """The report of a comparison: tables, JSON, verdict and pictures."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -7,7 +8,7 @@ import PIL.Image
 import pytest
 
 from benchmarks.methods import compare_report
-from benchmarks.methods.compare_report import ALPHA, WHITE
+from benchmarks.methods.compare_report import ALPHA, FID, NO_FID, WHITE, second
 from emoji_gan import images
 from eval.metrics.sets import Estimate
 from eval.report import report_file
@@ -25,6 +26,14 @@ def figures(fd, **more):
     return report_file.to_json(a_report(metrics=metrics | more, settings=settings))
 
 
+def cell(text, run, column):
+    """Returns what the first table of the text has for a run under a heading."""
+    lines = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    heads = [name.strip("| ") for name in lines[0]]
+    line = next(line for line in lines if line[0] == f"| {run}")
+    return line[heads.index(column)].strip(" |")
+
+
 def make_row(tmp_path, method, seed, fds, has_alpha=True, diverged=False):
     """Makes a run whose distances at its fixed times are `fds` on white, 0.1 more with alpha."""
     path = tmp_path / method / f"seed{seed}"
@@ -36,6 +45,8 @@ def make_row(tmp_path, method, seed, fds, has_alpha=True, diverged=False):
             "cpu_minutes": 9.0 * k,
             "kimg": 6.0 * k,
             WHITE: figures(fd),
+            second(WHITE): figures(fd / 2),
+            NO_FID: "the weights are missing",
             "step": 300 * k,
             "sampled_per_s": 50.0,
             "parameters": {"drawn": 1000, "trained": 1500},
@@ -46,19 +57,20 @@ def make_row(tmp_path, method, seed, fds, has_alpha=True, diverged=False):
                 "alpha_binary_real": Estimate(0.94, None, None, 20, 75),
             }
             point[ALPHA] = figures(fd + 0.1, **real)
+            point[second(ALPHA)] = figures(fd / 2 + 0.1)
         points.append(point)
         grid = images.grid(np.full((64, 8, 8, 4), 40 * seed + k, np.uint8), 8, 8)
         images.save_png(path / f"judged-{k}.png", grid)
-    return compare_report.Row(method, seed, "", diverged, tuple(points), str(path))
+    return compare_report.Row(method, seed, "", diverged, tuple(points), str(path), 1234.5)
 
 
 @pytest.fixture
 def rows(tmp_path):
     return [
-        make_row(tmp_path, "dcgan", 0, (0.5, 0.20)),
+        make_row(tmp_path, "dcgan", 0, (0.5, 0.10)),
         make_row(tmp_path, "flow", 0, (0.6, 0.30)),
         make_row(tmp_path, "official-auto", 0, (0.8, 0.60), has_alpha=False),
-        make_row(tmp_path, "dcgan", 1, (0.5, 0.24)),
+        make_row(tmp_path, "dcgan", 1, (0.5, 0.14)),
         make_row(tmp_path, "flow", 1, (0.7, 0.40)),
         make_row(tmp_path, "official-auto", 1, (0.9, 0.50), has_alpha=False),
     ]
@@ -71,13 +83,31 @@ def test_tables_have_every_run_with_its_interval(tmp_path, rows):
     white, cost = white.split("**Cost**")
     assert "alpha_binary (real 0.94)" in alpha
     assert "official" not in alpha.split("**With alpha**")[1]
-    assert "| dcgan, seed 1 | 12.0 | 0.340 (0.320 to 0.360) |" in alpha
+    assert "| dcgan, seed 1 | 12.0 | 0.240 (0.220 to 0.260) |" in alpha
     assert "| official-auto, seed 0 | 12.0 | 0.600 (0.580 to 0.620) |" in white
     # From 6 kimg at 10.1 minutes to 12 kimg at 20.1.
-    assert "| flow, seed 0 | 1,000 | 1,500 | 10 | 50 | 20.1 | 18.0 | 12.0 |" in cost
+    assert "| flow, seed 0 | 1,000 | 1,500 | 10 | 50 | 20.1 | 18.0 | 12.0 | 1,234 |" in cost
+    assert cell(alpha, "flow, seed 1", "fd_emoji_2") == "0.300 (0.280 to 0.320)"
+    assert cell(white, "official-auto, seed 0", "fd_emoji_2") == "0.300 (0.280 to 0.320)"
+    assert "FID |" not in white and "No FID: the weights are missing." in white
     for table in text.split("\n\n"):
         if table.startswith("|"):
             assert len({line.count("|") for line in table.splitlines()}) == 1
+
+
+def test_fid_has_a_column_where_some_run_has_it(tmp_path, rows):
+    by_fid = a_report(
+        extractor__name="inception-2015", metrics={"fd": Estimate(41.5, 40.5, 42.5, 20, 75)}
+    )
+    point = dict(rows[0].points[-1]) | {FID: report_file.to_json(by_fid)}
+    del point[NO_FID]
+    first = dataclasses.replace(rows[0], points=(rows[0].points[0], point))
+    _, white = compare_report.write(tmp_path, SETTINGS, [first, *rows[1:]]).split("**On white**")
+    assert cell(white, "dcgan, seed 0", "FID") == "41.5 (40.5 to 42.5)"
+    assert cell(white, "dcgan, seed 1", "FID") == ""
+    assert "No FID of some: the weights are missing." in white
+    data = json.loads((tmp_path / "compare.json").read_text())
+    assert data["rows"][0]["points"][1][FID]["fd"] == [41.5, 40.5, 42.5]
 
 
 def test_json_holds_every_figure_at_every_time(tmp_path, rows):
@@ -99,14 +129,14 @@ def test_verdict_is_of_means_over_the_same_seeds(tmp_path, rows):
     verdict = compare_report.verdict(SETTINGS, rows)
     assert (verdict["ours"], verdict["official"]) == ("dcgan", "official-auto")
     assert verdict["reached"] is True
-    assert verdict["ratio"] == pytest.approx(0.22 / 0.55)
-    assert verdict["ratio_worst_to_best"] == pytest.approx(0.24 / 0.5)
+    assert verdict["ratio"] == pytest.approx(0.12 / 0.55)
+    assert verdict["ratio_worst_to_best"] == pytest.approx(0.14 / 0.5)
     better = [
         make_row(tmp_path, "official-cifar", seed, (0.5, 0.4), has_alpha=False) for seed in (0, 1)
     ]
     verdict = compare_report.verdict(SETTINGS, rows + better)  # their best counts
     assert verdict["official"] == "official-cifar"
-    assert verdict["ratio"] == pytest.approx(0.55)
+    assert verdict["ratio"] == pytest.approx(0.3)
     assert not verdict["reached"]
     assert "not reached" in verdict["text"]
 

@@ -13,7 +13,7 @@ import pytest
 from benchmarks.methods import comparison as comparison_lib
 from benchmarks.methods import comparison_runs
 from benchmarks.methods import comparison_schedule as schedule_lib
-from benchmarks.methods.compare_report import ALPHA, WHITE
+from benchmarks.methods.compare_report import ALPHA, WHITE, second
 from emoji_gan import errors
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import checkpoint, seal
@@ -131,25 +131,25 @@ def test_two_programs_are_compared_and_go_on(tmp_path):
         )
 
     run = comparison_runs.Run("tiny", CONFIG, 3, out / "tiny" / "seed3")
-    first = start()  # killed when all is trained and nothing is judged
+    earlier = start()  # killed when all is trained and nothing is judged
     deadline = time.monotonic() + 400
     while not run.points():
-        assert first.poll() is None and time.monotonic() < deadline, first.communicate()
+        assert earlier.poll() is None and time.monotonic() < deadline, earlier.communicate()
         time.sleep(0.05)
-    first.kill()
-    first.communicate()
+    earlier.kill()
+    earlier.communicate()
     trained = run.points()
     assert run.judged() == [] and list(comparison_runs.sealed(run)) == [trained[0]["step"]]
-    second = start()
-    output, error_output = second.communicate(timeout=400)
-    assert second.returncode == errors.EXIT_OK, error_output
+    later = start()
+    output, error_output = later.communicate(timeout=400)
+    assert later.returncode == errors.EXIT_OK, error_output
     assert "judging tiny, seed 3" in output and "from point" not in output  # not trained again
     assert run.points() == trained and "**On white**" in output and "No verdict" in output
     (row,) = json.loads((out / "compare.json").read_text())["rows"]
     assert row["config"] == CONFIG and row["parameters"]["trained"] > row["parameters"]["drawn"] > 0
-    assert row["sampled_per_s"] > 0
+    assert row["sampled_per_s"] > 0 and 100 < row["peak_mib"] < 10_000
     assert row["points"][0]["kimg"] == trained[0]["step"] * BATCH / 1000
-    for view in (ALPHA, WHITE):
+    for view in (ALPHA, WHITE, second(ALPHA), second(WHITE)):
         assert {"fd", "kid", "recall", "memorisation_rate"} <= set(row["points"][0][view])
     assert "alpha_stray" in row["points"][0][ALPHA] and "alpha_stray" not in row["points"][0][WHITE]
     assert (out / "compare.png").exists() and (out / "compare_samples.png").exists()
