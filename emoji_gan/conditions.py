@@ -36,6 +36,9 @@ RULES = {
 }
 
 
+LANGUAGES = 2  # of a captioner's texts (input_pipeline/unicode/captions.py)
+
+
 @dataclasses.dataclass(frozen=True)
 class Captions:
     """Says what a captioner writes with and what it sees.
@@ -44,11 +47,15 @@ class Captions:
       pieces: of the vocabulary, in their order.
       picture_dim: size of a picture's vector.
       picture_hash: SHA-256 of the network that made these vectors.
+      emoji: code points of those trained on, all of which are remembered.
+      words: that are remembered of each in a language, at most.
     """
 
     pieces: tuple[str, ...]
     picture_dim: int
     picture_hash: str
+    emoji: tuple[str, ...] = ()
+    words: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +93,8 @@ class Spec:
         }
         if self.captions:
             captions = dataclasses.asdict(self.captions)
-            stored["captions"] = captions | {"pieces": list(self.captions.pieces)}
+            lists = {name: list(captions[name]) for name in ("pieces", "emoji")}
+            stored["captions"] = captions | lists
         return stored
 
     @classmethod
@@ -95,7 +103,8 @@ class Spec:
         classes = tuple((name, tuple(values)) for name, values in stored["classes"].items())
         captions = None
         if written := stored.get("captions"):
-            captions = Captions(**written | {"pieces": tuple(written["pieces"])})
+            tuples = {name: tuple(written.get(name, ())) for name in ("pieces", "emoji")}
+            captions = Captions(**written | tuples)
         return cls(classes, stored["text_dim"], stored["text_hash"], captions)
 
     def none(self, count: int) -> dict[str, np.ndarray]:
@@ -157,8 +166,14 @@ def of_data(data: "EmojiData", text_hash: str = "") -> Spec:
     dim = data.phrases.vectors.shape[1] if data.phrases else 0
     captions = None
     if data.captions:
-        size = data.captions.features.shape[1]
-        captions = Captions(data.captions.vocabulary.pieces, size, data.captions.picture_hash)
+        texts = data.captions
+        captions = Captions(
+            texts.vocabulary.pieces,
+            texts.features.shape[1],
+            texts.picture_hash,
+            texts.codepoints,
+            texts.words.shape[-1],
+        )
     return Spec(tuple(data.class_names.items()), dim, text_hash if dim else "", captions)
 
 

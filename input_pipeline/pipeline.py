@@ -19,14 +19,12 @@ from input_pipeline.dataset import EmojiData
 with contextlib.suppress(RuntimeError):  # too late if TensorFlow already runs
     tf.config.set_visible_devices([], "GPU")  # else it takes all of the GPU's memory
 
-# The first number of the seeds: of the order of the emoji, of the choice of phrases, sources,
-# captions, pictures near to another, and of how near.
+# The first number of the seeds: of the order of the emoji, of the choice of phrases, sources and
+# captions.
 _ORDER_SALT = 498247692
 _PHRASE_SALT = 771204377
 _SOURCE_SALT = 350377129
 _CAPTION_SALT = 622690161
-_NEAR_SALT = 913384027
-_WAY_SALT = 288470635
 _AHEAD = 3  # batches
 _DRAWS = 2**20  # numbers that an emoji's phrase or source is chosen by
 
@@ -65,7 +63,8 @@ def batches(
       emoji's phrases, drawn by sample number. Of paired data the images are the targets, and
       'source' uint8 b h w 4 shows the same emoji in another style, drawn by sample number. Of data
       with captions 'features' f32 b d are vectors of the images, and 'caption' has one text of
-      each, drawn by sample number: 'tokens' int32 b t, 'language' and 'kind' int32 b.
+      each, drawn by sample number: 'tokens' int32 b t, 'language' and 'kind' int32 b; 'emoji' int32
+      b is its number and 'words' int32 b l w are all its words.
 
     Raises:
       DataError: sizes that do not fit.
@@ -153,36 +152,25 @@ def _batch_maker(data: EmojiData, *, seed: int, rows: int) -> Callable[[tf.Tenso
 def _caption_maker(
     data: EmojiData, *, seed: int
 ) -> Callable[[tf.Tensor, tf.Tensor], dict[str, Any]]:
-    """Returns what makes vectors and a text of each image of a batch.
-
-    Where others are near to a picture, its vector is a point of the line to one of them.
-    """
-    captions = data.captions
-    others = captions.near.shape[1]
-    near = tf.constant(captions.near)
-    names = ("tokens", "languages", "kinds", "rows", "first", "features")
-    tokens, languages, kinds, rows, begin, features = (
-        tf.constant(getattr(captions, name)) for name in names
+    """Returns what makes vectors and a text of each image, and all words of its emoji."""
+    names = ("tokens", "languages", "kinds", "rows", "first", "features", "emoji", "words")
+    tokens, languages, kinds, rows, begin, features, emoji, words = (
+        tf.constant(getattr(data.captions, name)) for name in names
     )
 
     def caption_of(sample: tf.Tensor, row: tf.Tensor) -> dict[str, Any]:
         start = tf.gather(begin, row)
         draw = _shuffled(sample, _DRAWS, salt=_CAPTION_SALT, seed=seed)
         text = tf.gather(rows, start + draw % (tf.gather(begin, row + 1) - start))
-        seen = tf.gather(features, row)
-        if others:
-            draw = _shuffled(sample, _DRAWS, salt=_NEAR_SALT, seed=seed)
-            other = tf.gather(near, row)
-            other = tf.gather(other, tf.cast(draw % others, tf.int32), batch_dims=1)
-            way = _shuffled(sample, _DRAWS, salt=_WAY_SALT, seed=seed)
-            fraction = tf.cast(way, tf.float32)[:, None] / _DRAWS
-            seen += fraction * (tf.gather(features, other) - seen)
+        number = tf.gather(emoji, row)
         return {
-            "features": seen,
+            "features": tf.gather(features, row),
             "caption": {
                 "tokens": tf.gather(tokens, text),
                 "language": tf.gather(languages, text),
                 "kind": tf.gather(kinds, text),
+                "emoji": number,
+                "words": tf.gather(words, tf.maximum(number, 0)),
             },
         }
 

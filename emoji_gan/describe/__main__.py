@@ -1,10 +1,10 @@
 """Says in words what pictures of emoji show, in English or French.
 
-    python -m emoji_gan.describe pizza.png --lang=fr --kind=keywords --model=runs/caption
+    python -m emoji_gan.describe pizza.png --lang=fr --kind=keywords
     python -m emoji_gan.describe --emoji=cat --kind=context --n=3 --model=runs/caption
 
-Of each picture distinct texts, the likeliest first. They are drawn by a network, and may be wrong:
-read them before they are used.
+Of each picture distinct texts, those first that go best with the emoji which it is like; these are
+named behind it. The texts are drawn by a network, and may be wrong: read them before they are used.
 """
 
 import argparse
@@ -20,7 +20,9 @@ from emoji_gan.edit import parents, restoration
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import host, paths
 from emoji_gan.trained.captioner import MOST_TEXTS, Captioner
+from emoji_gan.trained.likeness import Like
 from input_pipeline import DataError
+from input_pipeline.unicode import emoji_names
 from input_pipeline.unicode.captions import KINDS, LANGUAGES
 
 _READ_PX = 128  # at which a picture is read before it is cropped
@@ -44,7 +46,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--seed", type=int, default=0, help="another one writes otherwise; default: 0")
     p.add_argument("--json", action="store_true", help="print one JSON document")
-    p.add_argument("--model", type=paths.local, help="of configs/caption.py")
+    p.add_argument(
+        "--model", type=paths.local, help="of configs/caption.py; default: the shipped one"
+    )
     return p
 
 
@@ -63,11 +67,6 @@ def main() -> int:
         raise UserError(f"--seed={a.seed}: expected 0 to 4294967295")
     if not a.paths and not a.emoji:
         raise UserError("nothing to describe: give PNGs, SVGs or folders, or --emoji")
-    if not a.model:
-        raise UserError(
-            "--model: none comes with this version; python main.py --config=configs/caption.py "
-            "--workdir=runs/caption trains one, for --model=runs/caption"
-        )
     host.setup_host_memory()
     host.setup_compilation_cache()
     captioner = Captioner(a.model)
@@ -79,27 +78,39 @@ def main() -> int:
             else:
                 print(f"{picture}; left out", file=sys.stderr)
                 bad += 1
+    images = [picture.image for picture in given]
     texts = captioner(
-        [picture.image for picture in given],
+        images,
         language=a.lang,
         kind=a.kind,
         count=a.n,
         temperature=a.temperature,
         seed=a.seed,
     )
-    named = [(picture.name, of_one) for picture, of_one in zip(given, texts, strict=True)]
+    names = [picture.name for picture in given]
+    named = list(zip(names, texts, captioner.like(images), strict=True))
     if a.json:
         described = [
-            {"picture": name, "texts": [dataclasses.asdict(caption) for caption in of_one]}
-            for name, of_one in named
+            {
+                "picture": name,
+                "texts": [dataclasses.asdict(caption) for caption in of_one],
+                "like": [dataclasses.asdict(like) | {"name": _name(like, a.lang)} for like in near],
+            }
+            for name, of_one, near in named
         ]
         request = {name: getattr(a, name) for name in ("lang", "kind", "temperature", "seed")}
         whole = request | {"model_sha256": captioner.checkpoint_hash, "pictures": described}
         print(json.dumps(whole, ensure_ascii=False, indent=1))
     else:
-        for name, of_one in named:
-            print(f"{name}: {'; '.join(caption.text for caption in of_one)}")
+        for name, of_one, near in named:
+            like = ", ".join(_name(like, a.lang) for like in near)
+            print(f"{name}: {'; '.join(caption.text for caption in of_one)} (like: {like})")
     return errors.EXIT_USER_ERROR if bad else errors.EXIT_OK
+
+
+def _name(like: Like, language: str) -> str:
+    emoji = emoji_names.lookup(like.codepoints)
+    return (emoji.name_fr if language == "fr" else emoji.name_en) or emoji.name
 
 
 def _opened(text: str, *, is_emoji: bool) -> list[_Picture | str]:

@@ -43,7 +43,7 @@ class PictureEncoder:
 
 
 def with_captions(
-    data: "EmojiData", held_out: "EmojiData | None", *, length: int, near: int
+    data: "EmojiData", held_out: "EmojiData | None", *, length: int, words: int
 ) -> tuple["EmojiData", "EmojiData | None"]:
     """Adds texts, and vectors of the pictures, to the data of a captioner.
 
@@ -51,12 +51,12 @@ def with_captions(
       data: of the training split.
       held_out: emoji that are not trained on, or None.
       length: pieces of a text with its end, at most.
-      near: pictures of other emoji among which each one trained on finds its like.
+      words: of an emoji in a language that others may take, at most.
 
     Raises:
       DataError: no text of an emoji is so short.
     """
     see = PictureEncoder()
     return captions.attached(
-        data, held_out, length=length, near=near, see=see, picture_hash=see.sha256
+        data, held_out, length=length, words=words, see=see, picture_hash=see.sha256
     )

@@ -6,9 +6,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from emoji_gan.networks.captioner_networks import END, SPELL, Writer
+from emoji_gan.methods.recall import Recalled
+from emoji_gan.networks.captioner_networks import END, NEVER, SPELL, Writer
 
-_NEVER = -1e9  # added to a logit
+_LEAST = 1e-12  # probability, so that its logarithm is finite
 
 
 def alive_in(tokens: jax.Array) -> jax.Array:
@@ -18,7 +19,7 @@ def alive_in(tokens: jax.Array) -> jax.Array:
 
 
 def mean_nll(
-    writer: Writer, tokens: jax.Array, c: jax.Array, space: int | None = None
+    writer: Writer, tokens: jax.Array, c: jax.Array, recalled: Recalled, space: int | None = None
 ) -> jax.Array:
     """Computes the mean negative log-likelihood of the pieces of texts, in nats: f32 scalar.
 
@@ -26,14 +27,19 @@ def mean_nll(
       writer: the network.
       tokens: i32 [b t].
       c: f32 [b width], what the writer's condition returns.
+      recalled: words that the texts may take.
       space: of how many pieces it is computed; None: of all. Of texts that have more in all, the
         last pieces of the last ones do not count.
     """
-    hidden = writer.hidden(tokens, c)
+    looked_up = writer.looked_up(writer.hidden(tokens, writer.hinted(c, recalled)), recalled)
+    is_it = recalled.pieces[:, None] == tokens[..., None]  # b t s
+    copied = jnp.where(is_it, looked_up.weights, 0.0).sum(-1)
+    copied = jnp.log(copied + _LEAST) + looked_up.log_copy
     alive, right = alive_in(tokens).reshape(-1), tokens.reshape(-1)
     kept = jnp.argsort(~alive, stable=True)[: space or tokens.size]  # the rest is padding
-    logits = writer.logits(hidden.reshape(tokens.size, -1)[kept])
-    log_p = _log_probability(logits, right[kept])
+    log_p = writer.log_written(looked_up.seen.reshape(tokens.size, -1)[kept])
+    written = _of_pieces(log_p, right[kept]) + looked_up.log_write.reshape(-1)[kept]
+    log_p = jnp.logaddexp(written, copied.reshape(-1)[kept])
     counts = alive[kept].astype(jnp.float32)
     return -(log_p * counts).sum() / jnp.maximum(counts.sum(), 1.0)
 
@@ -53,7 +59,13 @@ class Drawn:
 
 
 def draw(
-    writer: Writer, c: jax.Array, keys: jax.Array, temperature: jax.Array, *, length: int
+    writer: Writer,
+    c: jax.Array,
+    recalled: Recalled,
+    keys: jax.Array,
+    temperature: jax.Array,
+    *,
+    length: int,
 ) -> Drawn:
     """Draws a text of each condition; ends as soon as all texts have.
 
@@ -62,11 +74,12 @@ def draw(
     Args:
       writer: the network.
       c: f32 [b width].
+      recalled: words that the texts may take.
       keys: [b]; a text depends on its own alone.
       temperature: f32 [b], above 0; the smaller, the likelier the texts.
       length: pieces of a text, at most.
     """
-    count = c.shape[0]
+    count, c = c.shape[0], writer.hinted(c, recalled)
     chance = jax.vmap(lambda key: jax.random.uniform(key, (length,)))(keys)
 
     def goes_on(carry: tuple[Any, ...]) -> jax.Array:
@@ -76,13 +89,13 @@ def draw(
     def body(carry: tuple[Any, ...]) -> tuple[Any, ...]:
         t, h, embedded, ended, tokens, log_p = carry
         h = writer.recurrent.step(h, writer.entered(embedded, c))
-        logits = writer.logits(h)
+        of_pieces = writer.log_p(h, recalled)
         # One number a piece, where Gumbel's noise would need one for each of the vocabulary.
-        allowed = logits.at[:, SPELL].add(_NEVER)
+        allowed = of_pieces.at[:, SPELL].add(NEVER)
         below = jnp.cumsum(jax.nn.softmax(allowed / temperature[:, None]), axis=-1)
         token = (below < chance[:, t, None] * below[:, -1:]).sum(-1).astype(jnp.int32)
-        token = jnp.where(ended, END, jnp.minimum(token, logits.shape[-1] - 1))
-        log_p = log_p + jnp.where(ended, 0.0, _log_probability(logits, token))
+        token = jnp.where(ended, END, jnp.minimum(token, of_pieces.shape[-1] - 1))
+        log_p = log_p + jnp.where(ended, 0.0, _of_pieces(of_pieces, token))
         tokens = tokens.at[:, t].set(token)
         return t + 1, h, writer.table[...][token], ended | (token == END), tokens, log_p
 
@@ -108,24 +121,32 @@ class SoftlyDrawn:
 
 
 def draw_softly(
-    writer: Writer, c: jax.Array, keys: jax.Array, *, length: int, softness: float
+    writer: Writer,
+    c: jax.Array,
+    recalled: Recalled,
+    keys: jax.Array,
+    *,
+    length: int,
+    softness: float,
 ) -> SoftlyDrawn:
     """Draws a text of each condition at temperature 1 by straight-through Gumbel-softmax.
 
     Args:
       writer: the network.
       c: f32 [b width].
+      recalled: words that the texts may take.
       keys: [b].
       length: pieces of a text.
       softness: temperature of the soft choice, which the gradient is of (1611.01144).
     """
     pieces, table = writer.bias[...].shape[0], writer.table[...]
+    c = writer.hinted(c, recalled)
 
     def body(carry: tuple[Any, ...], t: jax.Array) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         h, embedded, ended = carry
         h = writer.recurrent.step(h, writer.entered(embedded, c))
         noise = jax.vmap(lambda key: jax.random.gumbel(jax.random.fold_in(key, t), (pieces,)))(keys)
-        scores = writer.logits(h) + noise
+        scores = writer.log_p(h, recalled) + noise
         token = jnp.where(ended, END, jnp.argmax(scores, -1)).astype(jnp.int32)
         soft = jax.nn.softmax(scores / softness)
         one_hot = jax.nn.one_hot(token, pieces) + soft - jax.lax.stop_gradient(soft)
@@ -143,6 +164,6 @@ def _first(writer: Writer, count: int) -> jax.Array:
     return jnp.broadcast_to(row, (count, *row.shape))
 
 
-def _log_probability(logits: jax.Array, tokens: jax.Array) -> jax.Array:
-    """Returns the log-probabilities of pieces i32 [n] by logits f32 [n pieces]: f32 [n]."""
-    return jnp.take_along_axis(jax.nn.log_softmax(logits), tokens[:, None], 1)[:, 0]
+def _of_pieces(log_p: jax.Array, tokens: jax.Array) -> jax.Array:
+    """Returns those log-probabilities of f32 [n pieces] that are of pieces i32 [n]: f32 [n]."""
+    return jnp.take_along_axis(log_p, tokens[:, None], 1)[:, 0]

@@ -17,7 +17,7 @@ from jax import lax
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
-from emoji_gan.conditions import Spec
+from emoji_gan.conditions import LANGUAGES, Spec
 from emoji_gan.methods.base import Batch, Counters, Latents, Metrics
 from emoji_gan.runtime.mesh import AXIS, over_batch
 
@@ -64,6 +64,9 @@ def batch_shapes(config: Config, spec: Spec, mesh: Mesh) -> Batch:
         batch["features"] = jax.ShapeDtypeStruct((b, dim), jnp.float32)
         tokens = jax.ShapeDtypeStruct((b, length), jnp.int32)
         batch["caption"] = {"tokens": tokens, "language": numbers, "kind": numbers}
+        words = (b, LANGUAGES, spec.captions.words)
+        batch["caption"]["words"] = jax.ShapeDtypeStruct(words, jnp.int32)
+        batch["caption"]["emoji"] = numbers
     batch["image"] = jax.ShapeDtypeStruct((b, px, px, 4), jnp.uint8)
     return jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=over_batch(mesh)), batch

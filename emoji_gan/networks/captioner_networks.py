@@ -5,8 +5,9 @@ are gated recurrent units (1406.1078): texts are short, and a step of one costs 
 a text, where attention would need what came before once more.
 """
 
+import dataclasses
 import math
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -19,10 +20,37 @@ from emoji_gan.networks.unet import Dense
 END = 1  # the piece that ends a text, and that stands before its first one
 SPELL = 2  # the piece behind which a word is spelled
 _TABLE_SCALE = 0.1  # of new rows of a table
+_SURE = 4.0  # of the scores of recalled words: how fast they come to differ
+_LEAST = 1e-12  # probability, so that its logarithm is finite
+NEVER = -1e9  # in place of the logarithm of 0
+
+
+class Recalled(Protocol):
+    """Types words that a text may take, of emoji like its own (emoji_gan/methods/recall.py)."""
+
+    pieces: jax.Array
+    log_weights: jax.Array
 
 
 def _table(rng: np.random.Generator, rows: int, width: int) -> nnx.Param:
     return nnx.Param(jnp.asarray(rng.standard_normal((rows, width), np.float32) * _TABLE_SCALE))
+
+
+@dataclasses.dataclass(frozen=True)
+class LookedUp:
+    """Holds what a writer makes of recalled words at states `b t width`.
+
+    Attributes:
+      weights: f32 `b t s`, the probability of each if one is copied.
+      seen: f32 `b t width + embedding`, the states with the mean of these words.
+      log_copy: f32 `b t`, log-probability of copying.
+      log_write: f32 `b t`, of not copying.
+    """
+
+    weights: jax.Array
+    seen: jax.Array
+    log_copy: jax.Array
+    log_write: jax.Array
 
 
 class Recurrent(nnx.Module):
@@ -115,8 +143,11 @@ class Writer(nnx.Module):
         self.table = _table(rng, pieces, embedding)
         self.start = Dense(rng, width, width)
         self.recurrent = Recurrent(rng, embedding + width, width)
-        self.leave = Dense(rng, width, embedding)
+        self.leave = Dense(rng, width + embedding, embedding)
         self.bias = nnx.Param(jnp.zeros(pieces))
+        self.hint = Dense(rng, embedding, width)
+        self.ask = Dense(rng, width, embedding)
+        self.copy = Dense(rng, width + embedding, 1)
 
     def begin(self, c: jax.Array) -> jax.Array:
         """Returns the hidden state `b width` before a text, of conditions f32 `b width`."""
@@ -133,9 +164,37 @@ class Writer(nnx.Module):
         c_at = jnp.broadcast_to(c[:, None], (*x.shape[:2], c.shape[-1]))
         return self.recurrent(self.begin(c), jnp.concatenate([x, c_at], -1))
 
-    def logits(self, h: jax.Array) -> jax.Array:
-        """Returns the logits `... pieces` of the pieces that may follow states `... width`."""
-        return layers.add_bias(self.leave(h) @ self.table[...].T, self.bias[...])
+    def hinted(self, c: jax.Array, recalled: Recalled) -> jax.Array:
+        """Returns conditions `b width` with what the recalled words are about."""
+        weights = jnp.exp(recalled.log_weights)
+        mean = jnp.einsum("bs,bse->be", weights, self.table[...][recalled.pieces])
+        return c + self.hint(mean / jnp.maximum(weights.sum(1, keepdims=True), 1e-6))
+
+    def looked_up(self, h: jax.Array, recalled: Recalled) -> LookedUp:
+        """Weighs recalled words at states `b t width` (1704.04368)."""
+        keys = self.table[...][recalled.pieces]
+        scores = jnp.einsum("bte,bse->bts", self.ask(h), keys) / math.sqrt(keys.shape[-1])
+        weights = jax.nn.softmax(_SURE * scores + recalled.log_weights[:, None])
+        mean = jnp.einsum("bts,bse->bte", weights, keys)
+        seen = jnp.concatenate([h, mean], -1)
+        gate = self.copy(seen)[..., 0]
+        some = (recalled.pieces > 0).any(1)[:, None]  # else there is nothing to copy
+        log_copy = jnp.where(some, jax.nn.log_sigmoid(gate), NEVER)
+        log_write = jnp.where(some, jax.nn.log_sigmoid(-gate), 0.0)
+        return LookedUp(weights, seen, log_copy, log_write)
+
+    def log_written(self, seen: jax.Array) -> jax.Array:
+        """Returns the log-probabilities `... pieces` of pieces that are not copied."""
+        logits = layers.add_bias(self.leave(seen) @ self.table[...].T, self.bias[...])
+        return jax.nn.log_softmax(logits)
+
+    def log_p(self, h: jax.Array, recalled: Recalled) -> jax.Array:
+        """Returns the log-probabilities `b pieces` of the pieces that may follow `b width`."""
+        looked_up = self.looked_up(h[:, None], recalled)
+        written = self.log_written(looked_up.seen[:, 0]) + looked_up.log_write
+        rows = jnp.arange(len(h))[:, None]
+        copied = jnp.zeros_like(written).at[rows, recalled.pieces].add(looked_up.weights[:, 0])
+        return jnp.logaddexp(written, jnp.log(copied + _LEAST) + looked_up.log_copy)
 
 
 class Critic(nnx.Module):

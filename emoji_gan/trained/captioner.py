@@ -1,6 +1,7 @@
 """Writes texts of pictures by a trained captioner."""
 
 import dataclasses
+import pathlib
 from collections.abc import Sequence
 
 import jax
@@ -12,16 +13,19 @@ from emoji_gan import methods
 from emoji_gan.encoder.picture_features import PictureEncoder
 from emoji_gan.errors import UserError
 from emoji_gan.methods.base import Latents
+from emoji_gan.trained.likeness import Like, Likeness
 from emoji_gan.trained.source import open_trained
 from input_pipeline.art import common_box
 from input_pipeline.unicode.captions import KINDS, LANGUAGES
 from input_pipeline.unicode.vocabulary import Vocabulary
 
+SHIPPED_CAPTIONER = pathlib.Path(__file__).parents[2] / "models" / "captioner.safetensors"
 MOST_TEXTS = 50  # of one picture
 MOST_TEMPERATURE = 3.0
 _BATCH = 64
+_OPEN_ENDS = " \u202f,:;-'’(«&/"
 _ROUNDS = 4  # how often more candidates are drawn where too few are distinct
-_CANDIDATES = 3  # drawn for each text that is wanted, in a round
+_CANDIDATES = 5  # drawn for each text that is wanted, in a round
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,10 +35,12 @@ class Caption:
     Attributes:
       text: in context it begins with a capital letter.
       log_likelihood: mean of a piece, in nats, at temperature 1; the greater, the likelier.
+      likeness: in [0, 1], to the words of emoji that the picture is like.
     """
 
     text: str
     log_likelihood: float
+    likeness: float
 
 
 class Captioner:
@@ -46,14 +52,15 @@ class Captioner:
       px: side of the pictures that it was trained on.
 
     Args:
-      source: a workdir of configs/caption.py, or its model file.
+      source: a workdir of configs/caption.py, or its model file; None: the one that is shipped.
 
     Raises:
       UserError: there is no good checkpoint, the model is of another method, or it was trained with
         another picture encoder.
     """
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str | None = None) -> None:
+        source = source or str(SHIPPED_CAPTIONER)
         trained = open_trained(source)
         captions = trained.spec.captions
         if trained.config["method"] != "caption" or captions is None:
@@ -71,12 +78,18 @@ class Captioner:
         self.config, self.px = config, config.data.resolution
         self.checkpoint_hash = trained.digest
         self._vocabulary = Vocabulary(captions.pieces)
-        self._params = jax.tree.map(jnp.asarray, trained.fields(generator.fields))
+        fields = trained.fields(generator.fields)
+        self._params = jax.tree.map(jnp.asarray, fields)
+        self._likeness = Likeness(fields["memory"], captions.emoji, len(captions.pieces))
         self._draw = jax.jit(generator.draw)
 
     def features(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
         """Encodes pictures uint8 [h w 4], straight alpha, of any sizes, as f32 [n d]."""
         return self._see(np.stack([common_box.fit(picture, self.px) for picture in pictures]))
+
+    def like(self, pictures: Sequence[np.ndarray], count: int = 3) -> list[list[Like]]:
+        """Returns the emoji trained on that each picture is most like, the nearest first."""
+        return self._likeness.of_pictures(self.features(pictures), count) if len(pictures) else []
 
     def __call__(
         self,
@@ -101,8 +114,8 @@ class Captioner:
           seed: 0 to 2^32 - 1.
 
         Returns:
-          For each picture up to `count` texts, the likeliest first; fewer where the model repeats
-          itself at a low temperature.
+          For each picture up to `count` texts, those first that go best with the emoji that it is
+          like; fewer where the model repeats itself at a low temperature.
 
         Raises:
           UserError: a value out of range.
@@ -111,7 +124,7 @@ class Captioner:
         if not len(pictures):
             return []
         features = self.features(pictures)
-        texts: list[dict[str, float]] = [{} for _ in pictures]
+        texts: list[dict[str, Caption]] = [{} for _ in pictures]
         for number in range(_ROUNDS):
             short = [i for i, of_one in enumerate(texts) if len(of_one) < count]
             per_round = _CANDIDATES * count
@@ -127,11 +140,8 @@ class Captioner:
             )
             for row, caption in zip(rows, drawn, strict=True):
                 if caption.text:
-                    texts[row].setdefault(caption.text, caption.log_likelihood)
-        return [
-            [Caption(*pair) for pair in sorted(of_one.items(), key=lambda p: (-p[1], p[0]))[:count]]
-            for of_one in texts
-        ]
+                    texts[row].setdefault(caption.text, caption)
+        return [sorted(of_one.values(), key=_order)[:count] for of_one in texts]
 
     def candidates(
         self,
@@ -166,14 +176,24 @@ class Captioner:
             }
             latents = Latents(jnp.asarray(features[rows]), jnp.float32(1), "picture")
             drawn = jax.device_get(self._draw(self._params, latents, condition))
-            for tokens, log_p in zip(drawn.tokens[: len(part)], drawn.log_p, strict=False):
-                text = _finished(self._vocabulary.decode(tokens.tolist()), kind)
-                captions.append(Caption(text, float(log_p)))
+            tokens = drawn.tokens[: len(part)]
+            likeness = self._likeness.of_texts(features[part], tokens, LANGUAGES.index(language))
+            for numbers, log_p, like in zip(tokens, drawn.log_p, likeness, strict=False):
+                text = _finished(self._vocabulary.decode(numbers.tolist()), kind)
+                captions.append(Caption(text, float(log_p), float(like)))
         return captions
 
 
+def _order(caption: Caption) -> tuple[float, float, str]:
+    return -round(caption.likeness, 6), -caption.log_likelihood, caption.text
+
+
 def _finished(text: str, kind: str) -> str:
-    """Begins a text in context with a capital letter, and lists each keyword once."""
+    """Begins a text in context with a capital letter, and lists each keyword once.
+
+    A text that ended before a word that is not in the vocabulary loses the sign before it.
+    """
+    text = text.rstrip(_OPEN_ENDS)
     if kind == "context":
         return text[:1].upper() + text[1:]
     if kind == "keywords":

@@ -2,8 +2,9 @@
 
     python -m emoji_gan.model_file --workdir=runs/flow --out=flow.safetensors
 
-The file holds float16 arrays, the config, the conditions and the source of the model. The sampler
-and the eval program take such a file where they take a workdir.
+The file holds float16 arrays, those of whole numbers as they are, the config, the conditions and
+the source of the model. The sampler and the eval program take such a file where they take a
+workdir.
 """
 
 import argparse
@@ -99,7 +100,9 @@ def write(
     for keys, value in jax.tree_util.tree_flatten_with_path(dict(fields))[0]:
         name = "/".join(str(k.key) for k in keys)
         # safetensors writes the buffer as it lies, whatever the strides say.
-        arrays[name] = np.asarray(value).astype(np.float16, order="C")
+        array = np.asarray(value)
+        whole = np.issubdtype(array.dtype, np.integer)
+        arrays[name] = array.astype(array.dtype if whole else np.float16, order="C")
         if not np.isfinite(arrays[name]).all():
             raise UserError(
                 f"{name} at step {step} has values that float16 cannot hold: choose another step"
@@ -141,7 +144,7 @@ def load(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, Any]]:
     """Reads a file that `save` wrote.
 
     Returns:
-      The file's metadata, and the fields that the method's `sample` reads, float32.
+      The file's metadata, and the fields that the method's `sample` reads, float32 or integers.
 
     Raises:
       UserError: the file is missing or damaged, or is not a model file.
@@ -167,7 +170,8 @@ def load(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, Any]]:
         parent = fields
         for section in sections:
             parent = parent.setdefault(section, {})
-        parent[last] = array.astype(np.float32)
+        whole = np.issubdtype(array.dtype, np.integer)
+        parent[last] = array if whole else array.astype(np.float32)
     return meta, fields
 
 

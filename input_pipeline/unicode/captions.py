@@ -17,7 +17,7 @@ import numpy as np
 from input_pipeline import DataError
 from input_pipeline.contexts import emoji_usage
 from input_pipeline.unicode import emoji_names
-from input_pipeline.unicode.vocabulary import END, Vocabulary
+from input_pipeline.unicode.vocabulary import END, SPELL, Vocabulary
 
 if TYPE_CHECKING:
     from input_pipeline.dataset import EmojiData
@@ -28,7 +28,6 @@ _NAME_COPIES = 2  # so often an emoji's name stands among its texts of one langu
 _KEYWORD_LISTS = 4  # texts of keywords of one emoji and language
 _LISTED = 4  # keywords in such a text
 _LEAST, _MOST = 2, 5000  # of the vocabulary
-_ROWS = 1024  # compared with all at once
 See = Callable[[np.ndarray], np.ndarray]  # u8 [n h w 4], straight alpha, to f32 [n d]
 
 
@@ -60,8 +59,10 @@ class Captions:
       first: i64 [n + 1], where each picture's begin in `rows`.
       vocabulary: of the texts of the training split.
       picture_hash: SHA-256 of the network that made `features`.
-      near: i32 [n k], the pictures of other emoji that are nearest to each; k = 0 where a picture
-        is seen as it is.
+      emoji: i32 [n], which of the training split's emoji each picture shows; -1: none of them.
+      codepoints: of these e emoji.
+      words: i32 [e l w], of each of these emoji in each language, the numbers of words that its
+        texts have, names and keywords first; behind the last, 0.
     """
 
     features: np.ndarray
@@ -72,7 +73,9 @@ class Captions:
     first: np.ndarray
     vocabulary: Vocabulary
     picture_hash: str
-    near: np.ndarray
+    emoji: np.ndarray
+    codepoints: tuple[str, ...]
+    words: np.ndarray
 
 
 def of_emoji(codepoints: str) -> list[Text]:
@@ -114,7 +117,7 @@ def attached(
     held_out: "EmojiData | None",
     *,
     length: int,
-    near: int,
+    words: int,
     see: See,
     picture_hash: str,
 ) -> tuple["EmojiData", "EmojiData | None"]:
@@ -124,7 +127,7 @@ def attached(
       data: of the training split; the vocabulary is that of its texts alone.
       held_out: emoji that are not trained on, or None.
       length: pieces of a text with its end; longer ones are left out.
-      near: pictures of other emoji among which each one trained on finds its like.
+      words: of an emoji in a language that others may take, at most.
       see: makes vectors of the pictures.
       picture_hash: SHA-256 of the network that does.
 
@@ -135,53 +138,54 @@ def attached(
     texts = dict.fromkeys(text.text for c in codepoints for text in of_emoji(c))
     vocabulary = Vocabulary.of_texts(texts, least=_LEAST, most=_MOST)
 
-    def with_captions(emoji: "EmojiData", near: int) -> "EmojiData":
-        codes, features = emoji.columns["codepoints"], see(emoji.images)
-        captions = _captions(codes.tolist(), vocabulary, length)
+    number_of = {code: number for number, code in enumerate(codepoints)}
+    words_of = np.stack([_words(code, vocabulary, words) for code in codepoints])
+
+    def with_captions(emoji: "EmojiData") -> "EmojiData":
+        codes = emoji.columns["codepoints"].tolist()
         captions = dataclasses.replace(
-            captions,
-            features=features,
+            _captions(codes, vocabulary, length),
+            features=see(emoji.images),
             picture_hash=picture_hash,
-            near=nearest_others(features, codes, near),
+            emoji=np.array([number_of.get(code, -1) for code in codes], np.int32),
+            codepoints=tuple(codepoints),
+            words=words_of,
         )
         content = hashlib.sha256(emoji.content_hash.encode())
-        for array in (captions.tokens, captions.rows, captions.features, captions.near):
+        for array in (captions.tokens, captions.rows, captions.features, captions.words):
             content.update(np.ascontiguousarray(array).data)
         return dataclasses.replace(emoji, captions=captions, content_hash=content.hexdigest())
 
-    return with_captions(data, near), with_captions(held_out, 0) if held_out else None
+    return with_captions(data), with_captions(held_out) if held_out else None
 
 
-def nearest_others(features: np.ndarray, codepoints: np.ndarray, count: int) -> np.ndarray:
-    """Returns the pictures of other emoji that are nearest to each by the angle: i32 [n count].
-
-    Args:
-      features: f32 [n d].
-      codepoints: [n], whose pictures of one emoji are no others.
-      count: at most; fewer where there are fewer others of some emoji.
-    """
-    _, numbers, copies = np.unique(codepoints, return_inverse=True, return_counts=True)
-    count = min(count, len(codepoints) - copies.max())
-    unit = features / np.linalg.norm(features, axis=1, keepdims=True)
-    near = np.zeros((len(unit), count), np.int32)
-    for start in range(0, len(unit) if count else 0, _ROWS):
-        rows = slice(start, start + _ROWS)
-        cosine = np.where(numbers[rows, None] == numbers[None], -2.0, unit[rows] @ unit.T)
-        near[rows] = np.argsort(-cosine, axis=1, kind="stable")[:, :count]
-    return near
+def _words(codepoints: str, vocabulary: Vocabulary, count: int) -> np.ndarray:
+    """Returns the numbers of an emoji's words in each language, i32 [l count]."""
+    numbers = np.zeros((len(LANGUAGES), count), np.int32)
+    for row, language in zip(numbers, LANGUAGES, strict=True):
+        texts = [text.text for text in of_emoji(codepoints) if text.language == language]
+        every = dict.fromkeys(n for text in texts for n in vocabulary.encode(text))
+        words = [n for n in every if vocabulary.pieces[n][0].isalpha()][:count]
+        row[: len(words)] = words
+    return numbers
 
 
 def _captions(codepoints: Sequence[str], vocabulary: Vocabulary, length: int) -> Captions:
-    """Returns the texts of pictures whose emoji these are, without vectors of the pictures."""
+    """Returns the texts of pictures whose emoji these are, without vectors and words.
+
+    Names and keywords with a word that is spelled are left out, of emoji that have others: a writer
+    that has seen them, and may not spell, has nothing to say in place of the name of a land.
+    """
     row_of: dict[tuple[tuple[int, ...], str, str], int] = {}
     rows_of_emoji: dict[str, list[int]] = {}
-    end = vocabulary.pieces.index(END)
+    end, spell = (vocabulary.pieces.index(piece) for piece in (END, SPELL))
     for emoji in dict.fromkeys(codepoints):
         rows = rows_of_emoji[emoji] = []
-        for text in of_emoji(emoji):
-            numbers = (*vocabulary.encode(text.text), end)
-            if len(numbers) <= length:
-                rows.append(row_of.setdefault((numbers, text.kind, text.language), len(row_of)))
+        encoded = [((*vocabulary.encode(t.text), end), t.kind, t.language) for t in of_emoji(emoji)]
+        short = [text for text in encoded if len(text[0]) <= length]
+        kept = [(n, kind, _) for n, kind, _ in short if kind == "context" or spell not in n]
+        for text in kept or short:
+            rows.append(row_of.setdefault(text, len(row_of)))
     if empty := [emoji for emoji, rows in rows_of_emoji.items() if not rows]:
         raise DataError(
             f"data.captions.length={length}: too short for any text of {empty[0]}; raise it"
@@ -198,5 +202,7 @@ def _captions(codepoints: Sequence[str], vocabulary: Vocabulary, length: int) ->
         first=np.cumsum([0, *(len(rows_of_emoji[c]) for c in codepoints)], dtype=np.int64),
         vocabulary=vocabulary,
         picture_hash="",
-        near=np.zeros((len(codepoints), 0), np.int32),
+        emoji=np.zeros(0, np.int32),
+        codepoints=(),
+        words=np.zeros((0, len(LANGUAGES), 0), np.int32),
     )

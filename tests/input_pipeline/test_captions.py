@@ -68,9 +68,9 @@ def _see(images):
     return images.reshape(len(images), -1).astype(np.float32)
 
 
-def _attached(train, held_out, length=150, near=0):
+def _attached(train, held_out, length=150, words=8):
     return captions.attached(
-        _data(train), _data(held_out), length=length, near=near, see=_see, picture_hash="h"
+        _data(train), _data(held_out), length=length, words=words, see=_see, picture_hash="h"
     )
 
 
@@ -108,24 +108,24 @@ def test_a_batch_has_a_text_of_its_own_picture():
     np.testing.assert_array_equal(again["features"], batches[5]["features"])
 
 
-def test_a_picture_is_seen_between_itself_and_one_near():
-    codes = ["1F355", "1F355", "1F408", "1F600"]
-    train, held_out = _attached(codes, ["1F680"], near=2)
-    near, vectors = train.captions.near, _see(train.images)
-    assert near.shape == (4, 2) and held_out.captions.near.shape == (1, 0)
-    assert all(codes[other] != codes[row] for row in range(4) for other in near[row])
-    seen = set()
-    for batch in itertools.islice(pipeline.batches(train, seed=3, batch_size=16), 12):
-        for row, vector in enumerate(batch["features"]):
-            number = int(batch["image"][row, 0, 0, 0]) // 16
-            ways = [(vector[0] - vectors[number, 0]) / (16.0 * (o - number)) for o in near[number]]
-            assert any(0 <= way < 1 for way in ways)
-            seen.add(round(float(ways[0]), 1))
-    assert len(seen) > 5
-    near = captions.nearest_others(
-        np.float32([[1, 0], [1, 0.1], [0, 1]]), np.array(["a", "b", "c"]), 9
+def test_a_batch_has_the_words_of_its_emoji():
+    train, held_out = _attached(["1F355", "1F355", "1F408"], ["1F680"], words=6)
+    assert train.captions.emoji.tolist() == [0, 0, 1] and held_out.captions.emoji.tolist() == [-1]
+    vocabulary, batch = (
+        train.captions.vocabulary,
+        next(pipeline.batches(train, seed=0, batch_size=8)),
     )
-    np.testing.assert_array_equal(near, [[1, 2], [0, 2], [1, 0]])
+    pictures = batch["image"][:, 0, 0, 0] // 16
+    np.testing.assert_array_equal(batch["caption"]["emoji"], train.captions.emoji[pictures])
+    words = {
+        number: [[vocabulary.pieces[n] for n in row if n] for row in of_one]
+        for number, of_one in zip(batch["caption"]["emoji"], batch["caption"]["words"], strict=True)
+    }
+    (english, french), (english_cat, _) = words[0], words[1]
+    assert english[0] == french[0] == "pizza" and english_cat[0] == "cat"
+    assert len(english) == 6 and "fromage" in french and "slice" in english
+    assert all(word[0].isalpha() for of_one in words.values() for row in of_one for word in row)
+    next(pipeline.batches(held_out, seed=0, batch_size=1))  # of emoji without a number
 
 
 def test_a_length_that_no_text_has_is_refused():

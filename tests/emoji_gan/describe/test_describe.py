@@ -89,9 +89,12 @@ def test_each_picture_has_distinct_texts_the_same_at_every_call(
     assert code == 0 and len(whole["pictures"]) == 3
     for picture in whole["pictures"]:
         texts = [text["text"] for text in picture["texts"]]
-        likelihoods = [text["log_likelihood"] for text in picture["texts"]]
+        likeness = [round(text["likeness"], 6) for text in picture["texts"]]
+        cosines = [like["cosine"] for like in picture["like"]]
         assert len(texts) == len(set(texts)) == 3 and all(texts)
-        assert likelihoods == sorted(likelihoods, reverse=True)
+        assert likeness == sorted(likeness, reverse=True) and min(likeness) >= 0
+        assert cosines == sorted(cosines, reverse=True) and len(cosines) == 3
+        assert all(like["name"] for like in picture["like"])
     assert run(monkeypatch, capsys, folder, "--emoji=cat", *flags)[1] == out
     alone = json.loads(run(monkeypatch, capsys, folder / "b.png", *flags)[1])
     assert alone["pictures"][0]["texts"] == whole["pictures"][1]["texts"]
@@ -99,6 +102,7 @@ def test_each_picture_has_distinct_texts_the_same_at_every_call(
     assert other["pictures"][0]["texts"] != whole["pictures"][0]["texts"]
     code, out, _ = run(monkeypatch, capsys, folder, f"--model={trained[2]}", "--lang=fr")
     assert code == 0 and len(out.splitlines()) == 2 and out.startswith(str(folder / "a.png: "))
+    assert all(line.endswith(")") and "(like: " in line for line in out.splitlines())
 
 
 def test_what_is_no_picture_is_named_and_the_others_are_described(

@@ -9,14 +9,17 @@ from flax import nnx
 from configs import caption as caption_config
 from emoji_gan import conditions, methods
 from emoji_gan.errors import UserError
-from emoji_gan.methods import caption, decoding
+from emoji_gan.methods import caption, decoding, recall
 from emoji_gan.methods import step as step_lib
 from emoji_gan.methods.base import Latents
+from emoji_gan.methods.recall import Recalled
 from emoji_gan.runtime import mesh as mesh_lib
 
 PIECES = ("<pad>", "<end>", "<spell>", "~a", "red", "blue", "rouge", "bleu", "cat", "chat")
-SPEC = conditions.Spec(captions=conditions.Captions(PIECES, 4, "hash"))
+SPEC = conditions.Spec(captions=conditions.Captions(PIECES, 4, "hash", ("a", "b", "c", "d"), 4))
 # (language, colour) -> a text; the picture's vector says the colour.
+# Of two emoji that are red and two that are blue, in each language.
+OWN = np.array([[[4, 8, 0, 0], [6, 9, 0, 0]], [[5, 8, 0, 0], [7, 9, 0, 0]]], np.int32)
 WORDS = {(0, 0): (4, 8, 1), (0, 1): (5, 8, 1), (1, 0): (9, 6, 1), (1, 1): (9, 7, 1)}
 
 
@@ -32,7 +35,7 @@ def tiny_config(**changes):
 
 def batch_of(step, count=16):
     rng = np.random.default_rng(step)
-    language, colour = rng.integers(0, 2, (2, count))
+    language, colour, which = rng.integers(0, 2, (3, count))
     tokens = np.zeros((count, 6), np.int32)
     for row, of_one in zip(tokens, zip(language, colour, strict=True), strict=True):
         row[:3] = WORDS[tuple(map(int, of_one))]
@@ -43,6 +46,8 @@ def batch_of(step, count=16):
             "tokens": tokens,
             "language": language.astype(np.int32),
             "kind": np.zeros(count, np.int32),
+            "emoji": (2 * colour + which).astype(np.int32),
+            "words": OWN[colour],
         },
         "condition": {},
         "sample": np.arange(step * count, (step + 1) * count, dtype=np.uint32),
@@ -118,17 +123,21 @@ def test_likelihoods_of_drawn_texts_are_those_of_the_loss():
     out = drawn(config, state, features, language, temperature=1.0)
     g_def = nnx.graphdef(nnx.eval_shape(lambda: caption.make_networks(config, SPEC, 0)[0]))
     writer = nnx.merge(g_def, state.g_ema)
-    c = writer.condition(
-        jnp.asarray(features, jnp.float32), jnp.asarray(language), jnp.zeros(3, jnp.int32)
-    )
+    features, language = jnp.asarray(features, jnp.float32), jnp.asarray(language)
+    c = writer.condition(features, language, jnp.zeros(3, jnp.int32))
+    recalled = recall.recalled(state.memory, features, language, count=8)
+    assert recalled.pieces.shape == (3, 16)  # of all emoji
     for i in range(3):
-        nll = decoding.mean_nll(writer, out.tokens[i : i + 1], c[i : i + 1])
+        of_one = jax.tree.map(lambda x, i=i: x[i : i + 1], recalled)
+        nll = decoding.mean_nll(writer, out.tokens[i : i + 1], c[i : i + 1], of_one)
         np.testing.assert_allclose(nll, -out.log_p[i], rtol=1e-4)
     # Padding counts for nothing, whether it is computed or not.
     padded = jnp.where(decoding.alive_in(out.tokens), out.tokens, 0)
-    whole = decoding.mean_nll(writer, out.tokens, c)
+    whole = decoding.mean_nll(writer, out.tokens, c, recalled)
     needed = int(decoding.alive_in(out.tokens).sum())
-    np.testing.assert_allclose(decoding.mean_nll(writer, padded, c, needed), whole, rtol=1e-5)
+    np.testing.assert_allclose(
+        decoding.mean_nll(writer, padded, c, recalled, needed), whole, rtol=1e-5
+    )
 
 
 def test_a_text_depends_on_its_own_picture_and_candidate():
@@ -149,17 +158,70 @@ def test_the_critic_s_gradient_reaches_the_writer():
     writer, critic = caption.make_networks(config, SPEC, 0)
     c = jnp.asarray(np.random.default_rng(0).normal(size=(4, 16)), jnp.float32)
     keys = jax.random.split(jax.random.key(0), 4)
+    recalled = Recalled(jnp.full((4, 2), 4), jnp.full((4, 2), -0.7))
     split = nnx.split(writer)
 
     def score(params):
-        out = decoding.draw_softly(nnx.merge(split[0], params), c, keys, length=6, softness=1.0)
+        g = nnx.merge(split[0], params)
+        out = decoding.draw_softly(g, c, recalled, keys, length=6, softness=1.0)
         alive = decoding.alive_in(out.tokens).astype(jnp.float32)
         return critic(critic.embedded(out.one_hot), alive, c[:, :8]).sum(), out
 
     grads, out = jax.grad(score, has_aux=True)(split[1])
     np.testing.assert_array_equal(jnp.argmax(out.one_hot, -1), out.tokens)
-    norms = [float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(grads.recurrent)]
+    norms = [
+        float(jnp.abs(leaf).max())
+        for part in (grads.recurrent, grads.ask, grads.copy, grads.hint)
+        for leaf in jax.tree.leaves(part)
+    ]
     assert min(norms) > 0
+
+
+def test_words_of_the_nearest_emoji_are_recalled_and_never_its_own_in_training():
+    memory = recall.empty(3, 2, 2, 4)
+    nothing = recall.recalled(memory, jnp.ones((1, 2)), jnp.zeros(1, jnp.int32), count=2)
+    assert (nothing.pieces == 0).all() and (nothing.log_weights < -1e8).all()
+    vectors = jnp.float32([[4, 0], [0, 4], [4, 0]])
+    words = jnp.asarray(OWN[[0, 1, 0]])
+    memory = recall.remembered(memory, vectors, jnp.int32([0, 1, 0]), words)
+    assert memory["times"].tolist() == [2, 1, 0]  # the third emoji has not been seen
+    np.testing.assert_allclose(memory["vectors"][:2], [[4, 0], [0, 4]])
+    later = recall.remembered(memory, jnp.float32([[2, 2]]), jnp.int32([1]), words[1:2])
+    np.testing.assert_allclose(later["vectors"][:2], [[4, 0], [0.2, 3.8]], rtol=1e-6)
+    seen, french = jnp.float32([[3, 1]]), jnp.int32([1])
+
+    def probable(**more):
+        out = recall.recalled(memory, seen, french, count=2, **more)
+        return {
+            int(piece): round(float(jnp.exp(log)), 3)
+            for piece, log in zip(out.pieces[0], out.log_weights[0], strict=True)
+            if piece
+        }
+
+    whole = probable()
+    assert whole[6] == 1.0 and whole[7] == 0.0  # of the first, hardly of the second
+    assert probable(emoji=jnp.int32([0])) == {7: 1.0, 9: 1.0}
+    assert probable(chance=jnp.float32([[0.9, 0.1, 0.9]])) == {6: 1.0, 9: 1.0}
+
+
+def test_a_new_emoji_gets_the_words_of_its_like():
+    config, state, _ = trained(tiny_config(), 150)
+    generator = caption.generator(config, SPEC)
+    memory = dict(state.memory)
+    memory["words"] = memory["words"].at[:2, 0].set(jnp.int16([3, 3, 3, 3]))
+    writer = nnx.merge(
+        nnx.graphdef(nnx.eval_shape(lambda: caption.make_networks(config, SPEC, 0)[0])),
+        state.g_ema,
+    )
+    features = jnp.eye(4)[:1]
+    recalled = recall.recalled(memory, features, jnp.zeros(1, jnp.int32), count=1)
+    c = writer.condition(features, jnp.zeros(1, jnp.int32), jnp.zeros(1, jnp.int32))
+    log_p = writer.log_p(writer.begin(c), recalled)
+    none = writer.log_p(writer.begin(c), recall.nothing(recalled))
+    np.testing.assert_allclose(jnp.exp(log_p).sum(), 1, rtol=1e-4)
+    np.testing.assert_allclose(jnp.exp(none).sum(), 1, rtol=1e-4)
+    assert log_p[0, 3] > none[0, 3] + 1  # the recalled word is likelier for being recalled
+    assert generator.fields == ("g_ema", "memory")
 
 
 @pytest.mark.parametrize(
@@ -179,6 +241,9 @@ def test_what_cannot_work_is_refused(changes, reason):
 def test_a_spec_with_texts_survives_json_and_others_are_stored_as_before():
     assert conditions.Spec.from_json(SPEC.to_json()) == SPEC
     assert conditions.NONE.to_json().keys() == {"classes", "text_dim", "text_hash"}
+    older = conditions.Spec(captions=conditions.Captions(PIECES, 4, "hash"))
+    with pytest.raises(UserError, match="without a memory: train it anew"):
+        caption.make_networks(methods.resolve(tiny_config(), 1), older, 0)
     with pytest.raises(UserError, match=r"its data come with data\.captions"):
         caption.make_networks(methods.resolve(tiny_config(), 1), conditions.NONE, 0)
 
