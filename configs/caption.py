@@ -51,6 +51,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
             "gamma": 0.1,  # of the critic's penalties on the slope
             "gumbel": 1.0,  # temperature of the soft choice that the critic's gradient is of
             "noise": 0.3,  # added to the vectors of pictures, of their root mean square
+            "own": 0.3,  # fraction of texts that may take words of the picture's own emoji
         }
     )
     c.optim = ml_collections.ConfigDict(

@@ -3,8 +3,9 @@
     python -m emoji_gan.describe pizza.png --lang=fr --kind=keywords
     python -m emoji_gan.describe --emoji=cat --kind=context --n=3 --model=runs/caption
 
-Of each picture distinct texts, those first that go best with the emoji which it is like; these are
-named behind it. The texts are drawn by a network, and may be wrong: read them before they are used.
+Of each picture distinct texts, those first that go best with the emoji which it is like. These are
+named behind them, with what people wrote of them where a text in context is asked for. The texts
+are drawn by a network, and may be wrong: read them before they are used.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from emoji_gan.runtime import host, paths
 from emoji_gan.trained.captioner import MOST_TEXTS, Captioner
 from emoji_gan.trained.likeness import Like
 from input_pipeline import DataError
-from input_pipeline.unicode import emoji_names
+from input_pipeline.unicode import captions, emoji_names
 from input_pipeline.unicode.captions import KINDS, LANGUAGES
 
 _READ_PX = 128  # at which a picture is read before it is cropped
@@ -94,7 +95,11 @@ def main() -> int:
             {
                 "picture": name,
                 "texts": [dataclasses.asdict(caption) for caption in of_one],
-                "like": [dataclasses.asdict(like) | {"name": _name(like, a.lang)} for like in near],
+                "like": [
+                    dataclasses.asdict(like)
+                    | {"name": _name(like, a.lang), "written": _written(like, a.lang, a.kind)}
+                    for like in near
+                ],
             }
             for name, of_one, near in named
         ]
@@ -103,7 +108,7 @@ def main() -> int:
         print(json.dumps(whole, ensure_ascii=False, indent=1))
     else:
         for name, of_one, near in named:
-            like = ", ".join(_name(like, a.lang) for like in near)
+            like = ", ".join(_shown(like, a.lang, a.kind) for like in near)
             print(f"{name}: {'; '.join(caption.text for caption in of_one)} (like: {like})")
     return errors.EXIT_USER_ERROR if bad else errors.EXIT_OK
 
@@ -111,6 +116,17 @@ def main() -> int:
 def _name(like: Like, language: str) -> str:
     emoji = emoji_names.lookup(like.codepoints)
     return (emoji.name_fr if language == "fr" else emoji.name_en) or emoji.name
+
+
+def _written(like: Like, language: str, kind: str) -> str | None:
+    """Returns a text of a kind that people wrote of an emoji, or None: not every one has uses."""
+    texts = captions.of_emoji(like.codepoints)
+    return next((t.text for t in texts if (t.language, t.kind) == (language, kind)), None)
+
+
+def _shown(like: Like, language: str, kind: str) -> str:
+    name, written = _name(like, language), _written(like, language, kind)
+    return f"{name}, “{written}”" if kind == "context" and written else name
 
 
 def _opened(text: str, *, is_emoji: bool) -> list[_Picture | str]:

@@ -55,6 +55,8 @@ class Draw(enum.IntEnum):
     NOISE = 2  # added to their vectors
     GUMBEL = 3  # of texts that the critic sees
     FORGOTTEN = 4  # emoji that are not recalled
+    OWN = 5  # whether the picture's own is
+    LIKE = 6  # noise of the vector by which others are found, and how much of it
 
 
 @jax.tree_util.register_dataclass
@@ -76,6 +78,7 @@ _RULES = {
     "loss.gamma": rules.at_least(0),
     "loss.gumbel": rules.POSITIVE,
     "loss.noise": rules.at_least(0),
+    "loss.own": rules.FRACTION,
     "optim.g_lr": rules.POSITIVE,
     "optim.d_lr": rules.POSITIVE,
     "optim.warmup_kimg": rules.at_least(0),
@@ -145,30 +148,39 @@ def init(config: Config, spec: Spec, seed: int) -> State:
 
 
 def recalled_of(config: Config, state: State, batch: Batch) -> Recalled:
-    """Returns the words that training recalls: of other emoji than the picture's own, half of them.
+    """Returns the words that training recalls: of half of the emoji, seldom of the picture's own.
 
-    So what is learned of taking words is what a picture of no emoji that was seen will need.
+    So what is learned of taking words is what a picture of no emoji that was seen will need, and
+    one of an emoji that was. How like it the picture is varies, as that of drawn emoji does.
     """
-    (keys,) = step.all_sample_keys(config, state, batch, (Draw.FORGOTTEN,))
-    chance = jax.vmap(lambda key: jax.random.uniform(key, state.memory["times"].shape))(keys)
+    features, emoji = batch["features"], batch["caption"]["emoji"]
+    forgotten, own, like = step.all_sample_keys(
+        config, state, batch, (Draw.FORGOTTEN, Draw.OWN, Draw.LIKE)
+    )
+    chance = jax.vmap(lambda key: jax.random.uniform(key, state.memory["times"].shape))(forgotten)
+    amount = jax.vmap(jax.random.uniform)(like)[:, None] * _rms(features)
+    is_own = jax.vmap(jax.random.uniform)(own) < config.loss.own
     return recall.recalled(
         state.memory,
-        batch["features"],
+        features + amount * step.normal(like, features.shape[-1]),
         batch["caption"]["language"],
         count=config.model.recalled,
-        emoji=batch["caption"]["emoji"],
+        emoji=jnp.where(is_own, -1, emoji),
         chance=chance,
     )
+
+
+def _rms(features: jax.Array) -> jax.Array:
+    return jnp.sqrt(jnp.mean(jnp.square(features), -1, keepdims=True))
 
 
 def seen_features(config: Config, state: State, batch: Batch) -> jax.Array:
     """Returns the vectors f32 [b d] of pictures as training shows them: noisy, some left out."""
     features = batch["features"]
     dropped, noisy = step.all_sample_keys(config, state, batch, (Draw.DROPPED, Draw.NOISE))
-    size = jnp.sqrt(jnp.mean(jnp.square(features), -1, keepdims=True))
     noise = step.normal(noisy, features.shape[-1])
     kept = jax.vmap(jax.random.uniform)(dropped) >= config.condition.drop_all
-    return jnp.where(kept[:, None], features + config.loss.noise * size * noise, 0.0)
+    return jnp.where(kept[:, None], features + config.loss.noise * _rms(features) * noise, 0.0)
 
 
 def rate_of(config: Config, images_seen: jax.Array) -> jax.Array:

@@ -1,6 +1,7 @@
 """From `main.py` to `describe`: a tiny captioner is trained, resumed, and describes pictures."""
 
 import json
+import re
 import sys
 
 import numpy as np
@@ -94,7 +95,7 @@ def test_each_picture_has_distinct_texts_the_same_at_every_call(
         assert len(texts) == len(set(texts)) == 3 and all(texts)
         assert likeness == sorted(likeness, reverse=True) and min(likeness) >= 0
         assert cosines == sorted(cosines, reverse=True) and len(cosines) == 3
-        assert all(like["name"] for like in picture["like"])
+        assert all(like["name"] and like["written"] for like in picture["like"])
     assert run(monkeypatch, capsys, folder, "--emoji=cat", *flags)[1] == out
     alone = json.loads(run(monkeypatch, capsys, folder / "b.png", *flags)[1])
     assert alone["pictures"][0]["texts"] == whole["pictures"][1]["texts"]
@@ -103,6 +104,9 @@ def test_each_picture_has_distinct_texts_the_same_at_every_call(
     code, out, _ = run(monkeypatch, capsys, folder, f"--model={trained[2]}", "--lang=fr")
     assert code == 0 and len(out.splitlines()) == 2 and out.startswith(str(folder / "a.png: "))
     assert all(line.endswith(")") and "(like: " in line for line in out.splitlines())
+    context = (f"--model={trained[2]}", "--kind=context")
+    code, out, _ = run(monkeypatch, capsys, "--emoji=grinning face", *context)
+    assert code == 0 and re.search(r"\(like: .*, “.+”.*\)$", out)  # what was written of its like
 
 
 def test_what_is_no_picture_is_named_and_the_others_are_described(
