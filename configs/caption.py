@@ -70,8 +70,8 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     c.log.scalars_kimg = 5.0
     if variant == "adversarial":
         c.total_kimg = 20.0
-        c.loss.adversarial = 0.1
-        c.optim.g_lr = 0.0003
+        c.loss.adversarial, c.loss.gamma = 0.1, 0.01
+        c.optim.g_lr, c.optim.d_lr = 0.0003, 0.004  # the critic has read nothing yet
         c.ema.half_life_kimg = 2.0
         c.log.scalars_kimg = 1.0
     elif variant:

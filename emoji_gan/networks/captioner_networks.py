@@ -239,9 +239,8 @@ class Critic(nnx.Module):
 
 
 def is_embedding(path: tuple[Any, ...]) -> bool:
-    """Returns False: no row of a parameter belongs to a class of the data."""
-    del path
-    return False
+    """Tells whether a row of a parameter, by its path, belongs to a piece of the vocabulary."""
+    return path in (("table",), ("bias",))
 
 
 def depends_on_condition(path: tuple[Any, ...]) -> bool:

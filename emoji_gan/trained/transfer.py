@@ -1,7 +1,8 @@
 """Starts a run from a trained model: on other emoji, with new classes, at twice the resolution.
 
 Parameters carry over by name. Rows of a condition's embedding carry over by the name of their
-class, so new classes start anew beside the old ones. A network of a higher resolution keeps the
+class, those of a captioner's tables by their piece of text, so new ones start anew beside the old
+ones. A network of a higher resolution keeps the
 feature maps that it has in common with the old one and starts the larger ones anew; one of larger
 patches, which has all maps in common, draws the old images enlarged. Optimisers, counters and the
 augmentation's p start anew, because their values fit the old data only.
@@ -46,6 +47,8 @@ def start(
     own = trained.config["method"] == config.method
     if not own:
         _check_teacher(source, trained, config, spec)
+    if own and trained.spec.captions != spec.captions:
+        fields.pop("memory", None)  # of other emoji or with other words: filled again as it trains
     networks = methods.load(config.method).networks
     halvings = int(math.log2(config.data.resolution / trained.config["data"]["resolution"]))
     if halvings < 0:
@@ -208,10 +211,13 @@ def _path_before(networks: types.ModuleType, field: str, path: Path, halvings: i
 def _class_rows(new: conditions.Spec, old: conditions.Spec) -> np.ndarray:
     """Returns for each row of the new embedding the old row, i64; -1: there is none.
 
-    A row belongs to a class, or to an axis of the phrase vectors of one encoder.
+    A row belongs to a class, to an axis of the phrase vectors of one encoder, or to a captioner's
+    piece of text.
     """
 
     def names(spec: conditions.Spec) -> list[tuple[str, Any]]:
+        if spec.captions:
+            return [("piece", piece) for piece in spec.captions.pieces]
         classes = [(name, value) for name, values in spec.classes for value in values]
         return classes + [(spec.text_hash, i) for i in range(spec.text_dim)]
 

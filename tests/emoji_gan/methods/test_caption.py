@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import ml_collections
 import numpy as np
 import pytest
 from flax import nnx
@@ -14,6 +15,7 @@ from emoji_gan.methods import step as step_lib
 from emoji_gan.methods.base import Latents
 from emoji_gan.methods.recall import Recalled
 from emoji_gan.runtime import mesh as mesh_lib
+from emoji_gan.trained import model_file, transfer
 
 PIECES = ("<pad>", "<end>", "<spell>", "~a", "red", "blue", "rouge", "bleu", "cat", "chat")
 SPEC = conditions.Spec(captions=conditions.Captions(PIECES, 4, "hash", ("a", "b", "c", "d"), 4))
@@ -222,6 +224,32 @@ def test_a_new_emoji_gets_the_words_of_its_like():
     np.testing.assert_allclose(jnp.exp(none).sum(), 1, rtol=1e-4)
     assert log_p[0, 3] > none[0, 3] + 1  # the recalled word is likelier for being recalled
     assert generator.fields == ("g_ema", "memory")
+
+
+def test_a_run_on_other_texts_keeps_the_words_that_both_have(tmp_path):
+    config, state, _ = trained(tiny_config(), 5)
+    file = str(tmp_path / "captioner.safetensors")
+    generator = caption.generator(config, SPEC)
+    kept = {"config": config.to_dict(), "spec": SPEC, "licence": "CC0 1.0", "digest": "d" * 64}
+    model_file.write(file, generator.params_of(state), step=5, kimg_before=0.0, **kept)
+    pieces = (*PIECES[:4], "green", "cat", "red", "chat", "vert", "rouge")
+    texts = conditions.Captions(pieces, 4, "hash", ("b", "e", "f", "g"), 4)
+    new_spec = conditions.Spec(captions=texts)
+    fresh = caption.init(config, new_spec, 1)
+    begun = transfer.start(fresh, ml_collections.FrozenConfigDict(config), new_spec, file)
+    old_table, table = (np.asarray(s.g_ema["table"]) for s in (state, begun))
+    for piece in ("cat", "red", "chat", "rouge", "<end>"):
+        np.testing.assert_allclose(
+            table[pieces.index(piece)], old_table[PIECES.index(piece)], rtol=1e-3
+        )
+    green = pieces.index("green")
+    np.testing.assert_array_equal(table[green], fresh.g_ema["table"][green])
+    assert begun.memory["times"].sum() == 0  # of other emoji
+    same = transfer.start(
+        caption.init(config, SPEC, 1), ml_collections.FrozenConfigDict(config), SPEC, file
+    )
+    np.testing.assert_array_equal(same.memory["words"], state.memory["words"])
+    assert same.memory["times"].sum() == 5 * config.batch_size
 
 
 @pytest.mark.parametrize(
