@@ -9,7 +9,8 @@ rows of each language and kind of text:
 
   top-1, top-5  fraction whose emoji is nearest, or of the nearest five, of the 1,914 of the first
                 encoder by the vector of the text alone; the captioner reads pictures by the second
-  first, drawn  of the likeliest of five texts, at temperature 0.7, or of a text that is drawn
+  first, drawn  of the best of five texts by the captioner's order, at temperature 0.5, or of a text
+                that is drawn
   new           fraction of texts that stand nowhere among those that were trained on
   dist-1, -2    distinct words, and pairs of words, as fractions of all
   spelling      fraction of words that a dictionary of the language or the texts trained on have
@@ -42,7 +43,7 @@ from input_pipeline.unicode.captions import KINDS, LANGUAGES
 
 GENERATOR = pathlib.Path(__file__).parents[2] / "models" / "onestep_32.safetensors"
 TEMPERATURES = (0.3, 0.5, 0.7, 1.0)
-DEFAULT_TEMPERATURE = 0.7
+DEFAULT_TEMPERATURE = 0.5
 TEXTS = 5  # of a picture
 _WORD = re.compile(r"[^\W\d_]+")
 _COLUMNS = ("texts", "top1", "top5", "new", "dist1", "dist2", "spelling")

@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--kind", default="name", help=f"{', '.join(KINDS)}; default: name")
     p.add_argument("--n", type=int, default=5, help=f"texts, 1 to {MOST_TEXTS}; default: 5")
     p.add_argument(
-        "--temperature", type=float, default=0.7, help="above 0; lower is safer; default: 0.7"
+        "--temperature", type=float, default=0.5, help="above 0; lower is safer; default: 0.5"
     )
     p.add_argument("--seed", type=int, default=0, help="another one writes otherwise; default: 0")
     p.add_argument("--json", action="store_true", help="print one JSON document")

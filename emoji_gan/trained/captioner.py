@@ -98,7 +98,7 @@ class Captioner:
         language: str,
         kind: str,
         count: int = 5,
-        temperature: float = 0.7,
+        temperature: float = 0.5,
         seed: int = 0,
     ) -> list[list[Caption]]:
         """Writes texts of pictures.
