@@ -70,10 +70,11 @@ def encode(
         raise UserError(f"{form}: its encoder is not installed (docs/export.md)")
     if form == "webm":
         return _webm(frames, frame_ms, texts, quality)
-    stored = thresholded(frames) if form == "gif" else frames
-    if form == "gif" and _needs_one_palette(stored):
-        return encode_indexed(form, Colours.of(stored).reduced(256), frame_ms, texts)
-    pictures = [PIL.Image.fromarray(np.ascontiguousarray(frame)) for frame in stored]
+    if form == "gif":
+        # One palette of our own: Pillow's merges colours up to 31 levels apart, and of frames of
+        # which some are opaque throughout, it gives these no transparent colour to clear to.
+        return encode_indexed(form, Colours.of(thresholded(frames)).reduced(256), frame_ms, texts)
+    pictures = [PIL.Image.fromarray(np.ascontiguousarray(frame)) for frame in frames]
     options = _options(form, texts, quality)
     if form == "webp" and quality is None:
         options |= _LOOP_EFFORT if len(pictures) > 1 else _STILL_EFFORT
@@ -121,16 +122,6 @@ def encode_indexed(
         options["optimize"] = form == "apng"
     data = _saved(frames, frame_ms, options, loops)
     return _with_one_header(data) if form == "gif" and len(frames) > 1 else data
-
-
-def _needs_one_palette(frames: np.ndarray) -> bool:
-    """Tells frames of which some are opaque throughout, and others not.
-
-    With palettes of their own, opaque frames have no transparent colour, and FFmpeg and libvips
-    then clear them to a visible one.
-    """
-    is_opaque = (frames[..., 3] == 255).all((1, 2))
-    return bool(is_opaque.any() and not is_opaque.all())
 
 
 def _with_one_header(gif: bytes) -> bytes:

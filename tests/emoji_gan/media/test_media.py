@@ -120,3 +120,18 @@ def test_more_colours_err_less():
         for n in (4, 16, 64, 256)
     ]
     assert errors == sorted(errors, reverse=True) and errors[-1] < errors[0] / 8
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_gif_keeps_colours_that_are_near(count):
+    """Pillow's own palette of pictures with alpha would give black and dark purple their mean."""
+    frame = np.zeros((12, 16, 4), np.uint8)
+    frame[:4], frame[4:8] = (0, 0, 0, 255), (28, 12, 28, 255)
+    frames = np.stack([np.roll(frame, 4 * i, 0) for i in range(count)])
+    with Image.open(io.BytesIO(animation.encode("gif", frames, 100, {}))) as file:
+        assert getattr(file, "n_frames", 1) == count
+        for i, expected in enumerate(frames):
+            file.seek(i)
+            drawn = np.array(file.convert("RGBA"))
+            drawn[drawn[..., 3] == 0] = 0
+            np.testing.assert_array_equal(drawn, expected)
