@@ -56,7 +56,8 @@ class Draw(enum.IntEnum):
     GUMBEL = 3  # of texts that the critic sees
     FORGOTTEN = 4  # emoji that are not recalled
     OWN = 5  # whether the picture's own is
-    LIKE = 6  # noise of the vector by which others are found, and how much of it
+    UNLIKE = 6  # noise of the vector by which others are recalled
+    HOW_UNLIKE = 7  # the amount of that noise
 
 
 @jax.tree_util.register_dataclass
@@ -154,15 +155,14 @@ def recalled_of(config: Config, state: State, batch: Batch) -> Recalled:
     one of an emoji that was. How like it the picture is varies, as that of drawn emoji does.
     """
     features, emoji = batch["features"], batch["caption"]["emoji"]
-    forgotten, own, like = step.all_sample_keys(
-        config, state, batch, (Draw.FORGOTTEN, Draw.OWN, Draw.LIKE)
-    )
+    draws = (Draw.FORGOTTEN, Draw.OWN, Draw.UNLIKE, Draw.HOW_UNLIKE)
+    forgotten, own, unlike, how_unlike = step.all_sample_keys(config, state, batch, draws)
     chance = jax.vmap(lambda key: jax.random.uniform(key, state.memory["times"].shape))(forgotten)
-    amount = jax.vmap(jax.random.uniform)(like)[:, None] * _rms(features)
+    amount = jax.vmap(jax.random.uniform)(how_unlike)[:, None] * _rms(features)
     is_own = jax.vmap(jax.random.uniform)(own) < config.loss.own
     return recall.recalled(
         state.memory,
-        features + amount * step.normal(like, features.shape[-1]),
+        features + amount * step.normal(unlike, features.shape[-1]),
         batch["caption"]["language"],
         count=config.model.recalled,
         emoji=jnp.where(is_own, -1, emoji),
