@@ -7,9 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from emoji_gan.methods.recall import Recalled
-from emoji_gan.networks.captioner_networks import END, NEVER, SPELL, Writer
-
-_LEAST = 1e-12  # probability, so that its logarithm is finite
+from emoji_gan.networks.captioner_networks import END, LEAST, NEVER, SPELL, Writer
 
 
 def alive_in(tokens: jax.Array) -> jax.Array:
@@ -34,7 +32,7 @@ def mean_nll(
     looked_up = writer.looked_up(writer.hidden(tokens, writer.hinted(c, recalled)), recalled)
     is_it = recalled.pieces[:, None] == tokens[..., None]  # b t s
     copied = jnp.where(is_it, looked_up.weights, 0.0).sum(-1)
-    copied = jnp.log(copied + _LEAST) + looked_up.log_copy
+    copied = jnp.log(copied + LEAST) + looked_up.log_copy
     alive, right = alive_in(tokens).reshape(-1), tokens.reshape(-1)
     kept = jnp.argsort(~alive, stable=True)[: space or tokens.size]  # the rest is padding
     log_p = writer.log_written(looked_up.seen.reshape(tokens.size, -1)[kept])

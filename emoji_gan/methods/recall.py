@@ -14,7 +14,7 @@ from emoji_gan.networks.captioner_networks import NEVER
 
 Memory = dict[str, jax.Array]  # vectors f32 [m d]; times f32 [m], seen; words i16 [m l w], 0: none
 _OLD = 0.9  # part of a vector that stays when its emoji is seen again: styles are averaged
-_SHARP = 0.05  # of a cosine: by so much less like it, an emoji counts e times less
+SHARP = 0.05  # of a cosine: by so much less like it, an emoji counts e times less
 _MOST = 1000.0  # times that are counted: float16 holds more, but no run needs more
 
 
@@ -92,7 +92,7 @@ def recalled(
     if chance is not None:
         usable &= chance >= 0.5
     nearest, rows = jax.lax.top_k(jnp.where(usable, cosine, NEVER), min(count, len(seen)))
-    log_weights = jax.nn.log_softmax(nearest / _SHARP)
+    log_weights = jax.nn.log_softmax(nearest / SHARP)
     pieces = memory["words"][rows, language[:, None]].astype(jnp.int32)  # b count w
     is_word = (pieces > 0) & (nearest > 0.5 * NEVER)[..., None]
     flat = (len(features), -1)

@@ -21,7 +21,7 @@ END = 1  # the piece that ends a text, and that stands before its first one
 SPELL = 2  # the piece behind which a word is spelled
 _TABLE_SCALE = 0.1  # of new rows of a table
 _SURE = 4.0  # of the scores of recalled words: how fast they come to differ
-_LEAST = 1e-12  # probability, so that its logarithm is finite
+LEAST = 1e-12  # probability, so that its logarithm is finite
 NEVER = -1e9  # in place of the logarithm of 0
 
 
@@ -194,7 +194,7 @@ class Writer(nnx.Module):
         written = self.log_written(looked_up.seen[:, 0]) + looked_up.log_write
         rows = jnp.arange(len(h))[:, None]
         copied = jnp.zeros_like(written).at[rows, recalled.pieces].add(looked_up.weights[:, 0])
-        return jnp.logaddexp(written, jnp.log(copied + _LEAST) + looked_up.log_copy)
+        return jnp.logaddexp(written, jnp.log(copied + LEAST) + looked_up.log_copy)
 
 
 class Critic(nnx.Module):

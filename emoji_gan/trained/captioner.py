@@ -23,7 +23,7 @@ SHIPPED_CAPTIONER = pathlib.Path(__file__).parents[2] / "models" / "captioner.sa
 MOST_TEXTS = 50  # of one picture
 MOST_TEMPERATURE = 3.0
 _BATCH = 64
-_OPEN_ENDS = " \u202f,:;-'’(«&/"
+_OPEN_ENDS = " \u202f,:;-'’(«&/"  # signs that a word should follow
 _ROUNDS = 4  # how often more candidates are drawn where too few are distinct
 _CANDIDATES = 5  # drawn for each text that is wanted, in a round
 
@@ -88,7 +88,12 @@ class Captioner:
         return self._see(np.stack([common_box.fit(picture, self.px) for picture in pictures]))
 
     def like(self, pictures: Sequence[np.ndarray], count: int = 3) -> list[list[Like]]:
-        """Returns the emoji trained on that each picture is most like, the nearest first."""
+        """Returns the emoji trained on that each picture is most like, the nearest first.
+
+        Args:
+          pictures: uint8 [h w 4] each, straight alpha.
+          count: of emoji for each, at most.
+        """
         return self._likeness.of_pictures(self.features(pictures), count) if len(pictures) else []
 
     def __call__(
@@ -191,7 +196,7 @@ def _order(caption: Caption) -> tuple[float, float, str]:
 def _finished(text: str, kind: str) -> str:
     """Begins a text in context with a capital letter, and lists each keyword once.
 
-    A text that ended before a word that is not in the vocabulary loses the sign before it.
+    A sign at the end that a word should follow, such as a colon, is left out.
     """
     text = text.rstrip(_OPEN_ENDS)
     if kind == "context":

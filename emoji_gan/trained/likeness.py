@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-_SHARP = 0.05  # of a cosine: by so much less like it, an emoji counts e times less
+from emoji_gan.methods.recall import SHARP
+
 _NEIGHBOURS = 8  # emoji whose words a text is compared with
 
 
@@ -67,18 +68,23 @@ class Likeness:
           language: its number, of all texts.
         """
         rarity, scores = self._rarity[language], np.zeros(len(features), np.float32)
-        for n, row in enumerate(map(self._cosine, features)):
-            near = np.argsort(-row)[:_NEIGHBOURS]
-            of_picture = np.zeros(len(rarity), np.float32)
-            for i in near:
-                words = self._words[i, language]
-                of_picture[words[words > 0]] += np.exp((row[i] - row[near[0]]) / _SHARP)
-            of_picture *= rarity
+        for n, row in enumerate(features):
+            if not n or not np.array_equal(row, features[n - 1]):  # several texts of each picture
+                of_picture = self._words_like(row, language)
             of_text = np.zeros_like(of_picture)
             of_text[tokens[n]] = rarity[tokens[n]]
             norm = np.linalg.norm(of_picture) * np.linalg.norm(of_text)
             scores[n] = of_picture @ of_text / norm if norm > 0 else 0.0
         return scores
+
+    def _words_like(self, features: np.ndarray, language: int) -> np.ndarray:
+        """Weighs the words of the emoji that a picture f32 [d] is like: f32 [pieces]."""
+        cosine, weights = self._cosine(features), np.zeros_like(self._rarity[language])
+        near = np.argsort(-cosine)[:_NEIGHBOURS]
+        for i in near:
+            words = self._words[i, language]
+            weights[words[words > 0]] += np.exp((cosine[i] - cosine[near[0]]) / SHARP)
+        return weights * self._rarity[language]
 
     def _cosine(self, features: np.ndarray) -> np.ndarray:
         """Compares one picture, f32 [d], with all emoji: alone, so that others change no bit."""

@@ -2,10 +2,10 @@
 
 Parameters carry over by name. Rows of a condition's embedding carry over by the name of their
 class, those of a captioner's tables by their piece of text, so new ones start anew beside the old
-ones. A network of a higher resolution keeps the
-feature maps that it has in common with the old one and starts the larger ones anew; one of larger
-patches, which has all maps in common, draws the old images enlarged. Optimisers, counters and the
-augmentation's p start anew, because their values fit the old data only.
+ones. A network of a higher resolution keeps the feature maps that it has in common with the old one
+and starts the larger ones anew; one of larger patches, which has all maps in common, draws the old
+images enlarged. Optimisers, counters and the augmentation's p start anew, because their values fit
+the old data only.
 """
 
 import dataclasses

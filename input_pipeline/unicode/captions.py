@@ -183,7 +183,7 @@ def _captions(codepoints: Sequence[str], vocabulary: Vocabulary, length: int) ->
         rows = rows_of_emoji[emoji] = []
         encoded = [((*vocabulary.encode(t.text), end), t.kind, t.language) for t in of_emoji(emoji)]
         short = [text for text in encoded if len(text[0]) <= length]
-        kept = [(n, kind, _) for n, kind, _ in short if kind == "context" or spell not in n]
+        kept = [text for text in short if text[1] == "context" or spell not in text[0]]
         for text in kept or short:
             rows.append(row_of.setdefault(text, len(row_of)))
     if empty := [emoji for emoji, rows in rows_of_emoji.items() if not rows]:
