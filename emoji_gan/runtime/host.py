@@ -1,9 +1,15 @@
 """Sets this machine up before JAX starts: CPU devices, memory, the compilation cache."""
 
 import ctypes
+import functools
 import os
+from collections.abc import Callable
 
 import jax
+import jax.monitoring
+
+_COMPILED = "/jax/core/compile/backend_compile_duration"  # as JAX names it
+_LONG_S = 0.5  # of a compilation that leaves much behind; a training step's takes many seconds
 
 
 def setup_host_devices(batch_size: int | None, num_processes: int = 1) -> None:
@@ -34,15 +40,29 @@ def setup_host_memory() -> None:
     XLA's CPU backend allocates the temporaries of a step anew each time. By default glibc gives
     such blocks back at once, and the kernel clears their pages again in the next step: 190,000 page
     faults at 64 px and a fifth of the step's time (`python -m benchmarks.step_time --host`). Now
-    the process stays at its peak. One arena, because the others are too small for such blocks.
-    Without effect on other C libraries.
+    the process stays at its peak; only what the compiler freed is given back, 670 MiB for a flow of
+    32 px (`python -m benchmarks.speed.training_memory`). One arena, because the others are too
+    small for such blocks. Without effect on other C libraries.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    c_library = ctypes.CDLL(None)
+    mallopt = getattr(c_library, "mallopt", None)
     if mallopt:
         trim_threshold, mmap_max, arena_max = -1, -4, -8  # malloc.h
-        mallopt(trim_threshold, -1)  # never give back
+        mallopt(trim_threshold, -1)  # never give back by itself
         mallopt(mmap_max, 0)  # never map a block of its own
         mallopt(arena_max, 1)
+        jax.monitoring.register_event_duration_secs_listener(
+            functools.partial(_give_back_after_compiling, c_library.malloc_trim)
+        )
+
+
+def _give_back_after_compiling(
+    malloc_trim: Callable[[int], int], event: str, seconds: float, **details: object
+) -> None:
+    """Listens to JAX, which reports how long each part of a compilation took."""
+    del details
+    if event == _COMPILED and seconds > _LONG_S:
+        malloc_trim(0)
 
 
 def setup_compilation_cache() -> None:

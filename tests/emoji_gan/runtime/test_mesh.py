@@ -1,6 +1,7 @@
 """Devices and batches on them."""
 
 import os
+import pathlib
 import platform
 import subprocess
 import sys
@@ -67,6 +68,31 @@ def test_freed_memory_is_kept():
         for how in ("keep", "give back")
     )
     assert kept < 10 < given_back
+
+
+@pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc" or not pathlib.Path("/proc/self/statm").exists(),
+    reason="other C libraries have no such setting, other systems no such file",
+)
+def test_what_a_long_compilation_freed_is_given_back():
+    program = """if True:
+        import mmap, pathlib
+        import jax
+        import numpy as np
+        from emoji_gan.runtime import host
+        host.setup_host_memory()
+        host._LONG_S = 0  # as if the smallest program took long
+        def resident_mib():
+            pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
+            return pages * mmap.PAGESIZE // 2**20
+        jax.devices()
+        np.ones(2**25)  # 256 MiB, freed at once and kept
+        before = resident_mib()
+        jax.jit(lambda x: x + 1)(1.0)
+        print(before - resident_mib())
+    """
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert int(run.stdout) > 200
 
 
 def test_prefetch_keeps_the_order_and_counts_the_wait():
