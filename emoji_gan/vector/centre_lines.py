@@ -13,6 +13,11 @@ _STRAIGHT_FIRST = ((-1, 0), (0, -1), (0, 1), (1, 0), (-1, -1), (-1, 1), (1, -1),
 _THICK = 1.6  # half widths of a line; what is thicker is no line
 _USUAL = 0.5  # of the usual width, by which a width may be mistaken
 _STRAIGHT_DEGREES = 40.0  # two lines that meet go on as one if it turns by less
+_EVEN = 0.35  # half widths along a line, which takes the steps of its pixels away
+_OFF = 0.6  # half widths by which an edge may be nearer or farther than a half width
+_OFF_END = 1.0  # likewise, of the end of a line
+_STEP_PX = 0.25  # between the pixels that are looked at across a line
+_CAP = 1.2  # half widths before the end of a skeleton, which turns to a side within a round cap
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,12 +29,13 @@ class Line:
 
 
 def find(
-    mask: np.ndarray, *, usual_width_px: float, most_width_px: float
+    mask: np.ndarray, soft: np.ndarray, *, usual_width_px: float, most_width_px: float
 ) -> tuple[list[Line], float, np.ndarray]:
     """Finds the lines of one width in a mask.
 
     Args:
       mask: bool [h w], all that has the lines' colour.
+      soft: f32 [h w], the same with edges that lie between pixels: where it is 0.5.
       usual_width_px: of the style's lines, which they have unless they are much thinner or wider.
       most_width_px: what is wider is no line.
 
@@ -53,6 +59,7 @@ def find(
     lines = [line for line in joined if _length(line.points) > least]
     if not lines:
         return [], 0.0, mask
+    lines = [_centred(line, soft, half) for line in lines]
     covered = np.zeros(mask.shape, bool)
     for line in lines:
         x, y = np.round(line.points).astype(int).T
@@ -66,6 +73,75 @@ def find(
 
 def _length(points: np.ndarray) -> float:
     return float(np.linalg.norm(np.diff(points, axis=0), axis=1).sum())
+
+
+def _centred(line: Line, soft: np.ndarray, half: float) -> Line:
+    """Moves a line to midway between its edges, and its free ends to where a half width is left.
+
+    A skeleton runs along pixels, up to one beside the middle. Where no edge is near, as at a
+    junction, the line moves as it does before and after.
+
+    Args:
+      line: as the skeleton has it.
+      soft: f32 [h w], 1 inside the lines.
+      half: the half width, px.
+    """
+    if len(line.points) < 4 * _CAP * half:  # too short to have a direction
+        return line
+    points = bezier.smoothed(line.points, _EVEN * half, closed=line.closed)
+    if not line.closed:
+        points = _with_ends(points, soft, half)
+    ways = _ways(points, closed=line.closed)
+    across = np.stack([-ways[:, 1], ways[:, 0]], -1)
+    least, most = (1 - _OFF) * half, (1 + _OFF) * half
+    edges = np.stack([_edge(soft, points, sign * across, least, most) for sign in (1, -1)])
+    seen = np.isfinite(edges)
+    away = np.where(seen, edges - half, 0) * np.array([[1], [-1]])
+    mode = "wrap" if line.closed else "nearest"
+    count, total = (
+        ndimage.gaussian_filter1d(x.sum(0).astype(float), _EVEN * half, mode=mode)
+        for x in (seen, away)
+    )
+    shift = np.where(count > 0.05, total / np.maximum(count, 0.05), 0)
+    return Line(points + shift[:, None] * across, line.closed)
+
+
+def _with_ends(points: np.ndarray, soft: np.ndarray, half: float) -> np.ndarray:
+    """Ends an open line straight, a half width before the edge ahead; else it stays as it is."""
+    cap = round(_CAP * half)
+    for _ in range(2):
+        points = points[::-1]
+        way = _leaving(points[cap:], 0, half / 2)
+        start = points[[cap]]
+        edge = float(_edge(soft, start, -way[None], 0.0, cap + (1 + _OFF_END) * half)[0])
+        if np.isfinite(edge):
+            steps = np.arange(max(edge - half, 0), 0, -1.0)
+            points = np.concatenate([start - steps[:, None] * way, points[cap:]])
+    return points
+
+
+def _ways(points: np.ndarray, *, closed: bool) -> np.ndarray:
+    """Returns the directions f64 [n 2], of length 1, in which a line goes on at its points."""
+    around = np.roll(points, -1, 0) - np.roll(points, 1, 0)
+    ways = around if closed else np.gradient(points, axis=0)
+    return ways / np.maximum(np.linalg.norm(ways, axis=1, keepdims=True), 1e-9)
+
+
+def _edge(
+    soft: np.ndarray, points: np.ndarray, ways: np.ndarray, least: float, most: float
+) -> np.ndarray:
+    """Returns how far each point [n 2] is from the edge along its way [n 2], px; else nan.
+
+    The edge is between `least` and `most`: inside before, outside behind.
+    """
+    steps = np.arange(least, most + _STEP_PX, _STEP_PX)
+    x, y = np.moveaxis(points[:, None] + steps[:, None] * ways[:, None], -1, 0)
+    values = ndimage.map_coordinates(soft, [y, x], order=1, mode="constant")
+    outside = values < 0.5
+    i = np.maximum(outside.argmax(1), 1)[:, None]
+    inner, outer = (np.take_along_axis(values, n, 1)[:, 0] for n in (i - 1, i))
+    at = steps[i[:, 0] - 1] + _STEP_PX * (inner - 0.5) / np.maximum(inner - outer, 1e-6)
+    return np.where(~outside[:, 0] & outside.any(1), at, np.nan)
 
 
 def _branches(skeleton: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:

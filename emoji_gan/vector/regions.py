@@ -15,6 +15,8 @@ _AGREEMENT = 7.0  # the cost of a label that no neighbour has
 _ROUNDS = 5
 _OPAQUE_FROM = 128  # alpha in [0, 255]
 _FLAT = 16.0  # levels between neighbours at most
+_MIXED_PX = 2  # on either side of an edge
+_UNLIKE = 90.0  # levels between colours whose mixtures say where the edge is
 
 
 def labelled(
@@ -34,8 +36,7 @@ def labelled(
       neighbours_px: the standard deviation of how near a neighbour is.
       least_area_px: regions of less belong to their neighbours.
     """
-    x = picture.astype(np.float32)
-    x[..., :3] *= x[..., 3:] / 255  # premultiplied: what is transparent has one colour
+    x = _premultiplied(picture)  # what is transparent has one colour
     colours = np.concatenate([palette, np.full((len(palette), 1), 255)], 1).astype(np.float32)
     colours = np.concatenate([colours, np.zeros((1, 4), np.float32)])
     used = np.append(_used(x, colours, np.append(prices, 0.0), neighbours_px), len(palette))
@@ -48,6 +49,35 @@ def labelled(
             break
     labels = np.where(used == len(palette), NOTHING, used).astype(np.int16)[chosen]
     return without_specks(labels, least_area_px)
+
+
+def soft_edged(mask: np.ndarray, picture: np.ndarray, colour: tuple[int, ...]) -> np.ndarray:
+    """Returns how much of each pixel a mask covers, f32 [h w] in [0, 1].
+
+    At its edges pixels are mixtures of its colour and of the nearest one beyond them.
+
+    Args:
+      mask: bool [h w], what has the colour.
+      picture: uint8 [h w 4], straight alpha.
+      colour: RGB in [0, 255].
+    """
+    covered = mask.astype(np.float32)
+    near = ndimage.binary_dilation(mask, iterations=_MIXED_PX)
+    if near.all() or not mask.any():
+        return covered
+    y, x = ndimage.distance_transform_edt(near, return_distances=False, return_indices=True)
+    pixels = _premultiplied(picture)
+    away = np.array([*colour, 255], np.float32) - pixels[y, x]
+    squared = (away**2).sum(-1)
+    shares = ((pixels - pixels[y, x]) * away).sum(-1) / np.maximum(squared, 1)
+    mixed = near & ~ndimage.binary_erosion(mask, iterations=_MIXED_PX) & (squared > _UNLIKE**2)
+    return np.where(mixed, shares.clip(0, 1), covered)
+
+
+def _premultiplied(picture: np.ndarray) -> np.ndarray:
+    x = picture.astype(np.float32)
+    x[..., :3] *= x[..., 3:] / 255
+    return x
 
 
 def blurred(mask: np.ndarray, sigma: float) -> np.ndarray:

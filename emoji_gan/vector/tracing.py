@@ -16,8 +16,6 @@ _UNDER = 0.5  # units that a shape reaches under its neighbours above it
 _BLUR = 0.25  # units; of a region, so that its outline has no steps
 _REACH = 1.2  # units before and after a point in which a corner turns
 _SMOOTH = 0.25  # units along a line, which takes its pixels' steps away
-_DARK = 85.0  # the mean of a colour's RGB that a line may have come out as
-_THIN = 1.4  # times the width of a line
 _EIGHT = np.ones((3, 3), int)
 
 
@@ -39,7 +37,7 @@ class Style:
 
 
 # A colour is used where it makes right the more, the fewer of the drawings have it.
-OPENMOJI = Style(palettes.OPENMOJI, 2 * (1 - np.log(palettes.OPENMOJI_FREQUENCY)), (0, 0, 0))
+OPENMOJI = Style(palettes.OPENMOJI, 0.6 * (1 - np.log(palettes.OPENMOJI_FREQUENCY)), (0, 0, 0))
 
 
 def trace(picture: np.ndarray, style: Style, *, tolerance: float = 0.06) -> list[Shape]:
@@ -63,7 +61,7 @@ def trace(picture: np.ndarray, style: Style, *, tolerance: float = 0.06) -> list
     )
     strokes: list[Shape] = []
     if style.line_colour is not None:
-        labels, strokes = _without_lines(labels, style, unit, tolerance)
+        labels, strokes = _without_lines(picture, labels, style, tolerance)
     fit = {"tolerance": tolerance * unit, "reach": _REACH * unit}
     fills = []
     for mask, label in _stacked(labels, round(_UNDER * unit)):
@@ -77,15 +75,17 @@ def trace(picture: np.ndarray, style: Style, *, tolerance: float = 0.06) -> list
 
 
 def _without_lines(
-    labels: np.ndarray, style: Style, unit: float, tolerance: float
+    picture: np.ndarray, labels: np.ndarray, style: Style, tolerance: float
 ) -> tuple[np.ndarray, list[Shape]]:
     """Takes the lines out of a map of labels: what lies beside them goes on below them."""
-    colour = style.line_colour
+    colour, unit = style.line_colour, len(labels) / SIDE
     index = int(np.flatnonzero((style.palette == np.array(colour)).all(1))[0])
-    labels = np.where(_thin_and_dark(labels, style, unit), index, labels)
     mask = labels == index
     lines, width, rest = centre_lines.find(
-        mask, usual_width_px=style.line_width * unit, most_width_px=_MOST_WIDTH * unit
+        mask,
+        regions.soft_edged(mask, picture, colour),
+        usual_width_px=style.line_width * unit,
+        most_width_px=_MOST_WIDTH * unit,
     )
     if not lines:
         return labels, []
@@ -96,20 +96,6 @@ def _without_lines(
         paths.append(Path((np.stack(parts) + 0.5) / unit, line.closed))
     below = regions.spread(labels, ~mask | rest)
     return below, [Shape(tuple(paths), colour, width / unit)]
-
-
-def _thin_and_dark(labels: np.ndarray, style: Style, unit: float) -> np.ndarray:
-    """Returns what was to be lines, but is a little too light in a picture that is not sharp."""
-    thin_and_dark = np.zeros(labels.shape, bool)
-    dark = np.flatnonzero(style.palette.mean(1) < _DARK)
-    for index in np.intersect1d(dark, labels):
-        numbers, count = ndimage.label(labels == index, _EIGHT)
-        inside = ndimage.distance_transform_edt(np.pad(numbers > 0, 1))[1:-1, 1:-1]
-        thin = np.ones(count + 1, bool)
-        thin[numbers[inside >= _THIN * style.line_width / 2 * unit]] = False
-        thin[0] = False
-        thin_and_dark |= thin[numbers]
-    return thin_and_dark
 
 
 def _stacked(labels: np.ndarray, under_px: int) -> list[tuple[np.ndarray, int]]:

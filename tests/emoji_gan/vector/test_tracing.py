@@ -51,6 +51,25 @@ def test_lines_become_strokes_of_their_width(rasteriser):
     assert closed == [False, True]  # the mouth and the outline of the face
 
 
+@pytest.mark.parametrize("off", [0.0, 0.03, 0.07, 0.11])  # units, of which a pixel has 0.14
+def test_strokes_lie_midway_between_their_edges(rasteriser, off):
+    line = f'<path d="M{14 + off} {30 + off}h40" stroke="#000" stroke-width="2" \
+stroke-linecap="round"/></svg>'
+    (stroke,) = tracing.trace(rasteriser.render(_HEAD + line), tracing.OPENMOJI)
+    (path,) = stroke.paths
+    points = path.curves.reshape(-1, 2)
+    np.testing.assert_allclose(points[:, 1], 30 + off, atol=0.02)
+    np.testing.assert_allclose(sorted(points[[0, -1], 0]), [14 + off, 54 + off], atol=0.1)
+
+
+def test_a_thin_dark_shape_keeps_its_colour(rasteriser):
+    arc = '<path d="M20 40a16 16 0 0 1 32 0" fill="none" stroke="#3f3f3f" stroke-width="2.4"/>'
+    face = _FACE.replace("</svg>", f"{arc}</svg>")
+    assert (63, 63, 63) in {
+        s.colour for s in tracing.trace(rasteriser.render(face), tracing.OPENMOJI)
+    }
+
+
 def test_nothing_lets_the_ground_through_between_neighbours(rasteriser):
     drawn = rasteriser.render(
         drawing.to_svg(tracing.trace(rasteriser.render(_FLAG), tracing.OPENMOJI))
@@ -92,7 +111,9 @@ def test_a_style_of_its_own_colours_is_traced_by_a_palette_of_the_picture(raster
 def test_crossing_lines_go_straight_on():
     mask = np.zeros((200, 200), bool)
     mask[96:104, 20:180] = mask[20:180, 96:104] = True
-    lines, width, rest = centre_lines.find(mask, usual_width_px=8, most_width_px=20)
+    lines, width, rest = centre_lines.find(
+        mask, mask.astype(np.float32), usual_width_px=8, most_width_px=20
+    )
     assert len(lines) == 2 and width == 8 and not rest.any()
     for line in lines:
         assert np.ptp(line.points, 0).min() < 4 and np.ptp(line.points, 0).max() > 140
@@ -101,7 +122,9 @@ def test_crossing_lines_go_straight_on():
 def test_what_is_thicker_than_lines_is_none():
     mask = np.zeros((200, 200), bool)
     mask[60:140, 60:140] = mask[96:104, 140:190] = True
-    lines, _, rest = centre_lines.find(mask, usual_width_px=8, most_width_px=20)
+    lines, _, rest = centre_lines.find(
+        mask, mask.astype(np.float32), usual_width_px=8, most_width_px=20
+    )
     assert len(lines) == 1 and rest[70:130, 70:130].all() and not rest[:, 160:].any()
 
 
