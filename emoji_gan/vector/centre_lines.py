@@ -11,6 +11,8 @@ from emoji_gan.vector import bezier
 _EIGHT = np.ones((3, 3), int)
 _STRAIGHT_FIRST = ((-1, 0), (0, -1), (0, 1), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1))
 _THICK = 1.6  # half widths of a line; what is thicker is no line
+_THIN = 0.75  # half widths of a line; what is thinner on its own is no line
+_DOT = 1.0  # squared half widths; a smaller dot is none
 _USUAL = 0.5  # of the usual width, by which a width may be mistaken
 _STRAIGHT_DEGREES = 40.0  # two lines that meet go on as one if it turns by less
 _EVEN = 0.35  # half widths along a line, which takes the steps of its pixels away
@@ -55,7 +57,9 @@ def find(
     thick = mask & (outside <= _THICK * half + 1)
     # A branch in the corner of a thick part is longer than one at the end of a line, and no line.
     least = 2 * half if thick.any() else half
-    joined = _joined(*_branches(skeleton & ~thick), half)
+    thin = mask & (inside < _THIN * half)
+    hair = mask & ~_around(mask & ~thin, half)
+    joined = _joined(*_branches(skeleton & ~thick & ~hair), half)
     lines = [line for line in joined if _length(line.points) > least]
     if not lines:
         return [], 0.0, mask
@@ -65,10 +69,15 @@ def find(
         x, y = np.round(line.points).astype(int).T
         covered[y.clip(0, mask.shape[0] - 1), x.clip(0, mask.shape[1] - 1)] = True
     covered = ndimage.distance_transform_edt(~covered) <= half + 1.5
-    numbers, _ = ndimage.label(mask & ~covered, _EIGHT)
-    large = np.bincount(numbers.ravel()) >= 3 * half**2  # a dot of the lines' width
+    numbers, _ = ndimage.label(mask & ~covered & ~hair, _EIGHT)
+    large = np.bincount(numbers.ravel()) >= _DOT * half**2
     large[0] = False
     return lines, 2 * half, thick | large[numbers]
+
+
+def _around(mask: np.ndarray, px: float) -> np.ndarray:
+    """Returns what is within a distance of a mask, px."""
+    return ndimage.distance_transform_edt(~mask) <= px if mask.any() else mask
 
 
 def _length(points: np.ndarray) -> float:

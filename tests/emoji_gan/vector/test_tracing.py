@@ -62,6 +62,18 @@ stroke-linecap="round"/></svg>'
     np.testing.assert_allclose(sorted(points[[0, -1], 0]), [14 + off, 54 + off], atol=0.1)
 
 
+def test_a_dark_edge_of_a_hair_is_no_stroke(rasteriser):
+    sea = '<path d="M8 63h56v7h-56z" fill="#92d3f5" stroke="#000" stroke-width="0.5"/></svg>'
+    (stroke,) = [
+        shape
+        for shape in tracing.trace(
+            rasteriser.render(_FACE.replace("</svg>", sea)), tracing.OPENMOJI
+        )
+        if shape.width
+    ]
+    assert max(path.curves[:, 0, 1].max() for path in stroke.paths) < 60
+
+
 def test_a_thin_dark_shape_keeps_its_colour(rasteriser):
     arc = '<path d="M20 40a16 16 0 0 1 32 0" fill="none" stroke="#3f3f3f" stroke-width="2.4"/>'
     face = _FACE.replace("</svg>", f"{arc}</svg>")
