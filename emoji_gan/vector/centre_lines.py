@@ -11,7 +11,7 @@ from emoji_gan.vector import bezier
 _EIGHT = np.ones((3, 3), int)
 _STRAIGHT_FIRST = ((-1, 0), (0, -1), (0, 1), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1))
 _THICK = 1.6  # half widths of a line; what is thicker is no line
-_THIN = 0.75  # half widths of a line; what is thinner on its own is no line
+_THIN = 0.4  # half widths of a line; what is thinner on its own is no line
 _DOT = 1.0  # squared half widths; a smaller dot is none
 _USUAL = 0.5  # of the usual width, by which a width may be mistaken
 _STRAIGHT_DEGREES = 40.0  # two lines that meet go on as one if it turns by less

@@ -16,6 +16,9 @@ _UNDER = 0.5  # units that a shape reaches under its neighbours above it
 _BLUR = 0.25  # units; of a region, so that its outline has no steps
 _REACH = 1.2  # units before and after a point in which a corner turns
 _SMOOTH = 0.25  # units along a line, which takes its pixels' steps away
+_DARK = 85.0  # the mean of a colour's RGB that a line may have come out as
+_THIN = 1.4  # times the width of a line
+_LINED = 0.4  # of the surroundings of a thin dark shape that are lines: it is no line itself
 _EIGHT = np.ones((3, 3), int)
 
 
@@ -80,6 +83,7 @@ def _without_lines(
     """Takes the lines out of a map of labels: what lies beside them goes on below them."""
     colour, unit = style.line_colour, len(labels) / SIDE
     index = int(np.flatnonzero((style.palette == np.array(colour)).all(1))[0])
+    labels = np.where(_thin_and_dark(labels, style, index), index, labels)
     mask = labels == index
     lines, width, rest = centre_lines.find(
         mask,
@@ -96,6 +100,23 @@ def _without_lines(
         paths.append(Path((np.stack(parts) + 0.5) / unit, line.closed))
     below = regions.spread(labels, ~mask | rest)
     return below, [Shape(tuple(paths), colour, width / unit)]
+
+
+def _thin_and_dark(labels: np.ndarray, style: Style, index: int) -> np.ndarray:
+    """Returns what goes on as a line and is a little too light, as generated ones are in parts."""
+    goes_on, unit = np.zeros(labels.shape, bool), len(labels) / SIDE
+    dark = np.flatnonzero(style.palette.mean(1) < _DARK)
+    for other in np.setdiff1d(np.intersect1d(dark, labels), [index]):
+        numbers, count = ndimage.label(labels == other, _EIGHT)
+        inside = ndimage.distance_transform_edt(np.pad(numbers > 0, 1))[1:-1, 1:-1]
+        for number, window in enumerate(ndimage.find_objects(numbers, count), 1):
+            around = tuple(slice(max(0, s.start - 1), s.stop + 1) for s in window)
+            part = numbers[around] == number
+            beside = ndimage.binary_dilation(part, _EIGHT) & ~part
+            is_thin = inside[around][part].max() < _THIN * style.line_width / 2 * unit
+            if is_thin and (labels[around][beside] == index).mean() < _LINED:
+                goes_on[around] |= part
+    return goes_on
 
 
 def _stacked(labels: np.ndarray, under_px: int) -> list[tuple[np.ndarray, int]]:

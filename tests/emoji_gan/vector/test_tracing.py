@@ -74,12 +74,17 @@ def test_a_dark_edge_of_a_hair_is_no_stroke(rasteriser):
     assert max(path.curves[:, 0, 1].max() for path in stroke.paths) < 60
 
 
-def test_a_thin_dark_shape_keeps_its_colour(rasteriser):
-    arc = '<path d="M20 40a16 16 0 0 1 32 0" fill="none" stroke="#3f3f3f" stroke-width="2.4"/>'
-    face = _FACE.replace("</svg>", f"{arc}</svg>")
-    assert (63, 63, 63) in {
-        s.colour for s in tracing.trace(rasteriser.render(face), tracing.OPENMOJI)
-    }
+def test_a_thin_dark_shape_keeps_its_colour_between_lines(rasteriser):
+    def colours_of(svg):
+        traced = tracing.trace(rasteriser.render(f"{_HEAD}{svg}</svg>"), tracing.OPENMOJI)
+        return {shape.colour for shape in traced}
+
+    arc = '<path d="M14 44a22 22 0 0 1 44 0" fill="none" stroke="{}" stroke-width="{}"/>'
+    handle = arc.format("#000", 6.4) + arc.format("#3f3f3f", 2.4)
+    assert (63, 63, 63) in colours_of(handle)
+    pale_line = '<path d="M14 50h44" stroke="#000" stroke-width="2"/>'
+    pale_line += '<path d="M30 50h12" stroke="#3f3f3f" stroke-width="2"/>'
+    assert colours_of(pale_line) == {(0, 0, 0)}
 
 
 def test_nothing_lets_the_ground_through_between_neighbours(rasteriser):
