@@ -19,6 +19,7 @@ _SMOOTH = 0.25  # units along a line, which takes its pixels' steps away
 _DARK = 85.0  # the mean of a colour's RGB that a line may have come out as
 _THIN = 1.4  # times the width of a line
 _LINED = 0.4  # of the surroundings of a thin dark shape that are lines: it is no line itself
+_MARGIN = 1.5  # units of nothing around a drawing
 _EIGHT = np.ones((3, 3), int)
 
 
@@ -55,6 +56,19 @@ def trace(picture: np.ndarray, style: Style, *, tolerance: float = 0.06) -> list
       Shapes in units of the view box, the lowest first.
     """
     unit = len(picture) / SIDE  # px
+    window = regions.window_of(picture[..., 3] > 0, round(_MARGIN * unit))  # most is empty around
+    shapes = _traced(picture[window], style, unit, tolerance)
+    corner = np.array([window[1].start, window[0].start]) / unit
+    return [
+        dataclasses.replace(
+            shape, paths=tuple(Path(path.curves + corner, path.closed) for path in shape.paths)
+        )
+        for shape in shapes
+    ]
+
+
+def _traced(picture: np.ndarray, style: Style, unit: float, tolerance: float) -> list[Shape]:
+    """Traces a picture of so many px a unit; curves begin at its corner."""
     labels = regions.labelled(
         picture,
         style.palette,
@@ -64,7 +78,7 @@ def trace(picture: np.ndarray, style: Style, *, tolerance: float = 0.06) -> list
     )
     strokes: list[Shape] = []
     if style.line_colour is not None:
-        labels, strokes = _without_lines(picture, labels, style, tolerance)
+        labels, strokes = _without_lines(picture, labels, style, unit, tolerance)
     fit = {"tolerance": tolerance * unit, "reach": _REACH * unit}
     fills = []
     for mask, label in _stacked(labels, round(_UNDER * unit)):
@@ -78,12 +92,12 @@ def trace(picture: np.ndarray, style: Style, *, tolerance: float = 0.06) -> list
 
 
 def _without_lines(
-    picture: np.ndarray, labels: np.ndarray, style: Style, tolerance: float
+    picture: np.ndarray, labels: np.ndarray, style: Style, unit: float, tolerance: float
 ) -> tuple[np.ndarray, list[Shape]]:
     """Takes the lines out of a map of labels: what lies beside them goes on below them."""
-    colour, unit = style.line_colour, len(labels) / SIDE
+    colour = style.line_colour
     index = int(np.flatnonzero((style.palette == np.array(colour)).all(1))[0])
-    labels = np.where(_thin_and_dark(labels, style, index), index, labels)
+    labels = np.where(_thin_and_dark(labels, style, index, unit), index, labels)
     mask = labels == index
     lines, width, rest = centre_lines.find(
         mask,
@@ -102,9 +116,9 @@ def _without_lines(
     return below, [Shape(tuple(paths), colour, width / unit)]
 
 
-def _thin_and_dark(labels: np.ndarray, style: Style, index: int) -> np.ndarray:
+def _thin_and_dark(labels: np.ndarray, style: Style, index: int, unit: float) -> np.ndarray:
     """Returns what goes on as a line and is a little too light, as generated ones are in parts."""
-    goes_on, unit = np.zeros(labels.shape, bool), len(labels) / SIDE
+    goes_on = np.zeros(labels.shape, bool)
     dark = np.flatnonzero(style.palette.mean(1) < _DARK)
     for other in np.setdiff1d(np.intersect1d(dark, labels), [index]):
         numbers, count = ndimage.label(labels == other, _EIGHT)
