@@ -42,6 +42,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
             "width": 64,  # channels at the size of the damaged picture
             "blocks": 2,  # residual blocks before, on and after the map of half the size
             "critic_width": 32,  # channels of the critic's largest map
+            "corrections": 0,  # times that the result is made small again, compared and corrected
             "colours": (),  # 'rrggbb', of all the art: they are mixed; (): any are computed
         }
     )
@@ -68,6 +69,7 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     c.log.grid = 6
     if variant == "openmoji":
         c.model.colours = _OPENMOJI
+        c.model.corrections = 1
         c.degrade.own_colours = True
         c.loss.adversarial = 0.0  # what is a choice is sharp without a critic
         c.total_kimg = 100.0

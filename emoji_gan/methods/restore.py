@@ -49,6 +49,7 @@ _HEX = (
 _RULES = {
     **{f"model.{name}": rules.at_least(1) for name in ("width", "blocks", "critic_width")},
     "model.colours": _HEX,
+    "model.corrections": rules.at_least(0),
     "degrade.zoom": rules.one_of(1, 2),
     "degrade.scale": rules.one_of(2, 4),
     "degrade.own_colours": rules.one_of(True, False),
@@ -91,8 +92,10 @@ def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
 def make_networks(config: Config, seed: int) -> tuple[networks.Restorer, networks.Critic]:
     """Builds the networks of a resolved config with initial weights from `seed`."""
     m, rng = config.model, np.random.default_rng(seed)
-    sizes = {"width": m.width, "blocks": m.blocks, "scale": config.degrade.scale}
-    if colours := m.get("colours"):  # the first restorers' configs have no such field
+    # The first restorers' configs have neither `corrections` nor `colours`.
+    sizes = {"width": m.width, "blocks": m.blocks, "corrections": m.get("corrections", 0)}
+    sizes["scale"] = config.degrade.scale
+    if colours := m.get("colours"):
         g = networks.PaletteRestorer(rng, palette_of(colours), **sizes)
     else:
         g = networks.Restorer(rng, **sizes)

@@ -15,6 +15,7 @@ from emoji_gan.ops import convolution
 
 _CHANNELS = 4  # RGBA
 _SHARPNESS = 30.0  # of the first guess: a colour is e times less likely at a distance of 0.18
+_MISSING_GAIN = 16.0  # what a restored picture lacks is a few levels of 255, features are near 1
 
 
 class Residual(nnx.Module):
@@ -28,6 +29,23 @@ class Residual(nnx.Module):
         return x + self.conv1(layers.leaky_relu(self.conv0(x), gain=math.sqrt(2)))
 
 
+class Correction(nnx.Module):
+    """Corrects features by what their picture, made small again, lacks of the small one.
+
+    It learns how far a damaged picture is to be believed. To begin with it changes nothing.
+    """
+
+    def __init__(self, rng: np.random.Generator, width: int) -> None:
+        self.conv0 = unet.Conv(rng, width + _CHANNELS, width)
+        self.conv1 = unet.Conv(rng, width, width, zero=True)
+        self.block = Residual(rng, width)
+
+    def __call__(self, y: jax.Array, missing: jax.Array) -> jax.Array:
+        """Maps features `b h w width` and what is missing `b h w 4` to better features."""
+        z = self.conv0(jnp.concatenate([y, _MISSING_GAIN * missing], -1))
+        return self.block(y + self.conv1(layers.leaky_relu(z, gain=math.sqrt(2))))
+
+
 class Restorer(nnx.Module):
     """Enlarges and mends pictures of any even size.
 
@@ -36,9 +54,18 @@ class Restorer(nnx.Module):
       width: channels at the size of the input; a map half as large has twice as many.
       blocks: residual blocks before, on and after the smaller map, each.
       scale: how much larger the result is.
+      corrections: how often the result is made small again, compared and corrected.
     """
 
-    def __init__(self, rng: np.random.Generator, *, width: int, blocks: int, scale: int) -> None:
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        *,
+        width: int,
+        blocks: int,
+        scale: int,
+        corrections: int = 0,
+    ) -> None:
         self.conv_in = unet.Conv(rng, _CHANNELS + 1, width)
         self.before = nnx.List([Residual(rng, width) for _ in range(blocks)])
         self.down = unet.Conv(rng, width, 2 * width, kernel=4)
@@ -46,6 +73,7 @@ class Restorer(nnx.Module):
         self.up = unet.Conv(rng, 2 * width, 4 * width, kernel=1)
         self.after = nnx.List([Residual(rng, width) for _ in range(blocks)])
         self.conv_out = unet.Conv(rng, width, _CHANNELS * scale**2, zero=True)
+        self.corrections = nnx.List([Correction(rng, width) for _ in range(corrections)])
         self.scale = scale
 
     def __call__(self, x: jax.Array, background: jax.Array) -> jax.Array:
@@ -59,8 +87,22 @@ class Restorer(nnx.Module):
         Returns:
           f32 `b scale*h scale*w 4`, nominally in [0, 1].
         """
-        y = self.features(x, background)
-        return enlarged(x, self.scale) + from_depth(self.conv_out(y), self.scale)
+        return self._drawn(self._result(x, background))
+
+    def _result(self, x: jax.Array, background: jax.Array) -> jax.Array:
+        """Computes what `_drawn` makes the picture of."""
+        guess, y = self._guess(x), self.features(x, background)
+        result = guess + from_depth(self.conv_out(y), self.scale)
+        for correct in self.corrections:
+            y = correct(y, x - made_small(self._drawn(result), self.scale))
+            result = guess + from_depth(self.conv_out(y), self.scale)
+        return result
+
+    def _guess(self, x: jax.Array) -> jax.Array:
+        return enlarged(x, self.scale)
+
+    def _drawn(self, result: jax.Array) -> jax.Array:
+        return result
 
     def features(self, x: jax.Array, background: jax.Array) -> jax.Array:
         """Maps the same pictures and flags to what the last layer reads: `b h w width`."""
@@ -84,27 +126,28 @@ class PaletteRestorer(Restorer):
     Args:
       rng: source of the initial weights.
       colours: premultiplied RGBA in [0, 1], f32 `k 4`.
-      width: as of `Restorer`, and so are `blocks` and `scale`.
+      width: as of `Restorer`, and so are `scale` and all other sizes.
     """
 
     def __init__(
-        self, rng: np.random.Generator, colours: np.ndarray, *, width: int, blocks: int, scale: int
+        self, rng: np.random.Generator, colours: np.ndarray, *, width: int, scale: int, **sizes: int
     ) -> None:
-        super().__init__(rng, width=width, blocks=blocks, scale=scale)
+        super().__init__(rng, width=width, scale=scale, **sizes)
         self.conv_out = unet.Conv(rng, width, len(colours) * scale**2, zero=True)
         # A tuple is of the network's kind, and no weight.
         self.colours = tuple(map(tuple, np.asarray(colours, np.float64).tolist()))
 
-    def __call__(self, x: jax.Array, background: jax.Array) -> jax.Array:
-        """Restores pictures, as `Restorer` does: each pixel by the probabilities of the colours."""
-        return jax.nn.softmax(self.logits(x, background)) @ jnp.array(self.colours, x.dtype)
-
     def logits(self, x: jax.Array, background: jax.Array) -> jax.Array:
         """Maps the same pictures and flags to logits of the colours: `b scale*h scale*w k`."""
+        return self._result(x, background)
+
+    def _guess(self, x: jax.Array) -> jax.Array:
         # What plain enlargement shows is the first guess, as it is of regression.
         away = squared_distances(enlarged(x, self.scale), jnp.array(self.colours, x.dtype))
-        y = self.conv_out(self.features(x, background))
-        return from_depth(y, self.scale) - _SHARPNESS * away
+        return -_SHARPNESS * away
+
+    def _drawn(self, result: jax.Array) -> jax.Array:
+        return jax.nn.softmax(result) @ jnp.array(self.colours, result.dtype)
 
 
 def squared_distances(x: jax.Array, colours: jax.Array | np.ndarray) -> jax.Array:
@@ -118,6 +161,12 @@ def from_depth(x: jax.Array, times: int) -> jax.Array:
     b, h, w, _ = x.shape
     x = x.reshape(b, h, w, times, times, -1).transpose(0, 1, 3, 2, 4, 5)
     return x.reshape(b, h * times, w * times, -1)
+
+
+def made_small(x: jax.Array, times: int) -> jax.Array:
+    """Makes pictures `b times*h times*w c` smaller by means over squares of pixels: `b h w c`."""
+    b, h, w, channels = x.shape
+    return x.reshape(b, h // times, times, w // times, times, channels).mean((2, 4))
 
 
 def enlarged(x: jax.Array, times: int) -> jax.Array:
@@ -164,9 +213,10 @@ def depends_on_condition(path: tuple) -> bool:
 def starts_anew(path: tuple) -> bool:
     """Returns whether a weight starts anew where the old network's has another shape.
 
-    The last layer does, which is of other colours or of another scale.
+    The last layer does, which is of other colours or of another scale; so do corrections that the
+    old network does not have.
     """
-    return path[0] == "conv_out"
+    return path[0] in ("conv_out", "corrections")
 
 
 def discriminator_depth(path: tuple, resolution: int) -> int | None:

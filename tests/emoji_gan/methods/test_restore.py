@@ -72,9 +72,9 @@ def trained(config, steps, devices=1, batches=batch_of):
     return config, state, metrics
 
 
-@pytest.mark.parametrize("adversarial", [0.0, 0.02])
-def test_it_learns_to_restore(adversarial):
-    config = tiny_config(**{"loss.adversarial": adversarial})
+@pytest.mark.parametrize(("adversarial", "corrections"), [(0.0, 0), (0.02, 0), (0.0, 2)])
+def test_it_learns_to_restore(adversarial, corrections):
+    config = tiny_config(**{"loss.adversarial": adversarial, "model.corrections": corrections})
     config, state, metrics = trained(config, 100, batches=clean_batch_of)
     scalars = restore.summaries(config, conditions.NONE)(state, clean_batch_of(1))["scalars"]
     assert scalars["error/validation"] < 0.9 * scalars["error/bicubic_validation"]
@@ -107,6 +107,26 @@ def test_it_starts_from_a_restorer_of_any_colours(stored):
     for name in ("conv_in", "before", "middle", "after", "up", "down"):
         jax.tree.map(np.testing.assert_array_equal, started.g[name], theirs[name])
     jax.tree.map(np.testing.assert_array_equal, started.g["conv_out"], state.g["conv_out"])
+
+
+@pytest.mark.parametrize("colours", [{}, OF_COLOURS])
+def test_corrections_begin_with_what_the_restorer_drew(tmp_path, colours):
+    batches = flags_of if colours else batch_of
+    stored = written(tmp_path / "restorer.safetensors", tiny_config(**colours), batches)
+    config = methods.resolve(tiny_config(**colours, **{"model.corrections": 2}), 1)
+    state = restore.init(config, conditions.NONE, 5)
+    frozen = ml_collections.FrozenConfigDict(config)
+    started = transfer.start(state, frozen, conditions.NONE, stored)
+    pictures = list(batches(3)["damaged"][:2])
+    latents = Latents(images.to_model(np.stack(pictures)), np.float32(1), "picture")
+
+    def drawn(config, params):
+        generator = restore.generator(config, conditions.NONE)
+        return generator.draw(params, latents, {"background": np.zeros(2, np.float32)})
+
+    old = methods.resolve(tiny_config(**colours), 1)
+    before = drawn(old, open_trained(stored).fields(("g_ema",)))
+    np.testing.assert_allclose(drawn(config, {"g_ema": started.g}), before, atol=1e-5)
 
 
 def test_the_variant_has_the_colours_of_openmoji():
