@@ -64,13 +64,22 @@ def test_files_that_the_notice_names_exist():
     assert named and [name for name in named if not (ROOT / name).exists()] == []
 
 
+def _anchors(page: pathlib.Path) -> set[str]:
+    """Names the headings of a page as GitHub does; a second one of a name is not meant here."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def _broken_links(page: pathlib.Path) -> list[str]:
-    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
-    return [
-        link
-        for link in links
-        if not re.match(r"[a-z]+:", link) and not (page.parent / link).exists()
-    ]
+    broken = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        if re.match(r"[a-z]+:", link):
+            continue
+        if not target.exists() or (anchor and anchor not in _anchors(target)):
+            broken.append(link)
+    return broken
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.relative_to(ROOT).as_posix())
@@ -80,8 +89,11 @@ def test_links_and_pictures_are_there(page):
 
 def test_a_broken_link_would_be_seen(tmp_path):
     page = tmp_path / "page.md"
-    page.write_text("[a](there.md) ![b](x/gone.png) [c](https://host/x) [d](page.md#part)")
-    assert _broken_links(page) == ["there.md", "x/gone.png"]
+    page.write_text(
+        "# `A` part, or two\n[a](there.md) ![b](x/gone.png) [c](https://host/x)\n"
+        "[d](page.md#a-part-or-two) [e](#a-part-or-two) [f](page.md#part) [g](#other)"
+    )
+    assert _broken_links(page) == ["there.md", "x/gone.png", "page.md#part", "#other"]
 
 
 def _commands(page: str) -> set[str]:
