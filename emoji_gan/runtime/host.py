@@ -45,14 +45,14 @@ def setup_host_memory() -> None:
     small for such blocks. Without effect on other C libraries.
     """
     c_library = ctypes.CDLL(None)
-    mallopt = getattr(c_library, "mallopt", None)
-    if mallopt:
+    mallopt, malloc_trim = (getattr(c_library, f, None) for f in ("mallopt", "malloc_trim"))
+    if mallopt and malloc_trim:
         trim_threshold, mmap_max, arena_max = -1, -4, -8  # malloc.h
         mallopt(trim_threshold, -1)  # never give back by itself
         mallopt(mmap_max, 0)  # never map a block of its own
         mallopt(arena_max, 1)
         jax.monitoring.register_event_duration_secs_listener(
-            functools.partial(_give_back_after_compiling, c_library.malloc_trim)
+            functools.partial(_give_back_after_compiling, malloc_trim)
         )
 
 
