@@ -41,7 +41,7 @@ class Style:
 
 
 # A colour is used where it makes right the more, the fewer of the drawings have it.
-OPENMOJI = Style(palettes.OPENMOJI, 0.6 * (1 - np.log(palettes.OPENMOJI_FREQUENCY)), (0, 0, 0))
+OPENMOJI = Style(palettes.OPENMOJI, 2 * (1 - np.log(palettes.OPENMOJI_FREQUENCY)), (0, 0, 0))
 
 
 def trace(picture: np.ndarray, style: Style, *, tolerance: float = 0.06) -> list[Shape]:
