@@ -95,7 +95,9 @@ class Finisher:
         is_traced = self._size_px is not None and self._finish == "traced"
         shapes = None
         if is_traced or "svg" in self._formats:
-            shapes = vectoriser.trace_all(list(drawn), self._restorer, style=self._style)
+            shapes = vectoriser.trace_all(
+                list(drawn), self._restorer, style=self._style, sharp_px=vectoriser.QUICK_PX
+            )
         if self._size_px is None:
             return Finished(drawn, shapes)
         if is_traced:

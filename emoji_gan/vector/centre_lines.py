@@ -57,8 +57,7 @@ def find(
     thick = mask & (outside <= _THICK * half + 1)
     # A branch in the corner of a thick part is longer than one at the end of a line, and no line.
     least = 2 * half if thick.any() else half
-    thin = mask & (inside < _THIN * half)
-    hair = mask & ~_around(mask & ~thin, half)
+    hair = _hairs(mask, inside, half)
     joined = _joined(*_branches(skeleton & ~thick & ~hair), half)
     lines = [line for line in joined if _length(line.points) > least]
     if not lines:
@@ -73,6 +72,25 @@ def find(
     large = np.bincount(numbers.ravel()) >= _DOT * half**2
     large[0] = False
     return lines, 2 * half, thick | large[numbers]
+
+
+def _hairs(mask: np.ndarray, inside: np.ndarray, half: float) -> np.ndarray:
+    """Returns what is too thin for a line: bool [h w]. What joins two ends of lines is none.
+
+    Args:
+      mask: bool [h w].
+      inside: f64 [h w], px to the nearest pixel outside.
+      half: the half width of lines, px.
+    """
+    firm = mask & _around(mask & (inside >= _THIN * half), half)
+    numbers, count = ndimage.label(mask & ~firm, _EIGHT)
+    for number, window in enumerate(ndimage.find_objects(numbers, count), 1):
+        around = tuple(slice(max(0, s.start - 1), s.stop + 1) for s in window)
+        hair = numbers[around] == number
+        touched = ndimage.binary_dilation(hair, _EIGHT) & firm[around]
+        if ndimage.label(touched, _EIGHT)[1] > 1:
+            firm[around] |= hair
+    return mask & ~firm
 
 
 def _around(mask: np.ndarray, px: float) -> np.ndarray:

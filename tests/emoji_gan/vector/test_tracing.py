@@ -74,6 +74,16 @@ def test_a_dark_edge_of_a_hair_is_no_stroke(rasteriser):
     assert max(path.curves[:, 0, 1].max() for path in stroke.paths) < 60
 
 
+def test_a_line_that_is_thinner_in_its_middle_stays_one(rasteriser):
+    line = '<path d="M{}h{}" stroke="#000" stroke-width="{}"/>'
+    thin = _HEAD + line.format("14 30", 16, 2) + line.format("42 30", 16, 2)
+    thin += line.format("30 30", 12, 0.5) + line.format("30 50", 12, 0.5) + "</svg>"
+    (stroke,) = tracing.trace(rasteriser.render(thin), tracing.OPENMOJI)
+    (path,) = stroke.paths  # and that of a hair alone is none
+    points = path.curves.reshape(-1, 2)
+    assert np.ptp(points[:, 0]) > 40 and abs(points[:, 1] - 30).max() < 0.2
+
+
 def test_a_thin_dark_shape_keeps_its_colour_between_lines(rasteriser):
     def colours_of(svg):
         traced = tracing.trace(rasteriser.render(f"{_HEAD}{svg}</svg>"), tracing.OPENMOJI)
