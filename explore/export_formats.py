@@ -58,7 +58,7 @@ def file_events(session: Session, data: Any) -> Iterator[dict[str, Any]]:
     texts = session.provenance(first) | {"recipe": json.dumps(again, ensure_ascii=True)}
     drawn = yield from _drawn(session, wish)
     if form == "svg":
-        traced = vectoriser.trace_all(list(drawn), session.restorer, sharp_px=vectoriser.QUICK_PX)
+        traced = vectoriser.trace_all(list(drawn), session.restorer, quick=True)
         svg = vectoriser.svgs(traced, [texts])[0]
         yield _file("emoji.svg", "image/svg+xml", svg, again)
         return

@@ -66,7 +66,7 @@ def ways(restorer: Restorer, drawn_px: int) -> dict[str, Enlarge]:
 
 def traced(pictures: np.ndarray, restorer: Restorer) -> np.ndarray:
     """Traces pictures uint8 [n h h 4] and renders the SVGs: uint8 [n _PX _PX 4]."""
-    shapes = vectoriser.trace_all(list(pictures), restorer, sharp_px=vectoriser.QUICK_PX)
+    shapes = vectoriser.trace_all(list(pictures), restorer, quick=True)
     return vectoriser.rendered(shapes, _PX)
 
 

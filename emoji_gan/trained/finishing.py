@@ -96,7 +96,7 @@ class Finisher:
         shapes = None
         if is_traced or "svg" in self._formats:
             shapes = vectoriser.trace_all(
-                list(drawn), self._restorer, style=self._style, sharp_px=vectoriser.QUICK_PX
+                list(drawn), self._restorer, style=self._style, quick=True
             )
         if self._size_px is None:
             return Finished(drawn, shapes)

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 _CORNER_DEGREES = 42.0  # a turn that is sharper, within the reach of a corner, is kept as one
 _SUDDEN = 0.7  # of a turn, that a corner makes within the reach and not within twice of it
-_REPARAMETRISATIONS = 4
+_REPARAMETRISATIONS = 2  # more cost time, and gain nothing
 _STRAIGHT = 0.8  # times the tolerance; what is so near to its chord is straight
 _NEAR = 4.0  # squared times the tolerance; below it the parameters are worth making better
 

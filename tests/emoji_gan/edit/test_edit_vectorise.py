@@ -90,9 +90,7 @@ def test_formats_beside_the_pngs(pictures, tmp_path):
 
 def test_openmoji_is_enlarged_as_its_svg_and_other_sets_as_the_restorer_has_them(pictures):
     small = np.stack([common_box.resize(picture, 32) for picture in pictures.values()])
-    shapes = vectoriser.trace_all(
-        list(small), Restorer(colours="openmoji"), sharp_px=vectoriser.QUICK_PX
-    )
+    shapes = vectoriser.trace_all(list(small), Restorer(colours="openmoji"), quick=True)
     traced = finishing.Finisher(32, 128, "png,svg", style=finishing.traced_style(["openmoji line"]))
     finished = traced.finished(small)
     np.testing.assert_array_equal(finished.large, vectoriser.rendered(shapes, 128))
