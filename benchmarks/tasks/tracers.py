@@ -76,8 +76,8 @@ def tracers(
     def restored(pictures: list[np.ndarray]) -> list[np.ndarray]:
         return vectoriser.enlarged(pictures, restorer)
 
-    def ours(pictures: list[np.ndarray]) -> list[str]:
-        traced = vectoriser.trace_all(pictures, restorer, style=style)
+    def ours(pictures: list[np.ndarray], *, quick: bool = False) -> list[str]:
+        traced = vectoriser.trace_all(pictures, restorer, style=style, quick=quick)
         return [drawing.to_svg(shapes) for shapes in traced]
 
     def after(enlarge: Callable[[list[np.ndarray]], list[np.ndarray]]) -> Tracer:
@@ -85,6 +85,7 @@ def tracers(
 
     return {
         "ours": ours,
+        "ours, quick": functools.partial(ours, quick=True),
         "VTracer": lambda x: [by_vtracer(y) for y in x],
         "VTracer, 8x bicubic": lambda x: [by_vtracer(y) for y in large(x)],
         "VTracer, 8x bicubic, helped": after(large),
