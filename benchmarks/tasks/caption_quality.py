@@ -3,9 +3,10 @@
     python -m benchmarks.tasks.caption_quality --model=runs/caption --out=FOLDER
     python -m benchmarks.tasks.caption_quality --model=runs/a --model=runs/b --out=FOLDER
 
-Of OpenMoji's held-out emoji, which no captioner of the training split saw in any style, and of as
-many that the shipped one-step model draws when it is asked for emoji of the training split. The
-rows of each language and kind of text:
+Of OpenMoji's held-out emoji, which no captioner of the training split saw in any style, of as many
+that the shipped one-step model draws when it is asked for emoji of the training split, and of every
+tenth of these emoji themselves, of which it has read what to write (`trained on`). The shipped
+captioner has seen them all, so that it takes a twin. The rows of each language and kind of text:
 
   top-1, top-5  fraction whose emoji is nearest, or of the nearest five, of the 1,914 of the first
                 encoder by the vector of the text alone; the captioner reads pictures by the second
@@ -148,6 +149,13 @@ def held_out(captioner: Captioner, codes_of_encoder: Sequence[str]) -> Pictures:
     return Pictures(images[kept], tuple(codepoints[i] for i in kept))
 
 
+def every_tenth(train: dataset.EmojiData, codes_of_encoder: Sequence[str]) -> Pictures:
+    """Returns every tenth of the emoji of the training split that the judge knows."""
+    codepoints = train.columns["codepoints"].tolist()
+    rows = [i for i, code in enumerate(codepoints) if code in set(codes_of_encoder)][::10]
+    return Pictures(train.images[rows], tuple(codepoints[i] for i in rows))
+
+
 def generated(train: dataset.EmojiData, codes_of_encoder: Sequence[str], count: int) -> Pictures:
     """Draws emoji of the training split, asked for by their English names, by the shipped model."""
     codes = sorted(set(train.columns["codepoints"].tolist()) & set(codes_of_encoder))
@@ -279,7 +287,9 @@ def main() -> int:
     p = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    p.add_argument("--model", action="append", type=paths.local, help="default: the shipped one")
+    p.add_argument(
+        "--model", action="append", type=paths.local, required=True, help="may be repeated"
+    )
     p.add_argument("--n", type=int, help="pictures of either sort; default: all held out")
     p.add_argument(
         "--temperatures", default=",".join(map(str, TEMPERATURES)), help="of the curve, by commas"
@@ -290,15 +300,16 @@ def main() -> int:
     host.setup_compilation_cache()
     workdir.make_folder(a.out)  # before anything is measured
     temperatures = [float(value) for value in a.temperatures.split(",")]
-    captioners = {model or "shipped": Captioner(model) for model in a.model or [None]}
+    captioners = {model: Captioner(model) for model in a.model}
     first = next(iter(captioners.values()))
     judge, train = Judge(), dataset.load(_openmoji(first))
     unseen = held_out(first, judge.codepoints)
     kept = np.linspace(0, len(unseen.images) - 1, a.n or len(unseen.images)).astype(int)
     unseen = Pictures(unseen.images[kept], tuple(unseen.codepoints[i] for i in kept))
     drawn = generated(train, judge.codepoints, len(unseen.images))
+    seen = every_tenth(train, judge.codepoints)
     corpus, rows = Corpus(sorted(set(train.columns["codepoints"].tolist()))), []
-    for of, pictures in (("held out", unseen), ("generated", drawn)):
+    for of, pictures in (("held out", unseen), ("generated", drawn), ("trained on", seen)):
         measurement = Measurement(judge, corpus, pictures, rows, of)
         measurement.add_written(train, first)
         for name, captioner in captioners.items():
