@@ -13,7 +13,7 @@ from emoji_gan.vector.drawing import Shape
 from input_pipeline.art import common_box, rasterise
 
 TRACED_PX = 512  # a side of what is traced
-_QUICK = (256, 384)  # restored to, interpolated to: 6 to 12 % more error in a third of the time
+_QUICK = (256, 384)  # restored to, interpolated to: half the time, 6 to 8 % more error
 _AT_ONCE = 64  # pictures; each is 1 MiB once it is large
 STYLES = ("openmoji", "flat")
 
@@ -32,7 +32,7 @@ def trace_all(
       restorer: that enlarges them.
       style: 'openmoji', of its palette and lines; or 'flat', of the picture's own colours and
         without lines.
-      quick: takes a third of the time, for some more error.
+      quick: takes half of the time, for some more error.
 
     Returns:
       The shapes of each picture, the lowest first.
