@@ -15,6 +15,8 @@ from emoji_gan.trained.restorer import MAX_RESULT_PX
 from emoji_gan.vector import drawing, font, specimen
 from input_pipeline.art import picture_folder
 
+_SOFTWARE = "emoji_gan"
+
 
 def add_arguments(p: argparse.ArgumentParser) -> None:
     """Adds the flags of this verb."""
@@ -41,13 +43,15 @@ def run(a: argparse.Namespace) -> int:
         raise UserError("two pictures have the same name: vectorise their folders one by one")
     if a.font is not None and len(files) > font.MOST_DRAWINGS:
         raise UserError(f"--font: {len(files)} pictures, a font takes {font.MOST_DRAWINGS}")
+    for file in files:
+        _refuse_foreign(out / f"{file.stem}.svg")
     workdir.make_folder(out)  # before anything is traced
     restorer = finishing.restorer_of(a.style, a.model)
     pictures, read = restoration.read_all(files, 1, most_px=MAX_RESULT_PX)
     drawings = vectoriser.trace_all(pictures, restorer, style=a.style)
     sizes = []
     for file, picture, shapes in zip(read, pictures, drawings, strict=True):
-        texts = {"Software": "emoji_gan", "restorer_sha256": restorer.digest_of(picture)}
+        texts = {"Software": _SOFTWARE, "restorer_sha256": restorer.digest_of(picture)}
         svg = drawing.to_svg(shapes, metadata=picture_folder.own_texts(file) | texts).encode()
         workdir.write_atomic(out / f"{file.stem}.svg", svg)
         sizes.append(len(svg))
@@ -62,6 +66,12 @@ def run(a: argparse.Namespace) -> int:
     if a.font is not None and read:
         print(f"font  {_write_font(a.font, out, read, drawings)}")
     return errors.EXIT_USER_ERROR if bad else errors.EXIT_OK
+
+
+def _refuse_foreign(path: pathlib.Path) -> None:
+    """Raises `UserError` if an SVG is there that this program did not write."""
+    if path.is_file() and f"Software: {_SOFTWARE}" not in path.read_text(errors="replace"):
+        raise UserError(f"{path} is not from here and would be lost: give another --out")
 
 
 def _write_font(

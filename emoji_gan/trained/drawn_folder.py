@@ -80,8 +80,11 @@ def write(
     images.save_png(folder / SHEET, _sheet(on_sheet), texts)
     removed = [path for path in earlier if path not in written]
     for path in removed:
-        for suffix in (".png", *_OTHER_SUFFIXES):
-            path.with_suffix(suffix).unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+    for path in earlier:
+        for suffix in _OTHER_SUFFIXES:
+            if path not in written or suffix not in (more or {}):
+                path.with_suffix(suffix).unlink(missing_ok=True)
     return len(removed)
 
 

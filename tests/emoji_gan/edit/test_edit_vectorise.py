@@ -70,6 +70,14 @@ def test_what_cannot_be_vectorised_is_one_line(monkeypatch, capsys, folder, tmp_
         assert code == 2 and len(error) == 1 and words in error[0]
 
 
+def test_an_svg_of_the_user_is_not_written_over(monkeypatch, capsys, folder):
+    own = folder / "1F600.svg"
+    own.write_text("<svg/>")
+    code, _, error = run(monkeypatch, capsys, "vectorise", folder, f"--out={folder}")
+    assert code == 2 and len(error) == 1 and "would be lost" in error[0]
+    assert own.read_text() == "<svg/>"
+
+
 def test_formats_beside_the_pngs(pictures, tmp_path):
     drawn = np.stack(list(pictures.values()))
     finisher = finishing.Finisher(512, None, "png,svg,webp")
@@ -85,6 +93,12 @@ def test_formats_beside_the_pngs(pictures, tmp_path):
     # Files of another request go, whatever their format.
     request["provenance"] = request["provenance"] | {"kimg": "2"}
     finishing.Finisher(512, None, "png").write(tmp_path, drawn[:1], [7], **request)
+    assert [path.name for path in tmp_path.glob("seed*")] == ["seed0000000007.png"]
+    # And so they do where the PNG itself is drawn anew.
+    finisher.write(tmp_path, drawn[:1], [7], **request)
+    assert len(list(tmp_path.glob("seed*"))) == 3
+    request["provenance"] = request["provenance"] | {"kimg": "3"}
+    finishing.Finisher(512, None, "png").write(tmp_path, drawn[1:], [7], **request)
     assert [path.name for path in tmp_path.glob("seed*")] == ["seed0000000007.png"]
 
 
