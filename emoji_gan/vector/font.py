@@ -5,6 +5,7 @@ Version 0 is drawn by every browser and by FreeType; drawings without gradients 
 
 import io
 import pathlib
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -40,10 +41,9 @@ def characters(names: Sequence[str]) -> list[int]:
 
 
 def _code_point(name: str) -> int | None:
-    try:
-        value = int(name.removeprefix("U+"), 16)
-    except ValueError:
-        return None
+    if not re.fullmatch(r"U\+[0-9A-Fa-f]{4,6}|(?=.*[0-9])[0-9A-Fa-f]{4,6}", name):
+        return None  # "cafe" is a word
+    value = int(name.removeprefix("U+"), 16)
     return value if 0x2000 <= value <= 0x10FFFF and not 0xD800 <= value <= 0xF8FF else None
 
 

@@ -49,7 +49,7 @@ def test_another_program_draws_its_colours_where_they_are(tmp_path):
 
 
 def test_a_name_that_is_a_code_point_gets_it_and_others_get_private_ones():
-    names = ["1F355", "U+2764", "cat", "1F1E6-1F1E8", "1F355", "E000", "41"]
+    names = ["1F355", "U+2764", "cat", "1F1E6-1F1E8", "1F355", "E000", "41", "face"]
     chosen = font.characters(names)
     assert chosen[:2] == [0x1F355, 0x2764] and len(set(chosen)) == len(names)
     assert all(0xE000 <= c <= 0xF8FF for c in chosen[2:])
