@@ -72,8 +72,8 @@ def main() -> int:
     host.setup_compilation_cache()
     captioner = Captioner(a.model)
     given, bad = [], 0
-    for text in (*a.paths, *a.emoji):
-        for picture in _opened(text, is_emoji=text in a.emoji):
+    for text, is_emoji in [(path, False) for path in a.paths] + [(e, True) for e in a.emoji]:
+        for picture in _opened(text, is_emoji=is_emoji):
             if isinstance(picture, _Picture):
                 given.append(picture)
             else:

@@ -14,6 +14,7 @@ from input_pipeline.art.licences import Work
 
 TASK = "unconditional-image-generation"
 PICTURE_TASK = "image-to-image"  # of models that are given pictures
+TEXT_TASK = "image-to-text"  # of captioners
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +63,7 @@ def _front_matter(card: Card) -> str:
     takes_text = conditions.TEXT in card.trained.spec.names
     tags = ["emoji", "jax", "flax", "rgba", config["method"], f"{config['data']['resolution']}px"]
     lines = [f"license: {card.licence.lower()}", "library_name: emoji_gan"]
-    lines += [f"pipeline_tag: {TASK if card.caption else PICTURE_TASK}"]
+    lines += [f"pipeline_tag: {_task(card)}"]
     lines += _list("language", ["en", "fr"]) if takes_text else []
     lines += _list("tags", tags)
     names = dict.fromkeys(name for report in card.reports for name, _ in _finite(report))
@@ -97,9 +98,17 @@ def _finite(report: Report) -> list[tuple[str, float]]:
     return [(name, e.value) for name, e in figures if math.isfinite(e.value)]
 
 
+def _task(card: Card) -> str:
+    if card.trained.config["method"] == "caption":
+        return TEXT_TASK
+    return TASK if card.caption else PICTURE_TASK
+
+
 def _summary(card: Card) -> str:
     config, spec = card.trained.config, card.trained.spec
     size = config["data"]["resolution"]
+    if config["method"] == "caption":
+        return "Takes pictures of emoji and writes names and keywords, in English and French."
     if not card.caption:
         return f"Takes pictures and draws pictures: emoji with alpha, `{config['method']}`."
     asked_by = f", asked by any of {', '.join(spec.names)}" if spec.names else ""
@@ -111,6 +120,8 @@ def _summary(card: Card) -> str:
 
 def _command(card: Card, commit: str) -> str:
     address = f"{hub_source.PREFIX}{card.repository}@{commit}"
+    if card.trained.config["method"] == "caption":
+        return f"    python -m emoji_gan.describe PICTURES --model={address}"
     if not card.caption:
         return f"    python -m emoji_gan.edit {_verb(card)} PICTURES --model={address} --out=new"
     text = ' --text="chat souriant"' if conditions.TEXT in card.trained.spec.names else ""
@@ -118,7 +129,7 @@ def _command(card: Card, commit: str) -> str:
 
 
 def _verb(card: Card) -> str:
-    return "restyle" if card.trained.config["method"] == "restyle" else "restore"
+    return "restyle --to=STYLE" if card.trained.config["method"] == "restyle" else "restore"
 
 
 def _program(card: Card) -> str:

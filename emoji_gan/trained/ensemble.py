@@ -95,6 +95,8 @@ def recipe_of(source: str, kind: str | None = None, candidates: int | None = Non
         recipe = load(source)
     else:
         names = [name.strip() for name in source.split(",") if name.strip()]
+        if not names:
+            raise UserError(f"--model={source}: names no model")
         members = tuple(Member(paths.local(name)) for name in names)
         recipe = Recipe("mixture", members, (1 / len(members),) * len(members))
     recipe = dataclasses.replace(recipe, kind=kind or recipe.kind)
@@ -137,8 +139,10 @@ def load(path: str) -> Recipe:
             raise ValueError("its kind or its weights are wrong")
         if min(recipe.weights) < 0 or abs(sum(recipe.weights) - 1) > 1e-6:
             raise ValueError("its weights must be at least 0 and sum to 1")
-        if not all(0 <= i < size for i in recipe.choices.values()):
+        if not all(type(i) is int and 0 <= i < size for i in recipe.choices.values()):
             raise ValueError("a choice is no member")
+        if type(recipe.candidates) is not int:
+            raise ValueError("its candidates are no whole number")
     except FileNotFoundError:
         raise UserError(f"no ensemble at {path}") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:

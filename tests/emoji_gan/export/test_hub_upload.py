@@ -140,6 +140,16 @@ def test_a_model_that_is_given_pictures_has_no_samples():
     assert b"edit restore PICTURES --model=hub:someone/restorer@" in files["README.md"]
 
 
+def test_a_captioner_and_a_restyler_say_how_they_are_used():
+    for name, task, command in (
+        ("captioner", "image-to-text", b"python -m emoji_gan.describe PICTURES --model=hub:a/b@"),
+        ("restyler", "image-to-image", b"edit restyle --to=STYLE PICTURES --model=hub:a/b@"),
+    ):
+        model = SHIPPED_MODEL.with_name(f"{name}.safetensors")
+        card = hub_folder.files("a/b", str(model))["README.md"]
+        assert front_matter(card)["pipeline_tag"] == task and command in card
+
+
 def test_a_page_is_put_beside_the_model(model, tmp_path):
     page = tmp_path / "page.html"
     page.write_text("<!doctype html><title>a</title>")

@@ -267,7 +267,7 @@ def test_the_shipped_one_draws_in_each_of_its_styles():
 
 
 def test_a_restyler_does_not_sample_and_others_do_not_restyle(stored, monkeypatch, tmp_path):
-    with pytest.raises(UserError, match="draws nothing by itself"):
+    with pytest.raises(UserError, match=r"draws nothing by itself.*edit restyle"):
         Sampler(stored)
     with pytest.raises(UserError, match="give a restyler"):
         Restyler(str(SHIPPED_FLOW))

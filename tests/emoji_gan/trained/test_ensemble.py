@@ -120,6 +120,7 @@ def test_models_that_are_unlike_are_refused(pair, flows, tmp_path):
         ((source, "vote"), r"--ensemble=vote: choose of mixture, choice, best_of, average"),
         ((source, "choice"), r"learned first: python -m eval"),
         ((source, "best_of", 0), r"--candidates=0: must be at least 1"),
+        ((",",), r"--model=,: names no model"),
         ((str(tmp_path / "no.json"),), r"no ensemble at .*no\.json"),
     ):
         with pytest.raises(UserError, match=line) as e:
@@ -135,6 +136,8 @@ def test_models_that_are_unlike_are_refused(pair, flows, tmp_path):
         {"weights": [0.5, 0.6]},
         {"kind": "vote"},
         {"choices": {"Food": 2}},
+        {"choices": {"Food": 0.0}},
+        {"candidates": "4"},
         {"members": ["a"]},
         {"else": 1},
     ],
