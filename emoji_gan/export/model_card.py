@@ -5,7 +5,7 @@ import json
 import math
 import re
 
-from emoji_gan import conditions
+from emoji_gan import conditions, methods
 from emoji_gan.trained import hub_source
 from emoji_gan.trained.source import Trained
 from eval.report import metric_names
@@ -120,16 +120,10 @@ def _summary(card: Card) -> str:
 
 def _command(card: Card, commit: str) -> str:
     address = f"{hub_source.PREFIX}{card.repository}@{commit}"
-    if card.trained.config["method"] == "caption":
-        return f"    python -m emoji_gan.describe PICTURES --model={address}"
-    if not card.caption:
-        return f"    python -m emoji_gan.edit {_verb(card)} PICTURES --model={address} --out=new"
+    if program := methods.FROM_PICTURES.get(card.trained.config["method"]):
+        return f"    python -m {program} --model={address}"
     text = ' --text="chat souriant"' if conditions.TEXT in card.trained.spec.names else ""
     return f"    python -m emoji_gan.sample --model={address}{text} --out=new"
-
-
-def _verb(card: Card) -> str:
-    return "restyle --to=STYLE" if card.trained.config["method"] == "restyle" else "restore"
 
 
 def _program(card: Card) -> str:

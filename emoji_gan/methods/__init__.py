@@ -20,7 +20,11 @@ METHODS = (
     "consistency",
     "masked",
 )
-FROM_PICTURES = ("restore", "restyle", "caption")  # methods whose generators have no latents
+FROM_PICTURES = {  # methods whose generators have no latents: the program that gives them pictures
+    "restore": "emoji_gan.edit restore PICTURES",
+    "restyle": "emoji_gan.edit restyle PICTURES --to=STYLE",
+    "caption": "emoji_gan.describe PICTURES",
+}
 
 
 def load(name: str) -> Method:
@@ -45,7 +49,7 @@ def resolve(config: ml_collections.ConfigDict, num_devices: int) -> ml_collectio
     Raises:
       UserError: a field that cannot work, by name, with what it must be.
     """
-    checked = config_lib.checked(config, METHODS + FROM_PICTURES)
+    checked = config_lib.checked(config, (*METHODS, *FROM_PICTURES))
     load(checked.method).resolve(checked, num_devices)
     if checked.eval.patience and best_metric(checked) is None:
         raise UserError(

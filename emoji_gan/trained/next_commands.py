@@ -37,10 +37,7 @@ def print_them(
     print(f"open    {shlex.quote(str(root / 'samples.png'))}")
     print(f"curves  tensorboard --logdir={path}")
     method = experiment.config.method
-    if method == "caption":
-        print(f"caption python -m emoji_gan.describe PICTURES --model={path}")
-    elif method in methods.FROM_PICTURES:
-        to = " --to=STYLE" if "style" in experiment.spec.names else ""
-        print(f"{method} python -m emoji_gan.edit {method} PICTURES{to} --model={path}")
+    if method in methods.FROM_PICTURES:
+        print(f"{method} python -m {methods.FROM_PICTURES[method]} --model={path}")
     else:
         print(f"sample  python -m emoji_gan.sample --workdir={path} --seeds=0-63")

@@ -29,7 +29,6 @@ SHIPPED_LARGE_FLOW = _MODELS / "openmoji_64.safetensors"
 # Every batch has this many rows, the last one padded: a kernel may round differently at another
 # size.
 _BATCH = 16
-_READERS = {"restore": "edit restore", "restyle": "edit restyle", "caption": "describe"}
 
 # Each operation outside a program is a program by itself, which holds 1.4 MiB of memory
 # (findings/each_shape_holds_a_megabyte.sh) and takes time to compile: arrays are handed over as
@@ -73,7 +72,7 @@ class Sampler:
         if self.generator.latents is None:
             raise UserError(
                 f"{source}: a model of {self.config.method!r} draws nothing by itself; give it "
-                f"pictures: python -m emoji_gan.{_READERS[self.config.method]}"
+                f"pictures: python -m {methods.FROM_PICTURES[self.config.method]}"
             )
         self.params: Params = trained.fields(self.generator.fields)
         self._compile()

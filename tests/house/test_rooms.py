@@ -169,7 +169,7 @@ print(sorted(heavy & sys.modules.keys()))
 import importlib, pkgutil, sys
 sys.modules["PIL"] = sys.modules["safetensors"] = None  # as where they are not installed
 from emoji_gan import methods
-for name in methods.METHODS + methods.FROM_PICTURES:
+for name in (*methods.METHODS, *methods.FROM_PICTURES):
     methods.load(name)
 import benchmarks.gpu, tests.parity.networks_parity
 print("trains")

@@ -143,7 +143,7 @@ def test_a_model_that_is_given_pictures_has_no_samples():
 def test_a_captioner_and_a_restyler_say_how_they_are_used():
     for name, task, command in (
         ("captioner", "image-to-text", b"python -m emoji_gan.describe PICTURES --model=hub:a/b@"),
-        ("restyler", "image-to-image", b"edit restyle --to=STYLE PICTURES --model=hub:a/b@"),
+        ("restyler", "image-to-image", b"edit restyle PICTURES --to=STYLE --model=hub:a/b@"),
     ):
         model = SHIPPED_MODEL.with_name(f"{name}.safetensors")
         card = hub_folder.files("a/b", str(model))["README.md"]
