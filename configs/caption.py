@@ -56,15 +56,16 @@ def get_config(variant: str = "") -> ml_collections.ConfigDict:
     )
     c.optim = ml_collections.ConfigDict(
         {
-            "g_lr": 0.003,  # learning rate of the writer, which falls as a cosine
-            "d_lr": 0.0005,  # learning rate of the critic, likewise
-            "warmup_kimg": 2.0,  # kimg until these are reached
+            "g_lr": 0.003,  # learning rate of the writer
+            "d_lr": 0.0005,  # learning rate of the critic
             "beta1": 0.9,
             "beta2": 0.99,
             "eps": 1e-8,
             "max_bad_steps": 10,  # non-finite steps in a row before rolling back; once more: stop
         }
     )
+    c.optim.update(default.schedule(warmup_kimg=2.0))
+    c.optim.decay = "cosine"
     c.ema.half_life_kimg = 3.0
     c.log.images_kimg, c.log.grid = 100.0, 8
     c.log.scalars_kimg = 5.0

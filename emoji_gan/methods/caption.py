@@ -10,7 +10,6 @@ trained here, and `caption`: `tokens`, `language`, `kind`, and of the emoji its 
 
 import dataclasses
 import enum
-import math
 from typing import Any
 
 import jax
@@ -39,7 +38,7 @@ from emoji_gan.methods.gan import TwoNetworks
 from emoji_gan.methods.recall import Recalled
 from emoji_gan.methods.step import Config
 from emoji_gan.networks import captioner_networks as networks
-from emoji_gan.runtime import rules
+from emoji_gan.runtime import learning_rate, rules
 
 NETWORKS = {"g": "writer", "d": "critic"}
 HELD_OUT_LOSS = "nll/validation"
@@ -82,7 +81,6 @@ _RULES = {
     "loss.own": rules.FRACTION,
     "optim.g_lr": rules.POSITIVE,
     "optim.d_lr": rules.POSITIVE,
-    "optim.warmup_kimg": rules.at_least(0),
     "optim.beta1": rules.BELOW_ONE,
     "optim.beta2": rules.BELOW_ONE,
 }
@@ -183,14 +181,6 @@ def seen_features(config: Config, state: State, batch: Batch) -> jax.Array:
     return jnp.where(kept[:, None], features + config.loss.noise * _rms(features) * noise, 0.0)
 
 
-def rate_of(config: Config, images_seen: jax.Array) -> jax.Array:
-    """Returns the learning rates' factor: it rises linearly, then falls as a cosine to the end."""
-    warmup = max(1.0, 1000.0 * config.optim.warmup_kimg)
-    fraction = jnp.minimum(1.0, images_seen / (1000.0 * config.total_kimg))
-    falling = 0.5 * (1 + jnp.cos(math.pi * fraction))
-    return jnp.minimum(1.0, (images_seen + 1) / warmup) * falling
-
-
 @dataclasses.dataclass(frozen=True)
 class _Seen:
     """Holds what a step sees of its pictures: vectors f32 [b d], and the words that they recall."""
@@ -284,7 +274,7 @@ def train_step(config: Config, spec: Spec, mesh: Mesh) -> Step:
     clip = optax.clip_by_global_norm(_MAX_GRADIENT_NORM)  # without a state
 
     def main(state: State, batch: Batch) -> tuple[State, Metrics]:
-        rate = rate_of(config, step.images_seen(state, config))
+        rate = learning_rate.factor(config, step.images_seen(state, config))
         g_adam, d_adam = _optimizers(config, rate)
         seen = _Seen(seen_features(config, state, batch), recalled_of(config, state, batch))
         d, d_opt, metrics = state.d, state.d_opt, {}

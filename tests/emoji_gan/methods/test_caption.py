@@ -14,6 +14,7 @@ from emoji_gan.methods import caption, decoding, recall
 from emoji_gan.methods import step as step_lib
 from emoji_gan.methods.base import Latents
 from emoji_gan.methods.recall import Recalled
+from emoji_gan.runtime import learning_rate
 from emoji_gan.runtime import mesh as mesh_lib
 from emoji_gan.trained import model_file, transfer
 
@@ -33,6 +34,13 @@ def tiny_config(**changes):
     c.ema.half_life_kimg = 0.1
     c.update_from_flattened_dict(changes)
     return c
+
+
+def test_its_learning_rate_falls_and_a_resumed_run_keeps_its_end():
+    config = methods.resolve(tiny_config(), 1)
+    assert config.optim.decay == "cosine" and config.optim.decay_kimg == config.total_kimg
+    factors = [float(learning_rate.factor(config, np.float32(1000 * k))) for k in (0, 4, 8)]
+    np.testing.assert_allclose(factors, [1, 0.5, 0], atol=1e-3)
 
 
 def batch_of(step, count=16):
