@@ -101,6 +101,11 @@ def init(config: Config, spec: Spec, seed: int) -> State:
     )
 
 
+def needs_teacher(config: Config) -> bool:
+    """Returns whether a flow guides the run, which model files of this method do not hold."""
+    return config.loss.guidance != 1
+
+
 def starts_from(config: Config) -> dict[str, dict[str, str]]:
     """Returns what a run may start from besides its own method.
 

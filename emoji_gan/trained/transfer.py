@@ -143,6 +143,11 @@ def _read(source: str, config: ml_collections.FrozenConfigDict) -> tuple[Trained
     generator = module.generator(config, conditions.NONE)
     fields = trained.fields(tuple(dict.fromkeys([*module.NETWORKS, *generator.fields])))
     if trained.is_file:  # it has only the average, which then also serves as the network
+        if hasattr(module, "needs_teacher") and module.needs_teacher(config):
+            raise UserError(
+                f"--init_from={source}: a model file of {method!r} has no teacher, who guides this "
+                "run; give its workdir or the flow, or set loss.guidance=1"
+            )
         for name in module.NETWORKS:
             if f"{name}_ema" in fields:
                 fields[name] = fields[f"{name}_ema"]

@@ -159,6 +159,10 @@ def test_what_is_no_flow_is_refused(monkeypatch):
     monkeypatch.setattr(transfer, "open_trained", lambda _: stored)
     with pytest.raises(UserError, match=r"of method 'dcgan', .* starts from a model of 'flow' or"):
         transfer.start(state, config, conditions.NONE, "old")
+    stored.config["method"] = "consistency"
+    guided = methods.resolve(tiny_config("consistency", **GUIDED), 1)
+    with pytest.raises(UserError, match="has no teacher"):
+        transfer.start(consistency.init(guided, SPEC, 0), guided, SPEC, "old")
     stored.config["method"] = "flow"
     started = transfer.start(state, config, conditions.NONE, "old")
     for field in ("teacher", "v", "v_ema"):
