@@ -79,6 +79,10 @@ _RULES = {
 def resolve(config: ml_collections.ConfigDict, num_devices: int) -> None:
     """Fills the auto fields and checks the method's own, in place; raises `UserError`."""
     rules.check(config, _RULES)
+    if config.augment.target:
+        raise rules.UserError(
+            "augment.target: a one-step generator does not move p by itself; set augment.p_init"
+        )
     rules.check(config, {f"optim.{name}": rules.POSITIVE for name in ("g_lr", "d_lr")})
     rules.check(config, {f"optim.{name}": rules.BELOW_ONE for name in ("beta1", "beta2")})
     few_steps.resolve(config, num_devices, trained_steps=config.model.steps)

@@ -176,6 +176,7 @@ def test_the_critic_reads_a_picture_once_for_any_condition():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"augment.target": 0.6}, "augment.target: a one-step generator does not move p"),
         ({"sample.guidance": 2.0}, "was trained with the guidance 1 and draws with no"),
         ({"sample.steps": 2}, "sample.steps=2: this model was trained for 1 step"),
         (
