@@ -63,7 +63,10 @@ class Vocabulary:
         return numbers
 
     def decode(self, numbers: Sequence[int]) -> str:
-        """Returns the text of pieces up to the first end; the inverse of `encode`."""
+        """Returns the text of pieces up to the first end, as `encode` read it.
+
+        But for the space behind an apostrophe at a word's end, which looks as one within a word.
+        """
         text = ""
         for number in numbers:
             piece = self.pieces[number]
@@ -71,7 +74,9 @@ class Vocabulary:
                 break
             if piece == PAD:
                 continue
-            word = "" if piece == SPELL else piece.removeprefix(_LETTER).removeprefix(_GLUED)
+            word = "" if piece == SPELL else piece
+            if len(piece) > 1:  # else it is the sign itself
+                word = word.removeprefix(_LETTER).removeprefix(_GLUED)
             if (piece == SPELL or piece[0].isalpha()) and _is_apart(text):
                 word = " " + word
             text += word

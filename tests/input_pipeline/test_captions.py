@@ -18,6 +18,7 @@ TEXTS = [
     "the 12th of May: -50 % on all",
     "family: man & boy",
     "femme\u202f: cheveux blancs",
+    "LGBTQ+ pride, 1+1",
 ]
 
 
@@ -81,6 +82,17 @@ def test_the_vocabulary_is_of_the_training_texts_alone():
     assert "pizza" in pieces and "rocket" not in pieces and "fusée" not in pieces
     assert held_out.captions.tokens.shape[1] == 150 and len(held_out.captions.tokens) > 4
     assert train.content_hash not in ("hash", held_out.content_hash)
+
+
+def test_the_hash_is_of_the_network_that_sees_and_not_of_its_last_bits():
+    def hash_of(see, picture_hash):
+        data = captions.attached(
+            _data(["1F355"]), None, length=150, words=8, see=see, picture_hash=picture_hash
+        )
+        return data[0].content_hash
+
+    other_bits = hash_of(lambda images: _see(images) + np.float32(1e-6), "h")
+    assert hash_of(_see, "h") == other_bits != hash_of(_see, "another")
 
 
 def test_a_batch_has_a_text_of_its_own_picture():
