@@ -3,9 +3,10 @@
     python -m benchmarks.tasks.restyling --model=runs/restyle --out=FOLDER --n=40
 
 Of each style, held-out emoji of every other style are drawn in it, up to `--n` a pair of styles.
-The rows compare with the pictures as they are (`no change`), with what snapping them to the style's
-colours does by itself (`colours`), with the style's own art of the same emoji (`real`), and, where
-the shipped flow has the style, with its variations (`vary`). Columns:
+The rows compare with what the network does by itself (`network`), with the pictures as they are
+(`no change`), with what snapping them to the style's colours does by itself (`colours`), with the
+style's own art of the same emoji (`real`), and, where the shipped flow has the style, with its
+variations (`vary`). Columns:
 
   style   fraction that a classifier of styles, fitted here to the training art, takes for it; that
           of `real` says how far the classifier is to be believed
@@ -129,7 +130,10 @@ def variations(flow: sampler.Sampler, style: str) -> Restyle:
 
 def ways(restyler: Restyler, style: str) -> dict[str, Restyle]:
     """Returns the ways of restyling to a style, by name."""
-    by_name: dict[str, Restyle] = {"restyle": lambda pictures: restyler(pictures, style)}
+    by_name: dict[str, Restyle] = {
+        "restyle": lambda pictures: restyler(pictures, style),
+        "network": lambda pictures: restyler.by_network(pictures, style),
+    }
     flow = sampler.Sampler(str(sampler.SHIPPED_FLOW))
     if style in dict(flow.spec.classes)["style"] and restyler.px == flow.config.data.resolution:
         by_name["vary"] = variations(flow, style)

@@ -1,6 +1,7 @@
 """Draws pictures in the style of another emoji set by a trained restyler."""
 
 import pathlib
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +11,7 @@ import numpy as np
 from emoji_gan import conditions, images, methods
 from emoji_gan.errors import UserError
 from emoji_gan.methods.base import Latents
+from emoji_gan.trained import even_changes
 from emoji_gan.trained.source import open_trained
 from input_pipeline.art import common_box, flat_colours, licences
 
@@ -63,6 +65,7 @@ class Restyler:
         generator = methods.load("restyle").generator(self.config, self.spec)
         self._params = self._trained.fields(generator.fields)
         self._draw = jax.jit(generator.draw)
+        self._evened, self._contours = jax.jit(even_changes.evened), jax.jit(even_changes.contours)
 
     def style_named(self, text: str) -> str:
         """Returns a style by its name, or by a part of it that no other name has.
@@ -84,7 +87,8 @@ class Restyler:
     def __call__(self, pictures: np.ndarray, style: str) -> np.ndarray:
         """Draws pictures in a style, of its colours alone.
 
-        A result depends on its picture and the style alone.
+        Line art is their contours. In other styles what the network changes is made even. A result
+        depends on its picture and the style alone.
 
         Args:
           pictures: uint8 [n px px 4], straight alpha, as `prepared` returns them.
@@ -93,18 +97,34 @@ class Restyler:
         Returns:
           uint8 [n px px 4], straight alpha.
         """
-        number, drawn = self.styles.index(style), []
+        if self._is_line_art(style):
+            return self._drawn(pictures, style, self._contours)
+        return self._drawn(pictures, style, lambda x: self._evened(self._by_network(x, style), x))
+
+    def by_network(self, pictures: np.ndarray, style: str) -> np.ndarray:
+        """Draws as the network alone does; otherwise as `__call__`."""
+        return self._drawn(pictures, style, lambda x: self._by_network(x, style))
+
+    def _by_network(self, x: jax.Array, style: str) -> jax.Array:
+        condition: conditions.Condition = {
+            "style": jnp.full(len(x), self.styles.index(style), jnp.int32)
+        }
+        return self._draw(self._params, Latents(x, jnp.float32(1), "picture"), condition)
+
+    def _drawn(
+        self, pictures: np.ndarray, style: str, draw: Callable[[jax.Array], jax.Array]
+    ) -> np.ndarray:
+        drawn = []
         for start in range(0, len(pictures), _BATCH):
             count = min(_BATCH, len(pictures) - start)
             rows = np.resize(np.arange(start, start + count), _BATCH)
-            latents = Latents(
-                images.to_model(jnp.asarray(pictures[rows])), jnp.float32(1), "picture"
-            )
-            condition: conditions.Condition = {"style": jnp.full(_BATCH, number, jnp.int32)}
-            x = self._draw(self._params, latents, condition)
+            x = draw(images.to_model(jnp.asarray(pictures[rows])))
             drawn.append(np.asarray(images.to_uint8(x))[:count])
         whole, palette = np.concatenate(drawn), self.palettes.get(style)
         return flat_colours.snap(whole, palette) if palette else whole
+
+    def _is_line_art(self, style: str) -> bool:
+        return even_changes.is_line_art(self.palettes.get(style, ()))
 
     def provenance(self, style: str) -> dict[str, str]:
         """Returns the text chunks of a PNG that say how it was drawn."""
@@ -112,6 +132,7 @@ class Restyler:
         return {
             "Software": "emoji_gan",
             "restyled to": style,
+            "drawn by": "contours" if self._is_line_art(style) else "network, its changes evened",
             "kimg": f"{self._trained.kimg:.1f}",
             "config_sha256": self._trained.config_hash,
             "checkpoint_sha256": self._trained.digest,

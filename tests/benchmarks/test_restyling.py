@@ -104,7 +104,7 @@ def test_the_whole_benchmark(monkeypatch, tmp_path, capsys):
     styles = json.loads((tmp_path / "out" / "restyling.json").read_text())["styles"]
     assert set(styles) == {"openmoji", "openmoji line"}
     for rows in styles.values():
-        assert set(rows) == {"restyle", "colours", "vary", "no change", "real"}
+        assert set(rows) == {"restyle", "network", "colours", "vary", "no change", "real"}
         assert rows["real"]["style"] > 0.8 > rows["no change"]["style"]
         assert rows["real"]["fd_style"] < rows["no change"]["fd_style"]
     assert (tmp_path / "out" / "restyling.png").exists()

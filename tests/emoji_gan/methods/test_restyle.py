@@ -12,7 +12,7 @@ from emoji_gan.methods import restyle
 from emoji_gan.methods import step as step_lib
 from emoji_gan.methods.base import Latents
 from emoji_gan.runtime import mesh as mesh_lib
-from emoji_gan.trained import model_file, transfer
+from emoji_gan.trained import even_changes, model_file, transfer
 from emoji_gan.trained.restyler import Restyler
 from emoji_gan.trained.sampler import SHIPPED_FLOW, Sampler
 from input_pipeline.art import style_palettes
@@ -205,6 +205,22 @@ def test_a_result_depends_on_its_own_picture(stored):
     assert whole.shape == given.shape and whole.dtype == np.uint8
     np.testing.assert_array_equal(restyler(given[17:18], "noto"), whole[17:18])
     assert (restyler(given[17:18], "blue") != whole[17:18]).any()
+
+
+def test_line_art_is_contours_and_other_styles_are_of_the_network_made_even(stored, tmp_path):
+    config, state, _ = trained(tiny_config(), 4)
+    palettes = ("blue=00000000 000000ff", "noto=00000000 ffc800ff 0000ffff c80000ff")
+    config = methods.resolve(tiny_config(**{"data.pairs.palettes": palettes}), 1)
+    restyler = Restyler(write(tmp_path / "r.safetensors", config, state))
+    given = np.stack([drawing(1, corner) for corner in range(2, 8)])
+    line = restyler(given, "blue")[0]
+    assert line[2, 2:9, 3].all() and not line[3:8, 3:8].any()  # the rim of the square, no more
+    assert restyler.provenance("blue")["drawn by"] == "contours"
+    assert restyler.provenance("noto")["drawn by"] == "network, its changes evened"
+    free = Restyler(stored)
+    alone = images.to_model(free.by_network(given, "noto"))
+    evened = even_changes.evened(alone, images.to_model(given))
+    np.testing.assert_allclose(images.to_model(free(given, "noto")), evened, atol=0.02)
 
 
 def test_a_model_keeps_names_of_files_and_of_the_hub_alone():

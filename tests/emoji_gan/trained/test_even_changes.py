@@ -1,0 +1,85 @@
+"""Changes made even, and line art by contours: what stays, what goes, what a style needs for it."""
+
+import hypothesis
+import hypothesis.strategies as st
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from emoji_gan import images
+from emoji_gan.trained import even_changes
+
+
+def square(colour, px=16, first=3, last=13):
+    x = np.zeros((px, px, 4), np.uint8)
+    x[first:last, first:last] = (*colour, 255)
+    return x
+
+
+def in_model(*pictures):
+    return images.to_model(jnp.asarray(np.stack(pictures)))
+
+
+def test_specks_go_and_colours_of_areas_stay():
+    given = square((250, 200, 40))
+    given[3:8, 3:13] = (40, 80, 200, 255)
+    wanted = square((255, 160, 0))
+    wanted[3:8, 3:13] = (0, 120, 220, 255)
+    specks = np.random.default_rng(0).integers(-40, 41, given.shape)
+    dirty = np.where(given[..., 3:] > 0, np.clip(wanted + specks, 0, 255), 0).astype(np.uint8)
+    dirty[..., 3] = given[..., 3]
+    picture, right, drawn = (in_model(x) for x in (given, wanted, dirty))
+    even = even_changes.evened(drawn, picture)
+    before, after = (float(jnp.abs(x - right).mean()) for x in (drawn, even))
+    assert after < 0.4 * before
+    assert abs(float(even[0, 7, 8, 2] - right[0, 7, 8, 2])) < 0.15  # beside the other colour
+
+
+def test_an_outline_that_is_added_stays():
+    given = square((250, 200, 40))
+    outlined = given.copy()
+    outlined[[3, 12], 3:13, :3] = outlined[3:13, [3, 12], :3] = 0
+    even = np.asarray(images.to_uint8(even_changes.evened(in_model(outlined), in_model(given))))[0]
+    assert even[3, 3:13, :3].max() < 60 and even[7, 7, 0] > 230
+
+
+@hypothesis.settings(max_examples=20, deadline=None)
+@hypothesis.given(st.integers(0, 2**32 - 1))
+def test_no_change_is_left_as_it_is(seed):
+    x = jnp.asarray(np.random.default_rng(seed).uniform(-1, 1, (2, 8, 8, 4)).astype(np.float32))
+    np.testing.assert_array_equal(even_changes.evened(x, x), x)
+    shift = 0.25  # everywhere the same, so even already
+    np.testing.assert_allclose(even_changes.evened(x + shift, x), x + shift, atol=1e-5)
+
+
+def test_contours_are_the_edges_of_what_is_drawn():
+    given = square((250, 200, 40))
+    given[3:8, 3:13] = (40, 80, 200, 255)
+    ink = np.asarray(images.to_uint8(even_changes.contours(in_model(given))))[0]
+    assert not ink[..., :3].any()
+    expected = np.zeros((16, 16), bool)
+    expected[[3, 12], 3:13] = expected[3:13, [3, 12]] = True
+    expected[7, 3:13] = True  # of two colours the darker one
+    np.testing.assert_array_equal(ink[..., 3] > 128, expected)
+    np.testing.assert_array_equal(ink[..., 3] > 0, expected)
+
+
+def test_line_art_stays_line_art():
+    line = np.zeros((16, 16, 4), np.uint8)
+    line[[4, 11], 4:12, 3] = line[4:12, [4, 11], 3] = 255
+    drawn = np.asarray(images.to_uint8(even_changes.contours(in_model(line))))[0]
+    np.testing.assert_array_equal(drawn, line)
+
+
+@pytest.mark.parametrize(
+    ("palette", "is_line_art"),
+    [
+        ((), False),
+        (("00000000", "000000ff", "00000080"), True),
+        (("00000000", "222222ff", "ffffff10"), True),
+        (("00000000", "000000ff", "ffffffff"), False),
+        (("00000000", "ffc800ff"), False),
+    ],
+)
+def test_a_style_of_dark_ink_alone_is_line_art(palette, is_line_art):
+    assert even_changes.is_line_art(palette) == is_line_art
