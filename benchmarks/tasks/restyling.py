@@ -16,6 +16,10 @@ variations (`vary`). Columns:
           fraction of no change's; the encoder was taught to look past the style
   fd of style  the same by the classifier's features, palette and edges
 
+With `--size` these emoji are restyled at that size too, from large pictures, and made smaller again
+to be judged: along the edges of the large picture (`guided`), as `edit restyle --size` does, and by
+the shipped restorer (`restored`).
+
 Needs the sources that the model was trained on: by `--sources`, as in data.sources, where they lie
 elsewhere than its config says. FOLDER gets restyling.md, restyling.json and restyling.png: of each
 style a row, source and result and real art of a few emoji.
@@ -37,10 +41,10 @@ from emoji_gan import images as images_lib
 from emoji_gan.encoder import encoder, recogniser
 from emoji_gan.errors import UserError
 from emoji_gan.runtime import host, paths, workdir
-from emoji_gan.trained import sampler
+from emoji_gan.trained import finishing, sampler
 from emoji_gan.trained.restyler import Restyler
 from eval.metrics import frechet
-from input_pipeline import dataset
+from input_pipeline import dataset, degrade
 from input_pipeline.art import flat_colours
 from input_pipeline.dataset import EmojiData
 
@@ -58,11 +62,13 @@ class HeldOut:
       sources: uint8 [n h w 4].
       real: uint8 [n h w 4], in the target style.
       codepoints: n.
+      styles: n, of the sources.
     """
 
     sources: np.ndarray
     real: np.ndarray
     codepoints: np.ndarray
+    styles: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +107,7 @@ class Judge:
 def held_out_pairs(data: list[EmojiData], style: str, count: int) -> HeldOut:
     """Pairs held-out emoji of every other style with those of `style`, `count` a style at most."""
     rng = np.random.default_rng(_SEED)
-    sources, real, codepoints = [], [], []
+    sources, real, codepoints, styles = [], [], [], []
     for part in data:
         names = np.array(part.class_names["style"])[part.classes["style"]]
         codes = part.columns["codepoints"]
@@ -113,9 +119,37 @@ def held_out_pairs(data: list[EmojiData], style: str, count: int) -> HeldOut:
                 sources.append(part.images[i])
                 real.append(part.images[target_of[codes[i]]])
                 codepoints.append(codes[i])
+                styles.append(other)
     if not sources:
         raise UserError(f"no held-out emoji of style {style!r} is in another style too")
-    return HeldOut(np.stack(sources), np.stack(real), np.array(codepoints))
+    return HeldOut(np.stack(sources), np.stack(real), np.array(codepoints), np.array(styles))
+
+
+def large_pictures(data: list[EmojiData], pairs: HeldOut) -> np.ndarray:
+    """Returns the sources of pairs at another size: uint8 [n s s 4]."""
+    picture_of = {}
+    for part in data:
+        names = np.array(part.class_names["style"])[part.classes["style"]]
+        rows = zip(names, part.columns["codepoints"], part.images, strict=True)
+        picture_of |= {(style, code): image for style, code, image in rows}
+    return np.stack([picture_of[key] for key in zip(pairs.styles, pairs.codepoints, strict=True)])
+
+
+def ways_of_size(restyler: Restyler, style: str, large: np.ndarray) -> dict[str, Restyle]:
+    """Returns the ways of restyling at the size of `large`, made smaller again, by name."""
+    times = large.shape[1] // restyler.px
+    restorer = finishing.restorer_of(finishing.traced_style([style]))
+
+    def smaller(pictures: np.ndarray) -> np.ndarray:
+        return np.stack([degrade.shrink(picture, times) for picture in pictures])
+
+    def guided(pictures: np.ndarray) -> np.ndarray:
+        return smaller(restyler.enlarged(restyler(pictures, style), pictures, large, style))
+
+    def restored(pictures: np.ndarray) -> np.ndarray:
+        return smaller(restorer.to_size(restyler(pictures, style), large.shape[1]))
+
+    return {"guided": guided, "restored": restored}
 
 
 def variations(flow: sampler.Sampler, style: str) -> Restyle:
@@ -162,7 +196,9 @@ def table(results: dict[str, dict[str, dict[str, float]]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _held_out(config: ml_collections.ConfigDict) -> list[EmojiData]:
+def _held_out(config: ml_collections.ConfigDict, size_px: int | None = None) -> list[EmojiData]:
+    config = ml_collections.ConfigDict(config)
+    config.resolution = size_px or config.resolution
     return [dataset.load(config, split) for split in ("validation", "test")]
 
 
@@ -174,14 +210,18 @@ def main() -> int:
     p.add_argument("--model", type=paths.local, help="of configs/restyle.py; default: shipped")
     p.add_argument("--sources", nargs="+", help="openmoji STYLE=PATH ...; default: the model's own")
     p.add_argument("--n", type=int, default=40, help="emoji of each pair of styles, at most")
+    p.add_argument("--size", type=int, help="px, a multiple of the model's; default: none")
     p.add_argument("--out", type=paths.local, required=True, help="folder")
     a = p.parse_args()
     host.setup_host_memory()
     host.setup_compilation_cache()
     restyler = Restyler(a.model)
+    if a.size is not None and (a.size <= restyler.px or a.size % restyler.px):
+        raise UserError(f"--size={a.size}: expected a multiple of {restyler.px} px")
     data_config = ml_collections.ConfigDict(restyler.config.data)
     data_config.sources = tuple(a.sources or data_config.sources)
     train, held_out = dataset.load(data_config), _held_out(data_config)
+    held_out_large = _held_out(data_config, a.size) if a.size else []
     styles = train.classes["style"]
     classifier = style_classifier.trained(train.images, styles)
     params, meta = encoder.load()
@@ -194,7 +234,11 @@ def main() -> int:
         of_art = frechet.fit(features), frechet.fit(classifier(art)[1])
         judge = Judge(classifier, number, of_art, params, classes)
         pairs, rows = held_out_pairs(held_out, style, a.n), {}
-        for way, restyle in ways(restyler, style).items():
+        restyles = ways(restyler, style)
+        if a.size:
+            large = large_pictures(held_out_large, pairs)
+            restyles |= ways_of_size(restyler, style, large)
+        for way, restyle in restyles.items():
             start = time.perf_counter()
             drawn = restyle(pairs.sources)
             seconds = time.perf_counter() - start

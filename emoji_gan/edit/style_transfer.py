@@ -35,9 +35,18 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class _Picture:
-    """Holds a picture to be restyled: its name in the folder, where it is from, and its licence."""
+    """Holds a picture to be restyled.
+
+    Attributes:
+      image: as the restyler reads it.
+      large: the same at the finisher's size; None where that wants none.
+      name: in the folder.
+      source: where it is from.
+      work: its licence.
+    """
 
     image: np.ndarray
+    large: np.ndarray | None
     name: str
     source: str
     work: licences.Work
@@ -50,11 +59,11 @@ def run(a: argparse.Namespace) -> int:
     style = restyler.style_named(a.to)
     stated = licences.parse(a.licence) if a.licence else None
     traced = finishing.traced_style([style])  # line art too
-    finisher = finishing.Finisher(restyler.px, a.size, a.format, a.finish, traced)
+    finisher = finishing.Finisher(restyler.px, a.size, a.format, a.finish, traced, has_guides=True)
     pictures, bad = [], 0
     for text in (*map(str, files), *a.emoji):
         try:
-            given = _open(text, restyler, a, stated)
+            given = _open(text, restyler, finisher, a, stated)
             work = licences.adapted(given.work, restyler.art_of(style))
             pictures.append(dataclasses.replace(given, work=work))
         except (UserError, DataError) as e:
@@ -86,23 +95,42 @@ def _files(a: argparse.Namespace) -> list[pathlib.Path]:
 
 
 def _open(
-    text: str, restyler: Restyler, a: argparse.Namespace, stated: licences.Licence | None
+    text: str,
+    restyler: Restyler,
+    finisher: finishing.Finisher,
+    a: argparse.Namespace,
+    stated: licences.Licence | None,
 ) -> _Picture:
     """Opens one picture, or an emoji of OpenMoji.
 
     Raises:
       UserError: it cannot be read, or nothing is drawn in it.
     """
-    path, px = pathlib.Path(text), _READ_PX * restyler.px
-    if text in a.emoji and not path.is_file():
-        parent = parents.open_parent(text, px, line=a.line)
-        image, name, work = parent.image, parent.codepoints, licences.of_style("openmoji")
+    path = pathlib.Path(text)
+    is_emoji = text in a.emoji and not path.is_file()
+
+    def read(px: int) -> tuple[np.ndarray, int | None]:
+        """Returns the picture as a square of `px`, and its own side, None of drawings."""
+        if is_emoji:
+            return parents.open_parent(text, px, line=a.line).image, None
+        image, sides = parents.read_picture(path, px)
+        return image, max(sides) if sides else None
+
+    image, own_px = read(_READ_PX * restyler.px)
+    if is_emoji:
+        name, work = parents.codepoints_of(text), licences.of_style("openmoji")
     else:
-        image, _ = parents.read_picture(path, px)
         name, work = path.stem, licences.of_texts(picture_folder.texts(path), path.name)
         if stated:
             work = licences.work(f"picture {path.name}", stated)
-    return _Picture(restyler.prepared(image), name, path.name, work)
+    if not finisher.guide_px:
+        return _Picture(restyler.prepared(image), None, name, path.name, work)
+    whole, _ = read(own_px or 2 * finisher.guide_px)
+    if own_px and own_px < finisher.guide_px:  # it would be blurred
+        whole = finisher.guide(whole)
+    # Both of one picture: in a box of its own a smaller one would lie otherwise.
+    small, large = restyler.prepared(whole), restyler.prepared(whole, finisher.guide_px)
+    return _Picture(small, large, name, path.name, work)
 
 
 def _write(
@@ -113,14 +141,20 @@ def _write(
     style: str,
 ) -> None:
     """Restyles the pictures and writes them, each with its parent and its licence."""
-    drawn = restyler(np.stack([p.image for p in pictures]), style)
+    small = np.stack([p.image for p in pictures])
+    drawn = restyler(small, style)
     common = {
         **restyler.provenance(style),
         **finisher.texts(),
         "Changes": f"drawn anew in the style of {style} by emoji_gan",
     }
     texts = [common | p.work.texts() | {"parent": p.source} for p in pictures]
-    finished, out = finisher.finished(drawn), pathlib.Path(a.out)
+    out = pathlib.Path(a.out)
+    if finisher.guide_px:
+        large = np.stack([p.large for p in pictures])
+        finished = finisher.finished_by(restyler.enlarged(drawn, small, large, style), drawn)
+    else:
+        finished = finisher.finished(drawn)
     for suffix, files in finisher.others(finished, texts).items():
         for picture, file in zip(pictures, files, strict=True):
             workdir.write_atomic(out / f"{picture.name}{suffix}", file)

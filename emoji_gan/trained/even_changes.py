@@ -1,4 +1,4 @@
-"""Makes what a restyler changes even over areas of one colour, and draws line art by contours."""
+"""Makes a restyler's changes even, carries them over to large pictures, and draws contours."""
 
 import itertools
 from collections.abc import Sequence
@@ -11,6 +11,8 @@ _REACH_PX = 3
 _TIMES = 2
 _ALIKE = 0.08  # standard deviation of the difference of two pixels that are one area
 _ALIKE_CHANGE = 0.25  # of their changes: an outline that is added stays
+_NEAR_PX = 0.7  # standard deviation, of a small picture's pixels
+_ALIKE_LARGE = 0.2  # as _ALIKE, of a large picture's pixel and a small one's
 _FAINT, _PLAIN = 0.12, 0.35  # differences of neighbours between which a contour grows to full ink
 _INNER = 0.3  # of alpha: by so much more opaque, a pixel is inside
 _DARKEST = 64  # of 255: line art has no ink lighter than that
@@ -31,9 +33,6 @@ def evened(drawn: jax.Array, picture: jax.Array) -> jax.Array:
     steps = jnp.array(list(itertools.product(range(2 * _REACH_PX + 1), repeat=2)))
     around = jnp.pad(picture, room, mode="edge")
 
-    def squares(x: jax.Array, deviation: float) -> jax.Array:
-        return jnp.square(x / (2 * deviation)).sum(-1, keepdims=True) / 2
-
     def filtered(change: jax.Array) -> jax.Array:
         changes = jnp.pad(change, room, mode="edge")
 
@@ -42,7 +41,7 @@ def evened(drawn: jax.Array, picture: jax.Array) -> jax.Array:
                 jax.lax.dynamic_slice(x, (0, step[0], step[1], 0), (len(x), h, w, 4))
                 for x in (around, changes)
             )
-            unlike = squares(near - picture, _ALIKE) + squares(its_change - change, _ALIKE_CHANGE)
+            unlike = _unlike(near - picture, _ALIKE) + _unlike(its_change - change, _ALIKE_CHANGE)
             weight = jnp.exp(-unlike)
             return (sums[0] + weight * its_change, sums[1] + weight), None
 
@@ -54,6 +53,44 @@ def evened(drawn: jax.Array, picture: jax.Array) -> jax.Array:
     for _ in range(_TIMES):
         change = filtered(change)
     return picture + change
+
+
+def _unlike(difference: jax.Array, deviation: float) -> jax.Array:
+    """Returns half of the squared differences [... 4] of colours in [-1, 1], in deviations."""
+    return jnp.square(difference / (2 * deviation)).sum(-1, keepdims=True) / 2
+
+
+def carried_over(drawn: jax.Array, picture: jax.Array, large: jax.Array) -> jax.Array:
+    """Changes large pictures as small ones were changed, along the edges of the large ones.
+
+    Each pixel takes the mean change of the small picture's pixels that are near to it and alike:
+    joint bilateral upsampling (Kopf et al., 2007).
+
+    Args:
+      drawn: f32 [b h h 4], premultiplied, in [-1, 1].
+      picture: of the same shape, what it was drawn from.
+      large: f32 [b s s 4], the same picture at another size.
+
+    Returns:
+      f32 [b s s 4], nominally in [-1, 1].
+    """
+    side, large_side = picture.shape[1], large.shape[1]
+    change, reach = drawn - picture, 2
+    at = (jnp.arange(large_side, dtype=jnp.float32) + 0.5) * (side / large_side) - 0.5
+    nearest = jnp.round(at).astype(jnp.int32)
+    steps = jnp.array(list(itertools.product(range(-reach, reach + 1), repeat=2)))
+
+    def add(sums: tuple, step: jax.Array) -> tuple[tuple, None]:
+        rows, columns = (jnp.clip(nearest + by, 0, side - 1) for by in step)
+        near, its_change = (x[:, rows][:, :, columns] for x in (picture, change))
+        y, x = (jnp.square(at - (nearest + by).astype(jnp.float32)) for by in step)
+        away = (y[:, None] + x[None])[None, ..., None] / (2 * _NEAR_PX**2)
+        weight = jnp.exp(-_unlike(near - large, _ALIKE_LARGE) - away)
+        return (sums[0] + weight * its_change, sums[1] + weight), None
+
+    start = jnp.zeros_like(large), jnp.zeros_like(large[..., :1])
+    (total, weights), _ = jax.lax.scan(add, start, steps)
+    return large + total / weights
 
 
 def is_line_art(palette: Sequence[str]) -> bool:

@@ -13,9 +13,12 @@ from emoji_gan.errors import UserError
 from emoji_gan.trained import drawn_folder, vectoriser
 from emoji_gan.trained.restorer import Restorer
 from emoji_gan.vector.drawing import Shape
+from input_pipeline.art import common_box
 
 FORMATS = ("png", "svg", "webp")
 FINISHES = ("traced", "restored")
+GUIDED = "guided"  # by a large picture that the drawn one was made of
+GUIDE_PX = 256  # a side of such pictures, at least, where they are traced
 
 
 def add_arguments(p: argparse.ArgumentParser) -> None:
@@ -62,6 +65,10 @@ class Finisher:
       formats: names of `FORMATS`, with commas between them.
       finish: one of `FINISHES`; None: as suits the style.
       style: of `vectoriser.STYLES`.
+      has_guides: whether there are large pictures that the drawn ones were made of.
+
+    Attributes:
+      guide_px: side of the large pictures that are wanted; None: none are.
 
     Raises:
       UserError: no such format or finish, or a size out of range.
@@ -74,6 +81,8 @@ class Finisher:
         formats: str,
         finish: str | None = None,
         style: str = vectoriser.STYLES[0],
+        *,
+        has_guides: bool = False,
     ) -> None:
         names = [name.strip() for name in formats.split(",")]
         if unknown := [name for name in names if name not in FORMATS]:
@@ -89,6 +98,32 @@ class Finisher:
         self._restorer = restorer_of(style) if restores else None
         if self._restorer is not None and size_px is not None:
             self._restorer.scale_to(drawn_px, size_px)
+        self.guide_px = None
+        if has_guides and finish is None and self._finish == "restored" and restores:
+            self._finish = GUIDED
+            self.guide_px = max(size_px or 0, GUIDE_PX if "svg" in self._formats else 0)
+
+    def guide(self, picture: np.ndarray) -> np.ndarray:
+        """Enlarges a picture, uint8 [h w 4], until it is sharp at `guide_px`: a square."""
+        sharp_px = min(self.guide_px, vectoriser.TRACED_PX)
+        return vectoriser.enlarged([picture], self._restorer, sharp_px, 2 * self.guide_px)[0]
+
+    def finished_by(self, guided: np.ndarray, drawn: np.ndarray) -> Finished:
+        """Brings pictures that were drawn at `guide_px`, uint8 [n s s 4], to the size wanted.
+
+        Args:
+          guided: drawn large.
+          drawn: the same at the model's size.
+        """
+        shapes = None
+        if "svg" in self._formats:
+            shapes = vectoriser.trace_all(
+                list(guided), self._restorer, style=self._style, quick=True
+            )
+        if self._size_px is None:
+            return Finished(drawn, shapes)
+        large = np.stack([common_box.resize(x, self._size_px) for x in guided])
+        return Finished(large, shapes)
 
     def finished(self, drawn: np.ndarray) -> Finished:
         """Brings pictures, uint8 [n h h 4], to the size that is wanted."""

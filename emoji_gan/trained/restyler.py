@@ -66,6 +66,7 @@ class Restyler:
         self._params = self._trained.fields(generator.fields)
         self._draw = jax.jit(generator.draw)
         self._evened, self._contours = jax.jit(even_changes.evened), jax.jit(even_changes.contours)
+        self._carried_over = jax.jit(even_changes.carried_over)
 
     def style_named(self, text: str) -> str:
         """Returns a style by its name, or by a part of it that no other name has.
@@ -79,10 +80,13 @@ class Restyler:
         """Returns the work that a style was learned from: whom to name, and its licence."""
         return licences.of_style(style, self.config.data.pairs.licences)
 
-    def prepared(self, picture: np.ndarray) -> np.ndarray:
-        """Scales a picture, uint8 [h w 4], straight alpha, as those that were trained on."""
+    def prepared(self, picture: np.ndarray, size_px: int | None = None) -> np.ndarray:
+        """Scales a picture, uint8 [h w 4], straight alpha, as those that were trained on.
+
+        `size_px` is another side than theirs, for `enlarged`.
+        """
         scale = common_box.fit if self.config.data.common_box else common_box.resize
-        return scale(picture, self.px)
+        return scale(picture, size_px or self.px)
 
     def __call__(self, pictures: np.ndarray, style: str) -> np.ndarray:
         """Draws pictures in a style, of its colours alone.
@@ -100,6 +104,26 @@ class Restyler:
         if self._is_line_art(style):
             return self._drawn(pictures, style, self._contours)
         return self._drawn(pictures, style, lambda x: self._evened(self._by_network(x, style), x))
+
+    def enlarged(
+        self, drawn: np.ndarray, pictures: np.ndarray, large: np.ndarray, style: str
+    ) -> np.ndarray:
+        """Changes large pictures as small ones were changed, in the colours of the style.
+
+        Args:
+          drawn: uint8 [n px px 4], what `__call__` made of `pictures`.
+          pictures: uint8 [n px px 4].
+          large: uint8 [n s s 4], the same at another size, as `prepared` returns them.
+          style: one of `styles`.
+
+        Returns:
+          uint8 [n s s 4], straight alpha.
+        """
+        results = []
+        for small in zip(drawn, pictures, large, strict=True):
+            x = self._carried_over(*(images.to_model(jnp.asarray(each)[None]) for each in small))
+            results.append(np.asarray(images.to_uint8(x)))
+        return self._in_its_colours(np.concatenate(results), style)
 
     def by_network(self, pictures: np.ndarray, style: str) -> np.ndarray:
         """Draws as the network alone does; otherwise as `__call__`."""
@@ -120,7 +144,10 @@ class Restyler:
             rows = np.resize(np.arange(start, start + count), _BATCH)
             x = draw(images.to_model(jnp.asarray(pictures[rows])))
             drawn.append(np.asarray(images.to_uint8(x))[:count])
-        whole, palette = np.concatenate(drawn), self.palettes.get(style)
+        return self._in_its_colours(np.concatenate(drawn), style)
+
+    def _in_its_colours(self, whole: np.ndarray, style: str) -> np.ndarray:
+        palette = self.palettes.get(style)
         return flat_colours.snap(whole, palette) if palette else whole
 
     def _is_line_art(self, style: str) -> bool:

@@ -75,6 +75,26 @@ def test_an_emoji_is_restyled_alone_and_large(monkeypatch, capsys, stored, tmp_p
     assert texts["Copyright"] == "OpenMoji (openmoji.org), CC BY-SA 4.0"
 
 
+def test_large_results_keep_the_edges_of_the_picture(monkeypatch, capsys, stored, tmp_path):
+    given = tmp_path / "given"
+    images.save_png(given / "large.png", drawing(0, 2).repeat(16, 0).repeat(16, 1))
+    images.save_png(given / "small.png", drawing(0, 2))
+    texts = {}
+    for name, flags in (("guided", ()), ("restored", ("--finish=restored",))):
+        out = tmp_path / name
+        argv = ("--to=noto", "--size=64", f"--model={stored}", f"--out={out}", *flags)
+        code, _, _ = run(monkeypatch, capsys, "restyle", given, *argv, "--format=png,svg")
+        assert code == 0 and (out / "large.svg").exists() and (out / "small.svg").exists()
+        texts[name] = picture_folder.own_texts(out / "large.png")
+        assert texts[name]["finish"] == name
+    sharp = rasterise.read_png((tmp_path / "guided" / "large.png").read_bytes())
+    half_seen = (sharp[..., 3] > 20) & (sharp[..., 3] < 235)
+    assert sharp.shape == (64, 64, 4) and half_seen.mean() < 0.05  # its rim alone
+    small = rasterise.read_png((tmp_path / "guided" / "small.png").read_bytes())
+    both = [picture[..., 3] > 128 for picture in (sharp, small)]
+    assert (both[0] & both[1]).sum() > 0.9 * (both[0] | both[1]).sum()  # the same square
+
+
 def test_bad_pictures_are_named_and_the_others_done(monkeypatch, capsys, folder, stored, tmp_path):
     (folder / "broken.png").write_bytes((folder / "a.png").read_bytes()[:70])
     images.save_png(folder / "nothing.png", np.zeros((32, 32, 4), np.uint8))

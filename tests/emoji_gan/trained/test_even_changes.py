@@ -52,6 +52,38 @@ def test_no_change_is_left_as_it_is(seed):
     np.testing.assert_allclose(even_changes.evened(x + shift, x), x + shift, atol=1e-5)
 
 
+def test_a_change_is_carried_over_along_the_edges_of_the_large_picture():
+    large = square((250, 200, 40), px=64, first=13, last=51)
+    large[13:30, 13:51] = (40, 80, 200, 255)  # an edge inside a pixel of the small one
+    small = large.reshape(16, 4, 16, 4, 4).mean((1, 3)).astype(np.uint8)
+    blue, yellow = np.array([0, 60, 40, 0]), np.array([0, -80, 0, 0])  # what is added to each
+    share = (small[..., 2:3] / 255 - 40 / 255) / (160 / 255)
+    drawn = np.where(
+        small[..., 3:] > 0, np.clip(small + share * blue + (1 - share) * yellow, 0, 255), 0
+    )
+    wanted = np.where(large[..., 2:3] > 100, large + blue, large + yellow) * (large[..., 3:] > 0)
+    carried = even_changes.carried_over(
+        in_model(drawn.astype(np.uint8)), in_model(small), in_model(large)
+    )
+    got = np.asarray(images.to_uint8(carried))[0].astype(int)
+    inside = slice(14, 50)
+    away = np.abs(got - np.clip(wanted, 0, 255))[inside, inside]
+    assert away.max() < 30 and away.mean() < 6
+    np.testing.assert_array_equal(got[..., 3] > 128, large[..., 3] > 128)  # not a pixel wider
+
+
+@hypothesis.settings(max_examples=10, deadline=None)
+@hypothesis.given(st.integers(0, 2**32 - 1), st.sampled_from((5, 8, 12, 40)))
+def test_where_nothing_changes_the_large_picture_stays(seed, side):
+    rng = np.random.default_rng(seed)
+    small, large = (rng.uniform(-1, 1, (1, n, n, 4)).astype(np.float32) for n in (8, side))
+    carried = even_changes.carried_over(jnp.asarray(small), jnp.asarray(small), jnp.asarray(large))
+    np.testing.assert_array_equal(carried, large)
+    shift = 0.25  # everywhere the same
+    carried = even_changes.carried_over(small + shift, jnp.asarray(small), jnp.asarray(large))
+    np.testing.assert_allclose(carried, large + shift, atol=1e-4)
+
+
 def test_contours_are_the_edges_of_what_is_drawn():
     given = square((250, 200, 40))
     given[3:8, 3:13] = (40, 80, 200, 255)
