@@ -64,7 +64,7 @@ def carried_over(drawn: jax.Array, picture: jax.Array, large: jax.Array) -> jax.
     """Changes large pictures as small ones were changed, along the edges of the large ones.
 
     Each pixel takes the mean change of the small picture's pixels that are near to it and alike:
-    joint bilateral upsampling (Kopf et al., 2007).
+    joint bilateral upsampling (Kopf et al., 2007). What is transparent stays so.
 
     Args:
       drawn: f32 [b h h 4], premultiplied, in [-1, 1].
@@ -90,7 +90,7 @@ def carried_over(drawn: jax.Array, picture: jax.Array, large: jax.Array) -> jax.
 
     start = jnp.zeros_like(large), jnp.zeros_like(large[..., :1])
     (total, weights), _ = jax.lax.scan(add, start, steps)
-    return large + total / weights
+    return large + (large[..., 3:] + 1) / 2 * total / weights
 
 
 def is_line_art(palette: Sequence[str]) -> bool:
