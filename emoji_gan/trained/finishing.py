@@ -28,7 +28,8 @@ def add_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "--finish",
         help="of what --size enlarges: traced, flat colours and even lines, or restored, as the "
-        "model has them; default: traced of OpenMoji's style, restored of others",
+        "model has them; restyle also: guided by the picture; default: traced of OpenMoji's "
+        "style, restored or guided of others",
     )
 
 
@@ -87,20 +88,20 @@ class Finisher:
         names = [name.strip() for name in formats.split(",")]
         if unknown := [name for name in names if name not in FORMATS]:
             raise UserError(f"--format={formats}: no {unknown[0]!r}; choose of {','.join(FORMATS)}")
-        if finish not in (None, *FINISHES):
-            raise UserError(f"--finish={finish}: choose from {', '.join(FINISHES)}")
+        finishes = (*FINISHES, GUIDED) if has_guides else FINISHES
+        if finish not in (None, *finishes):
+            raise UserError(f"--finish={finish}: choose from {', '.join(finishes)}")
         if finish and size_px is None:
             raise UserError(f"--finish={finish} says how to enlarge: give a --size, too")
         self._formats = [name for name in FORMATS[1:] if name in names]
         self._size_px, self._style = size_px, style
-        self._finish = finish or FINISHES[0 if style == vectoriser.STYLES[0] else 1]
+        self._finish = finish or ("traced" if style == vectoriser.STYLES[0] else finishes[-1])
         restores = size_px is not None or "svg" in self._formats
         self._restorer = restorer_of(style) if restores else None
         if self._restorer is not None and size_px is not None:
             self._restorer.scale_to(drawn_px, size_px)
         self.guide_px = None
-        if has_guides and finish is None and self._finish == "restored" and restores:
-            self._finish = GUIDED
+        if self._finish == GUIDED and restores:
             self.guide_px = max(size_px or 0, GUIDE_PX if "svg" in self._formats else 0)
 
     def guide(self, picture: np.ndarray) -> np.ndarray:

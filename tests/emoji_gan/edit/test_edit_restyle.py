@@ -142,6 +142,7 @@ def test_what_cannot_be_done_is_one_line(monkeypatch, capsys, folder, stored, tm
         ([folder], ["--to=oil"], "--to=oil: no such style; choose from blue, noto, openmoji"),
         ([folder], ["--to=o"], "--to=o: several fit"),
         ([], ["--to=noto"], "nothing to restyle"),
+        ([folder], ["--to=noto", "--size=64", "--finish=drawn"], "choose from traced, restored, g"),
         ([folder], ["--to=noto", "--size=8"], "--size=8: expected 16 to 256 px"),
         ([folder], ["--to=noto", "--licence=GPL"], "licence 'GPL': unknown; choose from CC0-1.0"),
         ([folder], ["--to=noto", f"--out={folder}"], "would overwrite the originals"),

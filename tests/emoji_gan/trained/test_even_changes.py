@@ -57,9 +57,9 @@ def test_a_change_is_carried_over_along_the_edges_of_the_large_picture():
     large[13:30, 13:51] = (40, 80, 200, 255)  # an edge inside a pixel of the small one
     small = large.reshape(16, 4, 16, 4, 4).mean((1, 3)).astype(np.uint8)
     blue, yellow = np.array([0, 60, 40, 0]), np.array([0, -80, 0, 0])  # what is added to each
-    share = (small[..., 2:3] / 255 - 40 / 255) / (160 / 255)
+    blueness = (small[..., 2:3] / 255 - 40 / 255) / (160 / 255)
     drawn = np.where(
-        small[..., 3:] > 0, np.clip(small + share * blue + (1 - share) * yellow, 0, 255), 0
+        small[..., 3:] > 0, np.clip(small + blueness * blue + (1 - blueness) * yellow, 0, 255), 0
     )
     wanted = np.where(large[..., 2:3] > 100, large + blue, large + yellow) * (large[..., 3:] > 0)
     carried = even_changes.carried_over(
