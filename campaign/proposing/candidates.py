@@ -29,7 +29,8 @@ class Candidate:
     """Holds a drawing that may become a proposal.
 
     Attributes:
-      picture: uint8 [h h 4], straight alpha, as the model draws it; of 256 px once it is restored.
+      picture: uint8 [h h 4], straight alpha, as the model draws it; of 256 px once it is restored,
+        or where it was restyled.
       parents: code points of the emoji that it was made from; of a drawing from words, those of
         which one is meant.
       theme: of the brief.
@@ -169,9 +170,10 @@ class Drawer:
         for style in styles:
             if style.startswith("openmoji"):
                 continue
-            large = [parents.of_openmoji(c, 4 * self._restyler.px).image for c in listed]
-            given = np.stack([self._restyler.prepared(image) for image in large])
-            drawn = self._restyler(given, style)
+            images = [parents.of_openmoji(c, 2 * RESTORED_PX).image for c in listed]
+            small = np.stack([self._restyler.prepared(image) for image in images])
+            large = np.stack([self._restyler.prepared(image, RESTORED_PX) for image in images])
+            drawn = self._restyler.enlarged(self._restyler(small, style), small, large, style)
             try:
                 work = licences.adapted(licences.of_style("openmoji"), self._restyler.art_of(style))
             except DataError:  # a licence that forbids it: this style is left out
@@ -205,9 +207,12 @@ class Drawer:
             self._parents[codepoints, line] = drawn
         return self._parents[codepoints, line]
 
-    def restorer_texts(self, size_px: int, style: str) -> dict[str, str]:
+    def finish_texts(self, size_px: int, candidate: Candidate) -> dict[str, str]:
         """Returns the text chunks that a picture gets because it was enlarged and traced."""
-        texts = self._restorers.of(style).provenance(size_px)
+        if candidate.recipe == "restyle":
+            texts = {"size": f"{size_px} px", "finish": finishing.GUIDED}
+        else:
+            texts = self._restorers.of(candidate.style).provenance(size_px)
         return texts | {TRACED: "flat colours, clean lines"}
 
     def _style(self, line: bool) -> dict[str, str]:
@@ -242,12 +247,13 @@ class Drawer:
         )
 
     def restored(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """Brings the pictures of candidates to 256 px."""
+        """Brings the pictures of candidates to 256 px; those of that size stay."""
         result = list(candidates)
-        for px, style in {(len(c.picture), c.style) for c in candidates}:
+        small = {(len(c.picture), c.style) for c in candidates if len(c.picture) < RESTORED_PX}
+        for px, style in small:
             rows = [i for i, c in enumerate(candidates) if (len(c.picture), c.style) == (px, style)]
-            small = [candidates[i].picture for i in rows]
-            for i, picture in zip(rows, enlarged(self._restorers.of(style), small), strict=True):
+            drawn = [candidates[i].picture for i in rows]
+            for i, picture in zip(rows, enlarged(self._restorers.of(style), drawn), strict=True):
                 result[i] = dataclasses.replace(candidates[i], picture=picture)
         return result
 

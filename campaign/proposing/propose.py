@@ -274,7 +274,7 @@ def _finished(
         value = selection.score(seen, of, real) * _colours(chosen[i], traced[i], seen)
         if value > 0:
             made = _proposal(chosen[i], segments[i], of, value)
-            texts = _texts(chosen[i], made) | drawer.restorer_texts(size_px, chosen[i].style)
+            texts = _texts(chosen[i], made) | drawer.finish_texts(size_px, chosen[i])
             result.append((made, pictures[i], texts))
     wanted = {(t, s.name): n for t in {c.theme for c in chosen} for s, n in _quotas(kind)}
     result.sort(key=lambda row: -row[0].score)

@@ -1,5 +1,7 @@
 """Candidates in the style of another set: what they come from, and whose licences they carry."""
 
+import dataclasses
+
 import numpy as np
 
 from campaign.proposing.candidates import Drawer, Restorers
@@ -20,8 +22,10 @@ def test_emoji_are_drawn_in_every_other_style(stored):
     ]
     assert {c.recipe for c in made} == {"restyle"} and {c.theme for c in made} == {"fête"}
     noto, restyler = made[2], Restyler(stored)
-    given = restyler.prepared(drawer.real("1F370", 4 * restyler.px))
-    np.testing.assert_array_equal(restyler(given[None], "noto")[0], noto.picture)
+    whole = drawer.real("1F370", 512)
+    given, large = restyler.prepared(whole)[None], restyler.prepared(whole, 256)[None]
+    drawn = restyler.enlarged(restyler(given, "noto"), given, large, "noto")
+    np.testing.assert_array_equal(drawn[0], noto.picture)
     assert noto.work.expression == "Apache-2.0 AND CC-BY-SA-4.0"
     assert noto.texts["restyled to"] == "noto" and noto.texts["parent"] == "1F370"
     assert Drawer(0).restyled("fête", ["1F370"]) == []
@@ -35,9 +39,11 @@ def test_each_style_is_enlarged_by_the_restorer_that_knows_it(stored):
     }
     assert colours == {"openmoji": "openmoji", "noto": "own"}
     drawer = Drawer(0, restyler=stored)
-    made = drawer.restyled("fête", ["1F370"])
-    large = drawer.restored(made)
-    assert [len(c.picture) for c in large] == [256, 256]
-    for style in ("blue", "noto"):
-        texts = drawer.restorer_texts(128, style)
-        assert texts["restorer_sha256"] == restorers.of("noto").checkpoint_hash
+    (made, _) = drawer.restyled("fête", ["1F370"])
+    small = dataclasses.replace(made, picture=made.picture[::8, ::8], recipe="vary")
+    as_it_is, restored = drawer.restored([made, small])
+    assert as_it_is is made and restored.picture.shape == (256, 256, 4)
+    texts = drawer.finish_texts(128, small)
+    assert texts["restorer_sha256"] == restorers.of("noto").checkpoint_hash
+    texts = drawer.finish_texts(128, made)  # no restorer has seen it
+    assert texts["finish"] == "guided" and "restorer_sha256" not in texts
