@@ -163,10 +163,16 @@ class Drawer:
             for picture, (theme, request, seed) in zip(drawn, rows, strict=True)
         ]
 
-    def restyled(self, theme: str, listed: Sequence[str]) -> list[Candidate]:
-        """Draws the emoji of a theme in every other style of the restyler, where there is one."""
-        made: list[Candidate] = []
-        styles = [] if self._restyler is None else self._restyler.styles
+    def restyled(self, themes: dict[str, list[str]]) -> list[Candidate]:
+        """Draws emoji in every other style of the restyler, where there is one.
+
+        An emoji of several themes is drawn for the first one alone: it looks the same for all.
+        """
+        theme_of: dict[str, str] = {}
+        for theme, of_theme in themes.items():
+            theme_of = dict.fromkeys(of_theme, theme) | theme_of
+        listed, made = list(theme_of), []
+        styles = self._restyler.styles if self._restyler and listed else []
         for style in styles:
             if style.startswith("openmoji"):
                 continue
@@ -184,7 +190,7 @@ class Drawer:
                     Candidate(
                         picture=image,
                         parents=(codepoints,),
-                        theme=theme,
+                        theme=theme_of[codepoints],
                         recipe="restyle",
                         seed=0,
                         strength=0.0,

@@ -227,8 +227,7 @@ def _propose(
         words = " ".join(s.words for s in kind.segments[:1] if s.words)
         phrases = {theme: f"{theme} {words}".strip() for theme in themes}
         pool += drawer.drawings(themes, phrases, min(_DRAWINGS, count))
-        for theme, listed in varied.items():
-            pool += drawer.restyled(theme, listed)
+        pool += drawer.restyled(varied)
     pool = drawer.restored(pool)
     chosen: list[Candidate] = []
     seen = judge(_judged([c.picture for c in pool]))
