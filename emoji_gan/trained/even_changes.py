@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from scipy import ndimage
 
 # Measured by python -m benchmarks.tasks.restyling, in premultiplied RGBA in [0, 1].
 _REACH_PX = 3
@@ -60,16 +62,29 @@ def _unlike(difference: jax.Array, deviation: float) -> jax.Array:
     return jnp.square(difference / (2 * deviation)).sum(-1, keepdims=True) / 2
 
 
-def carried_over(drawn: jax.Array, picture: jax.Array, large: jax.Array) -> jax.Array:
+def inside(large: np.ndarray) -> np.ndarray:
+    """Returns what is drawn in a picture, and what that encloses: f32 [h w 1] in [0, 1].
+
+    Args:
+      large: uint8 [h w 4], straight alpha.
+    """
+    alpha = large[..., 3].astype(np.float32) / 255
+    return np.maximum(alpha, ndimage.binary_fill_holes(alpha >= 0.5))[..., None]
+
+
+def carried_over(
+    drawn: jax.Array, picture: jax.Array, large: jax.Array, changeable: jax.Array
+) -> jax.Array:
     """Changes large pictures as small ones were changed, along the edges of the large ones.
 
     Each pixel takes the mean change of the small picture's pixels that are near to it and alike:
-    joint bilateral upsampling (Kopf et al., 2007). What is transparent stays so.
+    joint bilateral upsampling (Kopf et al., 2007).
 
     Args:
       drawn: f32 [b h h 4], premultiplied, in [-1, 1].
       picture: of the same shape, what it was drawn from.
       large: f32 [b s s 4], the same picture at another size.
+      changeable: f32 [b s s 1] in [0, 1], how much of the change each pixel takes.
 
     Returns:
       f32 [b s s 4], nominally in [-1, 1].
@@ -90,7 +105,7 @@ def carried_over(drawn: jax.Array, picture: jax.Array, large: jax.Array) -> jax.
 
     start = jnp.zeros_like(large), jnp.zeros_like(large[..., :1])
     (total, weights), _ = jax.lax.scan(add, start, steps)
-    return large + (large[..., 3:] + 1) / 2 * total / weights
+    return large + changeable * total / weights
 
 
 def is_line_art(palette: Sequence[str]) -> bool:

@@ -110,6 +110,8 @@ class Restyler:
     ) -> np.ndarray:
         """Changes large pictures as small ones were changed, in the colours of the style.
 
+        What is outside of the large pictures' drawings stays transparent.
+
         Args:
           drawn: uint8 [n px px 4], what `__call__` made of `pictures`.
           pictures: uint8 [n px px 4].
@@ -121,7 +123,10 @@ class Restyler:
         """
         results = []
         for small in zip(drawn, pictures, large, strict=True):
-            x = self._carried_over(*(images.to_model(jnp.asarray(each)[None]) for each in small))
+            changeable = even_changes.inside(small[-1])[None]
+            x = self._carried_over(
+                *(images.to_model(jnp.asarray(each)[None]) for each in small), changeable
+            )
             results.append(np.asarray(images.to_uint8(x)))
         return self._in_its_colours(np.concatenate(results), style)
 

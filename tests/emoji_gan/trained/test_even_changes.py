@@ -63,7 +63,8 @@ def test_a_change_is_carried_over_along_the_edges_of_the_large_picture():
     )
     wanted = np.where(large[..., 2:3] > 100, large + blue, large + yellow) * (large[..., 3:] > 0)
     carried = even_changes.carried_over(
-        in_model(drawn.astype(np.uint8)), in_model(small), in_model(large)
+        *(in_model(x) for x in (drawn.astype(np.uint8), small, large)),
+        even_changes.inside(large)[None],
     )
     got = np.asarray(images.to_uint8(carried))[0].astype(int)
     inside = slice(14, 50)
@@ -77,12 +78,22 @@ def test_a_change_is_carried_over_along_the_edges_of_the_large_picture():
 def test_where_nothing_changes_the_large_picture_stays(seed, side):
     rng = np.random.default_rng(seed)
     small, large = (rng.uniform(-1, 1, (1, n, n, 4)).astype(np.float32) for n in (8, side))
-    carried = even_changes.carried_over(jnp.asarray(small), jnp.asarray(small), jnp.asarray(large))
+    small, large = jnp.asarray(small), jnp.asarray(large)
+    changeable = jnp.asarray(rng.uniform(0, 1, (1, side, side, 1)).astype(np.float32))
+    carried = even_changes.carried_over(small, small, large, changeable)
     np.testing.assert_array_equal(carried, large)
     shift = 0.25  # everywhere the same
-    carried = even_changes.carried_over(small + shift, jnp.asarray(small), jnp.asarray(large))
-    alpha = (large[..., 3:] + 1) / 2
-    np.testing.assert_allclose(carried, large + alpha * shift, atol=1e-4)
+    carried = even_changes.carried_over(small + shift, small, large, changeable)
+    np.testing.assert_allclose(carried, large + changeable * shift, atol=1e-4)
+
+
+def test_what_a_line_encloses_is_inside():
+    line = np.zeros((16, 16, 4), np.uint8)
+    line[[4, 11], 4:12, 3] = line[4:12, [4, 11], 3] = 255
+    line[1, 1, 3] = 51
+    expected = np.zeros((16, 16, 1), np.float32)
+    expected[4:12, 4:12], expected[1, 1] = 1, 0.2
+    np.testing.assert_allclose(even_changes.inside(line), expected)
 
 
 def test_contours_are_the_edges_of_what_is_drawn():
