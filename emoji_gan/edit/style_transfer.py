@@ -125,7 +125,7 @@ def _open(
             work = licences.work(f"picture {path.name}", stated)
     if not finisher.guide_px:
         return _Picture(restyler.prepared(image), None, name, path.name, work)
-    whole, _ = read(own_px or 2 * finisher.guide_px)
+    whole, _ = read(min(own_px or 2 * finisher.guide_px, 4 * finisher.guide_px))
     if own_px and own_px < finisher.guide_px:  # it would be blurred
         whole = finisher.guide(whole)
     # Both of one picture: in a box of its own a smaller one would lie otherwise.
